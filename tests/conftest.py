@@ -1,0 +1,35 @@
+"""Eight virtual CPU devices, and the golden values where they are at hand."""
+
+import os
+import pathlib
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import jax
+import numpy as np
+import pytest
+
+jax.config.update("jax_num_cpu_devices", 8)
+
+_GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "shared" / "golden"
+
+
+@pytest.fixture
+def x64():
+  """Runs a test with float64 enabled."""
+  with jax.enable_x64(True):
+    yield
+
+
+@pytest.fixture(scope="session")
+def golden():
+  """Returns a loader of golden files: `golden("ntxent_B2_d4_tau0.1")`."""
+  if not _GOLDEN.is_dir():
+    pytest.skip("../shared/golden is not here (values of reference code)")
+
+  def load(name: str) -> dict[str, np.ndarray]:
+    with np.load(_GOLDEN / f"{name}.npz") as file:
+      return dict(file)
+
+  return load
