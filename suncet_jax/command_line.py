@@ -1,0 +1,108 @@
+"""What the commands share: the config flag, clear errors, exit codes."""
+
+import contextlib
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import NoReturn
+
+from absl import flags, logging
+from ml_collections import ConfigDict, config_flags
+
+from suncet_jax.config import ConfigError, validate
+
+USAGE_ERROR = 2
+
+
+def define_config_flag() -> flags.FlagHolder:
+  """Defines --config, with overrides such as --config.optim.peak_lr=0.3."""
+  return config_flags.DEFINE_config_file(
+    "config", None, "Path of a configuration, e.g. configs/digits.py."
+  )
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+  """Parses the command line; ends the program with one line if it is wrong."""
+  try:
+    return flags.FLAGS(argv)
+  except flags.Error as error:
+    # A configuration that does not load brings a traceback; its end says why.
+    reason = str(error).strip().splitlines()[-1].strip()
+    fail(reason.removeprefix("ValueError: "))
+  except AttributeError as error:  # a field that the configuration lacks
+    fail(f"--config has no field {error}")
+
+
+def fail(message: str) -> NoReturn:
+  """Ends the program over something that the user can mend."""
+  print(f"Error: {message}", file=sys.stderr, flush=True)
+  raise SystemExit(USAGE_ERROR)
+
+
+def check_arguments(argv: list[str], workdir: str | None) -> None:
+  """Ends the program if --workdir is missing or something is left over."""
+  if len(argv) > 1:
+    fail(f"unexpected arguments {argv[1:]}; flags begin with --.")
+  if not workdir:
+    fail("--workdir is missing, expected a folder such as runs/digits.")
+
+
+def checked_config(flag: flags.FlagHolder) -> ConfigDict:
+  """Returns the validated configuration, or ends with all of its faults."""
+  try:
+    config = flag.value
+    if config is None:
+      fail("--config is missing, expected a file such as configs/digits.py.")
+    config.lock()  # a file that does not load only shows when it is touched
+    validate(config)
+  except (ConfigError, OSError, ValueError) as error:
+    fail(str(error))
+  return config
+
+
+def quiet_libraries() -> None:
+  """Keeps the libraries' own progress messages out, warnings in.
+
+  `--verbosity=0` brings them back.
+  """
+  if not flags.FLAGS["verbosity"].present:
+    logging.set_verbosity(logging.WARNING)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def as_typed() -> str:
+  """Returns the command that started this program, to be pasted again."""
+  module = sys.modules["__main__"].__spec__
+  start = f"python -m {module.name}" if module else f"python {sys.argv[0]}"
+  return " ".join([start, *map(shlex.quote, sys.argv[1:])])
+
+
+@contextlib.contextmanager
+def clear_errors() -> Iterator[None]:
+  """Turns errors of settings and data into one message; ends all processes.
+
+  With several processes an exception on one would leave the others waiting for
+  it, and itself in JAX's shutdown barrier, for minutes: that process ends at
+  once, and its peers when they miss its heartbeat.
+  """
+  try:
+    yield
+  except KeyboardInterrupt:
+    _end(130, "Interrupted; run the same command again to go on.")
+  except (ValueError, OSError) as error:
+    traceback.print_exc()
+    _end(USAGE_ERROR, f"Error: {error}")
+  except Exception as error:
+    traceback.print_exc()
+    _end(1, f"Error: {error}")
+
+
+def _end(code: int, message: str) -> NoReturn:
+  print(message, file=sys.stderr, flush=True)
+  jax = sys.modules.get("jax")
+  if jax is not None and jax.process_count() > 1:
+    sys.stdout.flush()
+    os._exit(code)
+  raise SystemExit(code)

@@ -1,0 +1,19 @@
+"""Configuration: the shared pieces, typed arguments, validation, comparison.
+
+Nothing here imports JAX or TensorFlow, so that a faulty configuration is
+reported in well under a second, before any accelerator is touched.
+"""
+
+from suncet_jax.config.arguments import parse_arg
+from suncet_jax.config.base import base
+from suncet_jax.config.compare import differences, fingerprint
+from suncet_jax.config.validation import ConfigError, validate
+
+__all__ = [
+  "ConfigError",
+  "base",
+  "differences",
+  "fingerprint",
+  "parse_arg",
+  "validate",
+]

@@ -1,0 +1,162 @@
+"""The fields that every configuration has, with their meaning and unit."""
+
+import ml_collections
+from ml_collections import ConfigDict
+
+
+def base() -> ml_collections.ConfigDict:
+  """Returns a configuration with every field set to a neutral default.
+
+  A file in `configs/` takes this, sets what its recipe fixes and says where
+  each number comes from. Sizes of batches are global: over all devices.
+  """
+  return ConfigDict(
+    {
+      # Of everything random: weights, order of images, views, data splits.
+      "seed": 0,
+      "method": _method(),
+      "data": _data(),
+      "augment": _augment(),
+      "model": _model(),
+      "optim": _optim(),
+      "train": _train(),
+      "evals": _evals(),
+      "log": {"every_steps": 10, "tensorboard": True},
+      "checkpoint": {
+        "every_epochs": 1.0,
+        "keep": 2,  # newest checkpoints kept
+        "keep_every_epochs": 0,  # also keep one for good every N epochs; 0: no
+      },
+    }
+  )
+
+
+def _method() -> dict:
+  return {
+    "name": "suncet",  # "simclr": NT-Xent alone; "suncet": NT-Xent + SuNCEt
+    "temperature": 0.1,  # of both losses
+    "stop_gradient_keys": False,  # True: the detached form of upstream
+    "suncet_weight": 1.0,  # factor of SuNCEt in the sum
+    # From this epoch on labelled images are neither loaded nor forwarded;
+    # -1: they are used until the end.
+    "supervised_epochs": -1,
+  }
+
+
+def _data() -> dict:
+  return {
+    "source": "digits",  # "digits" (embedded) or "tfds"
+    "tfds_name": "",  # e.g. "cifar10"
+    "data_dir": "",  # of TFDS; empty: $TFDS_DATA_DIR or ~/tensorflow_datasets
+    "test_split": "test",  # touched by the final evaluation only
+    # True: JPEG files, decoded and cropped on the host; needs random access
+    # (TFDS prepared with file_format="array_record"). False: all in memory.
+    "jpeg": False,
+    "resize": 256,  # jpeg: evaluation resizes the short side to this ...
+    "centre_crop": 224,  # ... and takes the centre; both in pixels
+    "batch_size": 256,  # unlabelled images per step, each seen as two views
+    # Labels known to training: set exactly one of the three.
+    "labelled": {
+      "per_class": 0,  # images per class
+      "fraction": 0.0,  # of each class, in (0, 1]
+      "file": "",  # one image name (TFDS file_name) or index per line
+      "classes_per_batch": 10,
+      "images_per_class": 2,  # per step and class
+      "views": 1,  # augmented views of each labelled image
+    },
+    # Held out of the training set; for monitoring. Labelled and validation
+    # images are disjoint.
+    "validation": {
+      "per_class": 0,
+      # True: their images (not their labels) stay in the unlabelled pool.
+      "in_pool": False,
+    },
+    "split_seed": -1,  # of labelled subset and validation; -1: as `seed`
+  }
+
+
+def _augment() -> dict:
+  return {
+    "size": 32,  # pixels
+    "crop_scale": (0.08, 1.0),  # of the image's area
+    "crop_ratio": (3 / 4, 4 / 3),
+    "flip_prob": 0.5,
+    "jitter_prob": 0.8,
+    "brightness": 0.8,  # factors of torchvision's ColorJitter
+    "contrast": 0.8,
+    "saturation": 0.8,
+    "hue": 0.2,
+    "grayscale_prob": 0.2,
+    "blur_prob": 0.5,
+    "blur_sigma": (0.1, 2.0),  # pixels
+    "solarize_prob": 0.0,
+    "equalize_prob": 0.0,
+    "mean": (),  # per channel; empty: images stay in [0, 1]
+    "std": (),
+  }
+
+
+def _model() -> dict:
+  return {
+    "name": "resnet50",  # see suncet_jax/model_names.py
+    "width": 1,
+    "stem": "imagenet",
+    "dtype": "float32",  # of the computation; "bfloat16" on GPU and TPU
+    "zero_init_residual": False,
+    "head": {
+      "layers": 2,
+      "hidden": 0,  # 0: as many as features
+      "out": 128,
+      "batch_norm": False,
+      "output_batch_norm": False,
+    },
+  }
+
+
+def _optim() -> dict:
+  return {
+    "name": "lars",  # or "sgd"
+    "start_lr": 0.0,  # at step 0
+    "peak_lr": 1.0,  # after the warm-up
+    "final_lr": 0.0,  # at the last step
+    "warmup_epochs": 0.0,
+    "momentum": 0.9,
+    "weight_decay": 0.0,
+    "trust_coefficient": 0.001,  # LARS
+    # True: biases and norm parameters get neither decay nor LARS scaling.
+    "exclude_bias_and_norm": False,
+  }
+
+
+def _train() -> dict:
+  return {
+    "epochs": 100,  # over the unlabelled pool, last incomplete batch dropped
+    # Steps with a loss or gradient that is not finite change nothing; so many
+    # in a row end the run.
+    "max_skipped_in_a_row": 10,
+    "debug_nans": False,  # stop at the operation that makes the first NaN
+  }
+
+
+def _evals() -> dict:
+  return {
+    "final": ("knn", "soft_nn", "linear", "finetune"),
+    "batch_size": 256,
+    "every_epochs": 1.0,  # kNN on the validation images; 0: never
+    "knn": {"k": 20, "temperature": 0.07},
+    "soft_nn": {"temperature": 0.1},
+    # Peak learning rate = learning_rate * batch / 256 in both.
+    "linear": {
+      "epochs": 90,
+      "batch_size": 4096,
+      "learning_rate": 0.1,
+      "weight_decay": 0.0,
+    },
+    "finetune": {
+      "epochs": 30,
+      "batch_size": 4096,
+      "learning_rate": 0.05,
+      "crop_scale": (0.08, 1.0),
+      "flip_prob": 0.5,
+    },
+  }

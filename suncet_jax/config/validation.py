@@ -1,0 +1,223 @@
+"""Checks of a configuration: every fault in one message."""
+
+import math
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from suncet_jax.model_names import model_faults
+
+METHOD_NAMES = ("simclr", "suncet")
+EVAL_NAMES = ("knn", "soft_nn", "linear", "finetune")
+
+_CHOICES = {
+  "method.name": METHOD_NAMES,
+  "data.source": ("digits", "tfds"),
+  "optim.name": ("lars", "sgd"),
+}
+_POSITIVE = (
+  "method.temperature",
+  "data.batch_size",
+  "data.labelled.classes_per_batch",
+  "data.labelled.images_per_class",
+  "data.labelled.views",
+  "augment.size",
+  "optim.peak_lr",
+  "optim.trust_coefficient",
+  "train.epochs",
+  "train.max_skipped_in_a_row",
+  "evals.batch_size",
+  "evals.knn.k",
+  "evals.knn.temperature",
+  "evals.soft_nn.temperature",
+  "evals.linear.epochs",
+  "evals.linear.batch_size",
+  "evals.linear.learning_rate",
+  "evals.finetune.epochs",
+  "evals.finetune.batch_size",
+  "evals.finetune.learning_rate",
+  "log.every_steps",
+  "checkpoint.every_epochs",
+  "checkpoint.keep",
+)
+_NOT_NEGATIVE = (
+  "seed",
+  "method.suncet_weight",
+  "data.labelled.per_class",
+  "data.validation.per_class",
+  "augment.brightness",
+  "augment.contrast",
+  "augment.saturation",
+  "optim.start_lr",
+  "optim.final_lr",
+  "optim.warmup_epochs",
+  "optim.weight_decay",
+  "evals.every_epochs",
+  "evals.linear.weight_decay",
+  "checkpoint.keep_every_epochs",
+)
+_FRACTIONS = (
+  "data.labelled.fraction",
+  "augment.flip_prob",
+  "augment.jitter_prob",
+  "augment.grayscale_prob",
+  "augment.blur_prob",
+  "augment.solarize_prob",
+  "augment.equalize_prob",
+  "evals.finetune.flip_prob",
+)
+_INTERVALS = {  # bounds that the two ends must lie in
+  "augment.crop_scale": (0.0, 1.0),
+  "augment.crop_ratio": (0.0, math.inf),
+  "augment.blur_sigma": (0.0, math.inf),
+  "evals.finetune.crop_scale": (0.0, 1.0),
+}
+
+
+class ConfigError(ValueError):
+  """A configuration with faults; the message lists them all."""
+
+
+def validate(config: ConfigDict) -> None:
+  """Checks every field and how the fields fit together.
+
+  Args:
+    config: A configuration made from `suncet_jax.config.base()`.
+
+  Raises:
+    ConfigError: With one line per fault: the field, its value, what was
+      expected.
+  """
+  faults = list(_field_faults(config))
+  if not faults:  # what follows reads the fields and needs them sane
+    faults = list(_combination_faults(config))
+  if faults:
+    lines = "\n".join(f"  {fault}" for fault in faults)
+    noun = "fault" if len(faults) == 1 else "faults"
+    raise ConfigError(f"The configuration has {len(faults)} {noun}:\n{lines}")
+
+
+def _field_faults(config: ConfigDict) -> Iterator[str]:
+  yield from _not_finite(config)
+  rules: list[tuple[tuple[str, ...], Callable[[Any], bool], str]] = [
+    (_POSITIVE, lambda v: v > 0, "> 0"),
+    (_NOT_NEGATIVE, lambda v: v >= 0, ">= 0"),
+    (_FRACTIONS, lambda v: 0 <= v <= 1, "between 0 and 1"),
+    (("optim.momentum",), lambda v: 0 <= v < 1, "at least 0 and below 1"),
+    (("augment.hue",), lambda v: 0 <= v <= 0.5, "between 0 and 0.5"),
+  ]
+  for names, is_valid, expected in rules:
+    for name in names:
+      if not is_valid(value := _get(config, name)):
+        yield f"{name} is {value}, expected {expected}."
+  for name, valid in _CHOICES.items():
+    if (value := _get(config, name)) not in valid:
+      yield f"{name} is {value!r}, expected one of {', '.join(map(str, valid))}."
+  for name, (low, high) in _INTERVALS.items():
+    yield from _interval_fault(name, _get(config, name), low, high)
+
+
+def _interval_fault(
+  name: str, value: Any, low: float, high: float
+) -> Iterator[str]:
+  is_pair = len(value) == 2
+  if not is_pair or not low < value[0] <= value[1] <= high:
+    yield f"{name} is {tuple(value)}, expected two values, {low} < a <= b" + (
+      "." if math.isinf(high) else f" <= {high}."
+    )
+
+
+def _not_finite(config: ConfigDict, prefix: str = "") -> Iterator[str]:
+  for name, value in config.items():
+    if isinstance(value, ConfigDict):
+      yield from _not_finite(value, f"{prefix}{name}.")
+    elif value is None:
+      yield f"{prefix}{name} is None, expected a value."
+    elif isinstance(value, float) and not math.isfinite(value):
+      yield f"{prefix}{name} is {value}, expected a finite number."
+
+
+def _combination_faults(config: ConfigDict) -> Iterator[str]:
+  yield from _label_faults(config)
+  yield from _data_faults(config)
+  yield from _schedule_faults(config)
+  yield from model_faults(config.model)
+  unknown = sorted(set(config.evals.final) - set(EVAL_NAMES))
+  if unknown:
+    yield (
+      f"evals.final has {', '.join(unknown)}, expected some of "
+      f"{', '.join(EVAL_NAMES)}."
+    )
+
+
+def _label_faults(config: ConfigDict) -> Iterator[str]:
+  labelled = config.data.labelled
+  given = [n for n in ("per_class", "fraction", "file") if labelled[n]]
+  if len(given) != 1:
+    yield (
+      "data.labelled needs exactly one of per_class, fraction and file; "
+      f"given: {', '.join(given) or 'none'}."
+    )
+  if labelled.file and not pathlib.Path(labelled.file).is_file():
+    yield (
+      f"data.labelled.file {labelled.file!r} does not exist. The lists of "
+      "ImageNet are imagenet_subsets/1percent.txt and 10percent.txt of "
+      "https://github.com/google-research/simclr: fetch one and set "
+      "--config.data.labelled.file to it."
+    )
+  if labelled.views == 1 and labelled.images_per_class == 1:
+    yield (
+      "data.labelled.images_per_class and data.labelled.views are both 1, so "
+      "no labelled row has a positive; expected at least 2 in one of them."
+    )
+
+
+def _data_faults(config: ConfigDict) -> Iterator[str]:
+  data = config.data
+  if data.source == "tfds" and not data.tfds_name:
+    yield "data.tfds_name is empty, expected a TFDS name such as 'cifar10'."
+  if data.jpeg and data.source != "tfds":
+    yield f"data.jpeg needs data.source 'tfds', not {data.source!r}."
+  if data.resize < data.centre_crop:
+    yield (
+      f"data.resize {data.resize} is smaller than data.centre_crop "
+      f"{data.centre_crop}."
+    )
+  if config.evals.every_epochs and not data.validation.per_class:
+    yield (
+      "evals.every_epochs measures kNN on validation images, but "
+      "data.validation.per_class is 0; set one of the two."
+    )
+  mean, std = config.augment.mean, config.augment.std
+  if len(mean) != len(std) or any(value <= 0 for value in std):
+    yield (
+      f"augment.mean {tuple(mean)} and augment.std {tuple(std)} need one "
+      "value per channel each, and std values > 0."
+    )
+
+
+def _schedule_faults(config: ConfigDict) -> Iterator[str]:
+  optim, epochs = config.optim, config.train.epochs
+  if optim.warmup_epochs >= epochs:
+    yield (
+      f"optim.warmup_epochs {optim.warmup_epochs} must be less than "
+      f"train.epochs {epochs}."
+    )
+  if optim.final_lr > optim.peak_lr:
+    yield (
+      f"optim.final_lr {optim.final_lr} is above optim.peak_lr {optim.peak_lr}."
+    )
+  if config.method.supervised_epochs < -1:
+    yield (
+      f"method.supervised_epochs is {config.method.supervised_epochs}, "
+      "expected -1 (until the end) or an epoch >= 0."
+    )
+
+
+def _get(config: ConfigDict, path: str) -> Any:
+  value: Any = config
+  for name in path.split("."):
+    value = value[name]
+  return value

@@ -1,0 +1,1 @@
+"""Data: sources, splits, sampling, augmentation and the input stream."""

@@ -1,0 +1,73 @@
+"""Solarize and equalize: changes of the tone curve, as Pillow defines them."""
+
+import jax
+import jax.numpy as jnp
+
+from suncet_jax.data.augment import planes
+from suncet_jax.data.augment.planes import Planes
+
+_MAX_LEVEL = 255  # of 8 bits
+
+
+def random_solarize(
+  images: Planes, unit: jax.Array, probability: float
+) -> Planes:
+  """Solarizes each image with some probability, at a threshold in [0, 1).
+
+  Args:
+    images: c arrays [b, h, w], float32 in [0, 1].
+    unit: [b, 2] uniform draws, `Draws.solarize`.
+    probability: Probability of the operation.
+
+  Returns:
+    c arrays [b, h, w], float32 in [0, 1].
+  """
+  inverted = tuple(solarize(plane, unit[:, 1]) for plane in images)
+  return planes.where(unit[:, 0] < probability, inverted, images)
+
+
+def solarize(plane: jax.Array, threshold: jax.Array) -> jax.Array:
+  """Inverts the pixels of [b, h, w] at or above a [b] threshold."""
+  is_bright = plane >= threshold[:, None, None]
+  return jnp.where(is_bright, 1.0 - plane, plane)
+
+
+def random_equalize(
+  images: Planes, unit: jax.Array, probability: float
+) -> Planes:
+  """Equalizes each image with some probability.
+
+  Args:
+    images: c arrays [b, h, w], float32 in [0, 1].
+    unit: [b, 1] uniform draws, `Draws.equalize`.
+    probability: Probability of the operation.
+
+  Returns:
+    c arrays [b, h, w], float32 in [0, 1]; chosen images have 8-bit values.
+  """
+  equalized = tuple(equalize(plane) for plane in images)
+  return planes.where(unit[:, 0] < probability, equalized, images)
+
+
+def equalize(plane: jax.Array) -> jax.Array:
+  """Flattens histograms exactly as `PIL.ImageOps.equalize` does.
+
+  Args:
+    plane: [b, h, w] float32 in [0, 1]; rounded to 8 bits first.
+
+  Returns:
+    [b, h, w] float32, multiples of 1 / 255 in [0, 1].
+  """
+  levels = jnp.round(plane * _MAX_LEVEL).astype(jnp.int32)
+  return jax.vmap(_equalize_levels)(levels) / jnp.float32(_MAX_LEVEL)
+
+
+def _equalize_levels(levels: jax.Array) -> jax.Array:
+  """Equalizes one [h, w] image of int32 levels in [0, 255]."""
+  histogram = jnp.zeros(_MAX_LEVEL + 1, jnp.int32).at[levels].add(1)
+  # Pillow leaves the brightest occupied level out of the step.
+  step = (levels.size - histogram[levels.max()]) // _MAX_LEVEL
+  darker = jnp.cumsum(histogram) - histogram
+  table = (step // 2 + darker) // jnp.maximum(step, 1)
+  # Too few pixels for a step: Pillow changes nothing.
+  return jnp.where(step == 0, levels, jnp.minimum(table, _MAX_LEVEL)[levels])

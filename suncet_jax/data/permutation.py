@@ -1,0 +1,35 @@
+"""Pseudo-random numbers that depend on nothing but their address.
+
+An address is a tuple of integers such as (seed, purpose, epoch). NumPy
+guarantees the streams of SeedSequence and of the bit generators for good (only
+`Generator`'s methods may change), so an order stays the same over versions.
+"""
+
+import enum
+
+import numpy as np
+
+
+class Purpose(enum.IntEnum):
+  """What a random number is for; part of its address."""
+
+  UNLABELLED_ORDER = 1
+  CLASS_ORDER = 2
+  LABELLED_ORDER = 3
+  SPLIT = 4
+  UNLABELLED_VIEW = 5
+  LABELLED_VIEW = 6
+  INITIAL_PARAMETERS = 7
+  FINETUNE = 8
+  LINEAR = 9
+
+
+def random_bits(count: int, *address: int) -> np.ndarray:
+  """Returns `count` random uint64 that depend on the address only."""
+  entropy = np.random.SeedSequence(address)
+  return np.random.Philox(entropy).random_raw(count)
+
+
+def permutation(count: int, *address: int) -> np.ndarray:
+  """Returns a random order of `range(count)`, int64, by sorting random keys."""
+  return np.argsort(random_bits(count, *address), kind="stable")

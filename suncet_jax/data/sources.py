@@ -1,0 +1,135 @@
+"""Where images come from: a data set as a training and a test source."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from suncet_jax.data.permutation import permutation
+
+
+class Rows(NamedTuple):
+  """Which images a batch takes.
+
+  Attributes:
+    indices: Into the source, int64 [b].
+    seeds: One per image and view, uint32 [b, v, 2]; only a source that crops
+      on the host uses them.
+  """
+
+  indices: np.ndarray
+  seeds: np.ndarray
+
+
+class Crop(NamedTuple):
+  """Random crops, for a source that makes them on the host.
+
+  Attributes:
+    size: Height and width of the result, in pixels.
+    scale: Range of the area as a fraction of the image.
+    ratio: Range of width / height.
+  """
+
+  size: int
+  scale: tuple[float, float]
+  ratio: tuple[float, float]
+
+
+class Source(Protocol):
+  """Images with labels, by index.
+
+  Attributes:
+    labels: int32 [n].
+    names: Image names in the same order, or None.
+    image_shape: (h, w, c) of what `images` gives.
+    crops_on_host: Whether `views` gives ready crops; else the step crops.
+  """
+
+  labels: np.ndarray
+  names: Sequence[str] | None
+  image_shape: tuple[int, int, int]
+  crops_on_host: bool
+
+  def views(self, batches: Iterable[Rows], crop: Crop) -> Iterator[np.ndarray]:
+    """Gives uint8 [b, v, h, w, c] for training; v = 1 unless crops_on_host."""
+    ...
+
+  def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Gives uint8 [b, h, w, c] as evaluation sees them, for index arrays."""
+    ...
+
+
+class Dataset(NamedTuple):
+  """A training source, a test source and what the labels mean."""
+
+  name: str
+  train: Source
+  test: Source
+  class_names: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class ArraySource:
+  """Images that lie in memory.
+
+  Attributes:
+    pixels: uint8 [n, h, w, c].
+    labels: int32 [n].
+    names: Image names in the same order, or None.
+  """
+
+  pixels: np.ndarray
+  labels: np.ndarray
+  names: Sequence[str] | None = None
+  crops_on_host: bool = dataclasses.field(default=False, init=False)
+
+  @property
+  def image_shape(self) -> tuple[int, int, int]:
+    """The (h, w, c) of every image."""
+    return self.pixels.shape[1:]
+
+  def views(self, batches: Iterable[Rows], crop: Crop) -> Iterator[np.ndarray]:
+    """Gives the whole images: the training step crops them on the device."""
+    del crop
+    return (self.pixels[rows.indices][:, None] for rows in batches)
+
+  def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Gives the images as they are."""
+    return (self.pixels[indices] for indices in batches)
+
+
+def load(config: ConfigDict) -> Dataset:
+  """Loads the data set that `config.data` names.
+
+  Raises:
+    ValueError: If it is not prepared and cannot be downloaded.
+  """
+  if config.data.source == "digits":
+    return _digits()
+  # TensorFlow takes seconds to import: only who needs it pays.
+  from suncet_jax.data import tfds_sources
+
+  return tfds_sources.load(config)
+
+
+def _digits() -> Dataset:
+  """scikit-learn's 1,797 digits, 8 x 8; each fifth one is for the test."""
+  from sklearn import datasets
+
+  digits = datasets.load_digits()
+  pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
+  labels = digits.target.astype(np.int32)
+  # The order of the file goes by writer: shuffled, both parts know them all.
+  order = permutation(len(labels), 0)
+  is_test = np.zeros(len(labels), bool)
+  for label in range(10):
+    of_class = order[labels[order] == label]
+    is_test[of_class[: len(of_class) // 5]] = True
+  return Dataset(
+    "digits",
+    ArraySource(pixels[~is_test], labels[~is_test]),
+    ArraySource(pixels[is_test], labels[is_test]),
+    tuple(str(name) for name in digits.target_names),
+  )

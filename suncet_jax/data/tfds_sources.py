@@ -1,0 +1,86 @@
+"""Sources from TensorFlow Datasets: in memory, or JPEG files on disk."""
+
+import numpy as np
+import tensorflow_datasets as tfds
+from ml_collections import ConfigDict
+
+from suncet_jax.data.jpeg import JpegSource
+from suncet_jax.data.sources import ArraySource, Dataset, Source
+
+
+def load(config: ConfigDict) -> Dataset:
+  """Loads `config.data.tfds_name`, downloading and preparing it if need be.
+
+  Raises:
+    ValueError: If TFDS has no such data set, or cannot prepare it here.
+  """
+  data = config.data
+  builder = _builder(data)
+  label = builder.info.features["label"]
+  make = _jpeg_source if data.jpeg else _array_source
+  return Dataset(
+    data.tfds_name,
+    make(builder, "train", data),
+    make(builder, data.test_split, data),
+    tuple(label.names),
+  )
+
+
+def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
+  file_format = {"file_format": "array_record"} if data.jpeg else {}
+  try:
+    builder = tfds.builder(
+      data.tfds_name, data_dir=data.data_dir or None, **file_format
+    )
+  except tfds.core.DatasetNotFoundError as error:
+    raise ValueError(
+      f"TFDS has no data set {data.tfds_name!r}. Set --config.data.tfds_name "
+      "to one of https://www.tensorflow.org/datasets/catalog/overview."
+    ) from error
+  try:
+    builder.download_and_prepare()
+  # Without network, space or manually downloaded files TFDS raises whatever
+  # its parts raise; the user needs the same advice for all of it.
+  except Exception as error:
+    option = " --file_format=array_record" if data.jpeg else ""
+    raise ValueError(
+      f"TFDS could not prepare {data.tfds_name!r} in "
+      f"{builder.data_path}: {error}\nPrepare it with 'tfds build "
+      f"{data.tfds_name}{option}' where there is a network, and point "
+      "--config.data.data_dir or $TFDS_DATA_DIR to its folder."
+    ) from error
+  if data.test_split not in builder.info.splits:
+    raise ValueError(
+      f"data.test_split is {data.test_split!r}, but {data.tfds_name} has the "
+      f"splits {', '.join(builder.info.splits)}."
+    )
+  return builder
+
+
+def _array_source(
+  builder: tfds.core.DatasetBuilder, split: str, data: ConfigDict
+) -> Source:
+  del data
+  whole = tfds.as_numpy(
+    builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
+  )
+  if whole["image"].ndim != 4:
+    raise ValueError(
+      f"The images of {builder.name} differ in size: they cannot be held as "
+      "one array. Set --config.data.jpeg=True."
+    )
+  return ArraySource(whole["image"], whole["label"].astype(np.int32))
+
+
+def _jpeg_source(
+  builder: tfds.core.DatasetBuilder, split: str, data: ConfigDict
+) -> Source:
+  records = builder.as_data_source(
+    split, decoders={"image": tfds.decode.SkipDecoding()}
+  )
+  return JpegSource.open(
+    records,
+    index_file=builder.data_path / f"suncet_jax-index-{split}.npz",
+    resize=data.resize,
+    centre_crop=data.centre_crop,
+  )

@@ -1,0 +1,54 @@
+"""Checks of arguments that several evaluations share."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.typing import ArrayLike
+
+
+def check_matrix(name: str, array: jax.Array | np.ndarray) -> None:
+  """Raises a ValueError unless the array is a matrix with entries."""
+  if array.ndim != 2 or array.size == 0:
+    raise ValueError(
+      f"{name} must be a matrix with at least one row and one column, got "
+      f"shape {array.shape}."
+    )
+
+
+def checked_labels(
+  name: str, labels: ArrayLike, count: int, class_count: int
+) -> np.ndarray:
+  """Returns the labels on the host after checking them.
+
+  Args:
+    name: what the caller calls them, for the message.
+    labels: integer labels.
+    count: how many there must be.
+    class_count: c; every label must be in [0, c).
+
+  Returns:
+    [count] integer.
+
+  Raises:
+    TypeError: if they are not integers.
+    ValueError: if there are not `count` of them, or one is outside [0, c).
+  """
+  values = np.asarray(labels)
+  if not np.issubdtype(values.dtype, np.integer):
+    raise TypeError(f"{name} must be integers, got dtype {values.dtype}.")
+  if values.shape != (count,):
+    raise ValueError(f"{name} must have shape ({count},), got {values.shape}.")
+  if values.min() < 0 or values.max() >= class_count:
+    raise ValueError(
+      f"{name} must be in [0, {class_count}), got values from "
+      f"{values.min()} to {values.max()}."
+    )
+  return values
+
+
+def check_positive(**values: Any) -> None:
+  """Raises a ValueError that names the first value that is not above zero."""
+  for name, value in values.items():
+    if not value > 0:
+      raise ValueError(f"{name} must be > 0, got {value}.")

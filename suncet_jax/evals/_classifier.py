@@ -1,0 +1,62 @@
+"""The linear classifier of the linear probe and of fine-tuning."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+
+class Classifier(NamedTuple):
+  """A linear classifier.
+
+  Attributes:
+    kernel: [f, c] float32.
+    bias: [c] float32.
+  """
+
+  kernel: jax.Array
+  bias: jax.Array
+
+
+def zero_classifier(feature_size: int, class_count: int) -> Classifier:
+  """Returns the classifier [f, c] that gives every class the logit 0."""
+  return Classifier(
+    kernel=jnp.zeros((feature_size, class_count), jnp.float32),
+    bias=jnp.zeros((class_count,), jnp.float32),
+  )
+
+
+def logits(classifier: Classifier, features: jax.Array) -> jax.Array:
+  """Returns the logits [n, c] float32 of features [n, f]."""
+  kernel, bias = classifier
+  features = features.astype(jnp.float32)
+  product = jnp.dot(features, kernel, precision=jax.lax.Precision.HIGHEST)
+  return product + bias
+
+
+def cross_entropy(scores: jax.Array, labels: jax.Array) -> jax.Array:
+  """Returns the mean cross-entropy in nats of logits [n, c], labels [n]."""
+  return optax.softmax_cross_entropy_with_integer_labels(scores, labels).mean()
+
+
+def sgd(
+  peak: float, steps: int, *, momentum: float, weight_decay: float = 0.0
+) -> optax.GradientTransformation:
+  """Returns SGD with Nesterov momentum whose rate falls as a cosine to 0.
+
+  Args:
+    peak: learning rate of the first step; there is no warm-up.
+    steps: the rate reaches 0 after so many steps.
+    momentum: of the gradients, in [0, 1).
+    weight_decay: factor of the parameters (biases too) that is added to their
+      gradients.
+
+  Returns:
+    The optimiser.
+  """
+  schedule = optax.cosine_decay_schedule(peak, steps)
+  return optax.chain(
+    optax.add_decayed_weights(weight_decay),
+    optax.sgd(schedule, momentum, nesterov=True),
+  )

@@ -1,0 +1,136 @@
+"""Fine-tuning: the whole network, trained on labelled images."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.typing import ArrayLike
+
+from suncet_jax.evals import _checks, _classifier, finetune_step
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuned:
+  """A fine-tuned network.
+
+  Attributes:
+    variables: its params, batch_stats and classifier (kernel, bias).
+    losses: [steps] float32, cross-entropy in nats of each training batch before
+      its update.
+    apply: jitted, (variables, images) -> logits.
+  """
+
+  variables: finetune_step.Variables
+  losses: np.ndarray
+  apply: Callable[[finetune_step.Variables, ArrayLike], jax.Array]
+
+  def predict(self, images: ArrayLike) -> jax.Array:
+    """Returns the logits [b, c] float32 of images [b, h, w, c]."""
+    return self.apply(self.variables, images)
+
+
+def finetune(
+  apply_backbone: finetune_step.ApplyBackbone,
+  params: Any,
+  batch_stats: Any,
+  train_batch: Callable[[int], tuple[ArrayLike, ArrayLike]],
+  *,
+  feature_size: int,
+  class_count: int,
+  steps: int,
+  learning_rate_peak: float,
+  momentum: float = 0.9,
+  prepare: finetune_step.Prepare | None = None,
+  seed: int = 0,
+) -> FineTuned:
+  """Puts a linear classifier on a backbone and trains both.
+
+  The protocol of SuNCEt (Assran et al. 2020, arXiv 2006.10803): the classifier
+  starts at zero, batch norm is in training mode, SGD with Nesterov momentum, no
+  weight decay, no warm-up, the learning rate falls as a cosine to 0.
+
+  The host only queues steps and waits once, at the end. Under a mesh `params`
+  is replicated, `train_batch` returns batches split over the devices, and
+  whatever the backbone computes over a batch is over all devices.
+
+  Args:
+    apply_backbone: (params, batch_stats, images, train=) -> features [b, f] and
+      new batch statistics. It is given what `prepare` returns in training, and
+      what `predict` is given afterwards.
+    params: pre-trained parameters; not modified, the training has a copy.
+    batch_stats: pre-trained batch statistics, likewise.
+    train_batch: step in [0, steps) -> images [b, h, w, c] and integer labels
+      [b] in [0, c), on the device or the host; all batches of equal shape.
+    feature_size: f.
+    class_count: c.
+    steps: how many batches to train on.
+    learning_rate_peak: learning rate of the first step, not scaled here.
+    momentum: in [0, 1).
+    prepare: images, key -> images; random crop and flip, compiled into the
+      step. The key is a function of (seed, step). None leaves images alone.
+    seed: of the keys.
+
+  Returns:
+    The fine-tuned network.
+
+  Raises:
+    ValueError: if a count or the learning rate is not above zero, or the
+      features are not [b, feature_size].
+    FloatingPointError: if the last loss is not finite.
+  """
+  _checks.check_positive(
+    feature_size=feature_size,
+    class_count=class_count,
+    steps=steps,
+    learning_rate_peak=learning_rate_peak,
+  )
+  optimiser = _classifier.sgd(learning_rate_peak, steps, momentum=momentum)
+  classifier = _classifier.zero_classifier(feature_size, class_count)
+  state, sharding = finetune_step.initial_state(
+    params, batch_stats, classifier, optimiser
+  )
+  step_fn = jax.jit(
+    finetune_step.make_step(apply_backbone, optimiser, prepare, seed),
+    donate_argnums=0,
+    # As it came in: the next step is then not compiled again.
+    out_shardings=sharding,
+  )
+  device_losses = []
+  for step in range(steps):
+    state, loss = step_fn(state, *train_batch(step))
+    device_losses.append(loss)
+  losses = np.asarray(jax.device_get(device_losses))
+  _check_converged(losses, learning_rate_peak)
+  return FineTuned(state.variables, losses, _make_predict(apply_backbone))
+
+
+def _make_predict(
+  apply_backbone: finetune_step.ApplyBackbone,
+) -> Callable[[finetune_step.Variables, ArrayLike], jax.Array]:
+  """Returns the jitted function (variables, images) -> logits."""
+
+  @jax.jit
+  def predict(
+    variables: finetune_step.Variables, images: jax.Array
+  ) -> jax.Array:
+    scores, _ = finetune_step.apply_network(
+      apply_backbone, variables, images, train=False
+    )
+    return scores
+
+  return predict
+
+
+def _check_converged(losses: np.ndarray, learning_rate: float) -> None:
+  """Raises a FloatingPointError if the last loss is not finite."""
+  if np.isfinite(losses[-1]):
+    return
+  first = int(np.argmin(np.isfinite(losses)))
+  raise FloatingPointError(
+    f"Fine-tuning diverged: the loss is {losses[first]} from step {first} of "
+    f"{losses.size}, expected a finite number, at a peak learning rate of "
+    f"{learning_rate}. Lower --config.evals.finetune.learning_rate (the "
+    "peak for a batch of 256 images)."
+  )

@@ -1,0 +1,145 @@
+"""One step of fine-tuning, and the state it works on."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from suncet_jax.evals import _classifier
+
+Prepare = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+class ApplyBackbone(Protocol):
+  """The network without its head, as a pure function."""
+
+  def __call__(
+    self, params: Any, batch_stats: Any, images: jax.Array, *, train: bool
+  ) -> tuple[jax.Array, Any]:
+    """Returns features [b, f] and the batch statistics after this batch."""
+
+
+class Variables(NamedTuple):
+  """All arrays of a network under fine-tuning.
+
+  Attributes:
+    params: of the backbone.
+    batch_stats: of the backbone.
+    classifier: of its features.
+  """
+
+  params: Any
+  batch_stats: Any
+  classifier: _classifier.Classifier
+
+
+class State(NamedTuple):
+  """What one step hands to the next.
+
+  Attributes:
+    step: how many steps were taken, int32.
+    variables: of the network.
+    opt_state: of the optimiser.
+  """
+
+  step: jax.Array
+  variables: Variables
+  opt_state: optax.OptState
+
+
+def initial_state(
+  params: Any,
+  batch_stats: Any,
+  classifier: _classifier.Classifier,
+  optimiser: optax.GradientTransformation,
+) -> tuple[State, jax.sharding.Sharding]:
+  """Returns the state before step 0, and where it lies.
+
+  Args:
+    params: of the backbone; copied, because the steps donate their state.
+    batch_stats: of the backbone; copied as well.
+    classifier: to start from.
+    optimiser: that will be used.
+
+  Returns:
+    The state, all of it placed like the first array of `params`, and that
+    placement.
+  """
+  params, batch_stats = jax.tree.map(jnp.copy, (params, batch_stats))
+  sharding = jax.tree.leaves(params)[0].sharding
+  opt_state = optimiser.init((params, classifier))
+  variables = Variables(params, batch_stats, classifier)
+  state = State(jnp.zeros((), jnp.int32), variables, opt_state)
+  return jax.device_put(state, sharding), sharding
+
+
+def apply_network(
+  apply_backbone: ApplyBackbone,
+  variables: Variables,
+  images: jax.Array,
+  *,
+  train: bool,
+) -> tuple[jax.Array, Any]:
+  """Applies the backbone and its classifier.
+
+  Args:
+    apply_backbone: the backbone.
+    variables: of the network.
+    images: [b, h, w, c].
+    train: whether batch norm uses the statistics of this batch.
+
+  Returns:
+    Logits [b, c] float32 and the new batch statistics.
+
+  Raises:
+    ValueError: if the features do not fit the classifier.
+  """
+  features, batch_stats = apply_backbone(
+    variables.params, variables.batch_stats, images, train=train
+  )
+  expected = (images.shape[0], variables.classifier.kernel.shape[0])
+  if features.shape != expected:
+    raise ValueError(
+      f"apply_backbone must return features of shape {expected}, got "
+      f"{features.shape}."
+    )
+  return _classifier.logits(variables.classifier, features), batch_stats
+
+
+def make_step(
+  apply_backbone: ApplyBackbone,
+  optimiser: optax.GradientTransformation,
+  prepare: Prepare | None,
+  seed: int,
+) -> Callable[[State, jax.Array, jax.Array], tuple[State, jax.Array]]:
+  """Returns the pure function (state, images, labels) -> (state, loss)."""
+
+  def loss_of(
+    trained: Any, batch_stats: Any, images: jax.Array, labels: jax.Array
+  ) -> tuple[jax.Array, Any]:
+    params, classifier = trained
+    variables = Variables(params, batch_stats, classifier)
+    scores, batch_stats = apply_network(
+      apply_backbone, variables, images, train=True
+    )
+    return _classifier.cross_entropy(scores, labels), batch_stats
+
+  def step(
+    state: State, images: jax.Array, labels: jax.Array
+  ) -> tuple[State, jax.Array]:
+    if prepare is not None:
+      key = jax.random.fold_in(jax.random.key(seed), state.step)
+      images = prepare(images, key)
+    params, batch_stats, classifier = state.variables
+    trained = (params, classifier)
+    (loss, batch_stats), grads = jax.value_and_grad(loss_of, has_aux=True)(
+      trained, batch_stats, images, labels
+    )
+    updates, opt_state = optimiser.update(grads, state.opt_state, trained)
+    params, classifier = optax.apply_updates(trained, updates)
+    variables = Variables(params, batch_stats, classifier)
+    return State(state.step + 1, variables, opt_state), loss
+
+  return step

@@ -1,0 +1,37 @@
+"""Evaluates a saved checkpoint of a run again.
+
+python -m suncet_jax.evaluate --workdir=runs/digits --evals=knn,linear
+"""
+
+import sys
+
+from absl import app, flags
+
+from suncet_jax import command_line
+from suncet_jax.config.validation import EVAL_NAMES
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "The folder of a run.")
+_EVALS = flags.DEFINE_list(
+  "evals", list(EVAL_NAMES), f"Some of {', '.join(EVAL_NAMES)}."
+)
+_STEP = flags.DEFINE_integer("step", None, "Which checkpoint; the newest.")
+
+
+def main(argv: list[str]) -> int:
+  """Checks the command line and evaluates; returns the exit code."""
+  command_line.check_arguments(argv, _WORKDIR.value)
+  unknown = sorted(set(_EVALS.value) - set(EVAL_NAMES))
+  if unknown or not _EVALS.value:
+    command_line.fail(
+      f"--evals has {', '.join(unknown) or 'nothing'}, expected some of "
+      f"{', '.join(EVAL_NAMES)}."
+    )
+  command_line.quiet_libraries()
+  from suncet_jax.train.run import evaluate
+
+  with command_line.clear_errors():
+    return evaluate(_WORKDIR.value, _EVALS.value, _STEP.value)
+
+
+if __name__ == "__main__":
+  sys.exit(app.run(main, flags_parser=command_line.parse_flags))

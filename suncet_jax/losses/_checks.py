@@ -1,0 +1,105 @@
+"""Checks of the arguments that callers pass, made while tracing."""
+
+import numbers
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+
+def checked_embeddings(name: str, embeddings: ArrayLike) -> jax.Array:
+  """Returns `embeddings` as an array.
+
+  Args:
+    name: what the caller calls the argument, for the message.
+    embeddings: `[n, d]`, floating.
+
+  Returns:
+    `[n, d]`, of the same dtype.
+
+  Raises:
+    TypeError: the dtype is not floating.
+    ValueError: the rank is not 2.
+  """
+  embeddings = jnp.asarray(embeddings)
+  if not jnp.issubdtype(embeddings.dtype, jnp.floating):
+    raise TypeError(
+      f"{name} must have a floating dtype, got {embeddings.dtype}."
+    )
+  if embeddings.ndim != 2:
+    raise ValueError(
+      f"{name} must have rank 2, [n, d], got rank {embeddings.ndim} with "
+      f"shape {embeddings.shape}."
+    )
+  return embeddings
+
+
+def checked_pair(
+  first: ArrayLike, second: ArrayLike
+) -> tuple[jax.Array, jax.Array]:
+  """Returns two views as arrays.
+
+  Args:
+    first: `[n, d]`, floating.
+    second: `[n, d]`, floating, row i of the same image as row i of `first`.
+
+  Returns:
+    Both as arrays, of the same dtypes.
+
+  Raises:
+    TypeError: a dtype is not floating.
+    ValueError: a rank is not 2, or the shapes differ.
+  """
+  first = checked_embeddings("first", first)
+  second = checked_embeddings("second", second)
+  if first.shape != second.shape:
+    raise ValueError(
+      "first and second must have the same shape, [n, d], got "
+      f"{first.shape} and {second.shape}."
+    )
+  return first, second
+
+
+def checked_labels(labels: ArrayLike, n: int) -> jax.Array:
+  """Returns `labels` as an array.
+
+  Args:
+    labels: `[n]`, integer.
+    n: number of rows of the embeddings.
+
+  Returns:
+    `[n]`, integer.
+
+  Raises:
+    TypeError: the dtype is not an integer one.
+    ValueError: the shape is not `[n]`.
+  """
+  labels = jnp.asarray(labels)
+  if not jnp.issubdtype(labels.dtype, jnp.integer):
+    raise TypeError(f"labels must have an integer dtype, got {labels.dtype}.")
+  if labels.shape != (n,):
+    raise ValueError(
+      f"labels must have shape ({n},), one per row of the embeddings, got "
+      f"shape {labels.shape}."
+    )
+  return labels
+
+
+def check_options(temperature: ArrayLike, block_size: int | None) -> None:
+  """Refuses options that no loss can honour.
+
+  Args:
+    temperature: scalar > 0; a traced or device value is not looked at.
+    block_size: None or 0.
+
+  Raises:
+    ValueError: `temperature` is a number that is not > 0, or `block_size`
+      asks for blocks.
+  """
+  if isinstance(temperature, numbers.Real) and not temperature > 0:
+    raise ValueError(f"temperature must be > 0, got {temperature}.")
+  if block_size:
+    raise ValueError(
+      "block_size must be None or 0: this version always materialises the "
+      f"similarity matrix, got {block_size}."
+    )

@@ -1,0 +1,57 @@
+"""Methods: what a training step optimises, behind one protocol."""
+
+import jax
+from ml_collections import ConfigDict
+
+from suncet_jax.data.augment import Augmentation
+from suncet_jax.methods.base import (
+  Encode,
+  Method,
+  Plan,
+  StepOutput,
+  Views,
+)
+from suncet_jax.methods.packing import make_encode
+from suncet_jax.methods.simclr import SimCLR
+from suncet_jax.methods.suncet import SuNCEt
+
+__all__ = [
+  "Encode",
+  "Method",
+  "Plan",
+  "SimCLR",
+  "StepOutput",
+  "SuNCEt",
+  "Views",
+  "make_encode",
+  "make_method",
+]
+
+
+def make_method(
+  config: ConfigDict, augmentation: Augmentation, mesh: jax.sharding.Mesh
+) -> Method:
+  """Builds the method that `config.method` names.
+
+  Args:
+    config: The whole configuration.
+    augmentation: Of every view.
+    mesh: The devices that rows are spread over.
+
+  Returns:
+    The method.
+  """
+  simclr = SimCLR(
+    augmentation,
+    mesh,
+    temperature=config.method.temperature,
+    stop_gradient_keys=config.method.stop_gradient_keys,
+  )
+  if config.method.name == "simclr":
+    return simclr
+  return SuNCEt(
+    simclr,
+    weight=config.method.suncet_weight,
+    supervised_epochs=config.method.supervised_epochs,
+    labelled_views=config.data.labelled.views,
+  )

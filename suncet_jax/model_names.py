@@ -1,0 +1,126 @@
+"""The models, stems and dtypes a config may name, and what is wrong with one.
+
+Data and plain Python only: a config is validated before JAX is imported.
+"""
+
+import types
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Architecture(NamedTuple):
+  """What a model's name stands for.
+
+  Attributes:
+    block: "basic" (two 3x3), "bottleneck" (1x1, 3x3, 1x1; four times as wide at
+      its end) or "preactivation" (two 3x3, norms first).
+    stem_planes: channels after the stem, at width 1.
+    planes: inner channels of the blocks of each stage, at width 1.
+    depths: blocks in each stage. Stages after the first halve the resolution.
+  """
+
+  block: str
+  stem_planes: int
+  planes: tuple[int, ...]
+  depths: tuple[int, ...]
+
+
+class Stem(NamedTuple):
+  """What the first convolution of a ResNet is, and whether a pool follows.
+
+  Attributes:
+    kernel_size: height and width of the kernel.
+    stride: of the convolution.
+    max_pool: whether a 3x3 max pool of stride 2 follows.
+  """
+
+  kernel_size: int
+  stride: int
+  max_pool: bool
+
+
+def _imagenet(block: str, *depths: int) -> Architecture:
+  return Architecture(block, 64, (64, 128, 256, 512), depths)
+
+
+def _cifar(depth: int) -> Architecture:
+  return Architecture("basic", 16, (16, 32, 64), (depth, depth, depth))
+
+
+# ResNets: He et al. 2015 (arXiv 1512.03385), table 1 and, of 6n+2 layers,
+# section 4.2; 200 layers: He et al. 2016 (arXiv 1603.05027), table 5.
+# WRN-28-2: Zagoruyko and Komodakis 2016 (arXiv 1605.07146), table 1.
+MODEL_NAMES: Mapping[str, Architecture] = types.MappingProxyType(
+  {
+    "resnet8": _cifar(1),
+    "resnet14": _cifar(2),
+    "resnet20": _cifar(3),
+    "resnet18": _imagenet("basic", 2, 2, 2, 2),
+    "resnet34": _imagenet("basic", 3, 4, 6, 3),
+    "resnet50": _imagenet("bottleneck", 3, 4, 6, 3),
+    "resnet101": _imagenet("bottleneck", 3, 4, 23, 3),
+    "resnet152": _imagenet("bottleneck", 3, 8, 36, 3),
+    "resnet200": _imagenet("bottleneck", 3, 24, 36, 3),
+    "wrn28_2": Architecture("preactivation", 16, (32, 64, 128), (4, 4, 4)),
+  }
+)
+
+STEMS: Mapping[str, Stem] = types.MappingProxyType(
+  {
+    "imagenet": Stem(kernel_size=7, stride=2, max_pool=True),
+    "cifar": Stem(kernel_size=3, stride=1, max_pool=False),
+    "cifar_stride2": Stem(kernel_size=3, stride=2, max_pool=False),
+  }
+)
+
+DTYPES = ("float32", "bfloat16", "float64")
+WIDTHS = (1, 2, 4)
+HEAD_LAYERS = (2, 3)
+
+
+def model_faults(config: Any) -> list[str]:
+  """Says everything that is wrong with the model part of a config.
+
+  Args:
+    config: `config.model`, an object with the attributes `name`, `width`,
+      `stem`, `dtype`, `zero_init_residual` and `head` (with `layers`, `hidden`,
+      `out`, `batch_norm` and `output_batch_norm`).
+
+  Returns:
+    One sentence per fault, with the value and what was expected; empty if none.
+  """
+  faults = [
+    f"model.{field} must be one of {', '.join(map(str, valid))}; got {value!r}."
+    for field, value, valid in (
+      ("name", config.name, MODEL_NAMES),
+      ("width", config.width, WIDTHS),
+      ("stem", config.stem, STEMS),
+      ("dtype", config.dtype, DTYPES),
+      ("head.layers", config.head.layers, HEAD_LAYERS),
+    )
+    if value not in valid
+  ]
+  if config.head.hidden < 0:
+    faults.append(
+      "model.head.hidden must be > 0, or 0 for the size of the features; got"
+      f" {config.head.hidden}."
+    )
+  if config.head.out < 1:
+    faults.append(f"model.head.out must be >= 1; got {config.head.out}.")
+  if config.name == "wrn28_2":
+    faults.extend(_wide_resnet_faults(config))
+  return faults
+
+
+def _wide_resnet_faults(config: Any) -> list[str]:
+  """Says which options of ResNets were given to a model that has none."""
+  return [
+    f"wrn28_2 takes only model.{field} = {only!r}; got {value!r}."
+    for field, value, only in (
+      ("width", config.width, 1),
+      ("stem", config.stem, "cifar"),
+      # Its blocks end in a convolution: there is no gamma to start at 0.
+      ("zero_init_residual", config.zero_init_residual, False),
+    )
+    if value != only
+  ]

@@ -1,0 +1,10 @@
+"""Encoders and projection heads; no other package imports `flax.linen`.
+
+`build` turns the model part of a config into a `Model`, which is all that the
+rest of the code sees: `init`, `apply` and `apply_backbone` on plain dicts.
+"""
+
+from suncet_jax.models.build import build
+from suncet_jax.models.model import Model, Outputs
+
+__all__ = ["Model", "Outputs", "build"]

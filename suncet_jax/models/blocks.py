@@ -1,0 +1,93 @@
+"""The two residual blocks of ResNets.
+
+He et al. 2015 (arXiv 1512.03385), figure 5; the stride of a bottleneck is on
+its 3x3 convolution, as in the reference implementation, not its first 1x1.
+"""
+
+import functools
+
+import flax.linen as nn
+import jax
+from jax.nn.initializers import Initializer
+
+from suncet_jax.models.conv import Conv
+from suncet_jax.models.norm import BatchNorm
+from suncet_jax.models.precision import Precision
+
+
+class BasicBlock(nn.Module):
+  """Two 3x3 convolutions, the stride on the first.
+
+  Attributes:
+    planes: output channels.
+    stride: of the block.
+    zero_init_residual: whether gamma of the last norm starts at 0, so that the
+      block starts as its shortcut (Goyal et al. 2017, arXiv 1706.02677, 5.1).
+    precision: dtypes.
+  """
+
+  planes: int
+  stride: int
+  zero_init_residual: bool
+  precision: Precision
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    """Maps [b, h, w, c] to [b, ceil(h/stride), ceil(w/stride), planes]."""
+    conv = functools.partial(Conv, precision=self.precision)
+    norm = functools.partial(BatchNorm, precision=self.precision)
+    shortcut = _shortcut(x, self.planes, self.stride, self.precision, train)
+    x = conv(self.planes, 3, stride=self.stride, name="conv1")(x)
+    x = nn.relu(norm(name="norm1")(x, train=train))
+    x = conv(self.planes, 3, name="conv2")(x)
+    last_scale = _last_scale_init(self.zero_init_residual)
+    x = norm(scale_init=last_scale, name="norm2")(x, train=train)
+    return nn.relu(x + shortcut)
+
+
+class BottleneckBlock(nn.Module):
+  """1x1, 3x3 and 1x1 convolutions; the last has four times the channels.
+
+  Attributes:
+    planes: channels of the first two convolutions.
+    stride: of the 3x3 convolution.
+    zero_init_residual: see `BasicBlock`.
+    precision: dtypes.
+  """
+
+  planes: int
+  stride: int
+  zero_init_residual: bool
+  precision: Precision
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    """Maps [b, h, w, c] to [b, ceil(h/stride), ceil(w/stride), 4 * planes]."""
+    conv = functools.partial(Conv, precision=self.precision)
+    norm = functools.partial(BatchNorm, precision=self.precision)
+    features = 4 * self.planes
+    shortcut = _shortcut(x, features, self.stride, self.precision, train)
+    x = conv(self.planes, 1, name="conv1")(x)
+    x = nn.relu(norm(name="norm1")(x, train=train))
+    x = conv(self.planes, 3, stride=self.stride, name="conv2")(x)
+    x = nn.relu(norm(name="norm2")(x, train=train))
+    x = conv(features, 1, name="conv3")(x)
+    last_scale = _last_scale_init(self.zero_init_residual)
+    x = norm(scale_init=last_scale, name="norm3")(x, train=train)
+    return nn.relu(x + shortcut)
+
+
+def _last_scale_init(zero_init_residual: bool) -> Initializer:
+  if zero_init_residual:
+    return nn.initializers.zeros
+  return nn.initializers.ones
+
+
+def _shortcut(
+  x: jax.Array, features: int, stride: int, precision: Precision, train: bool
+) -> jax.Array:
+  """Returns x, through a 1x1 convolution and a norm where the shape changes."""
+  if x.shape[-1] == features and stride == 1:
+    return x
+  x = Conv(features, 1, precision, stride=stride, name="shortcut_conv")(x)
+  return BatchNorm(precision, name="shortcut_norm")(x, train=train)

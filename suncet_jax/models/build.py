@@ -1,0 +1,69 @@
+"""From the model part of a config to a model."""
+
+from typing import Any
+
+import flax.linen as nn
+
+from suncet_jax import model_names
+from suncet_jax.models.head import ProjectionHead
+from suncet_jax.models.model import Model
+from suncet_jax.models.precision import Precision, precision_of
+from suncet_jax.models.resnet import ResNet
+from suncet_jax.models.wide_resnet import WideResNet
+
+
+def build(config: Any) -> Model:
+  """Builds the model a config names.
+
+  Args:
+    config: `config.model`, an object with the attributes:
+      name: one of `model_names.MODEL_NAMES`.
+      width: factor 1, 2 or 4 of all channels; ResNets only.
+      stem: one of `model_names.STEMS`; WideResNets take only "cifar".
+      dtype: "float32", "bfloat16" or "float64". Parameters and statistics are
+        float32 unless it is "float64".
+      zero_init_residual: bool, whether each residual block of a ResNet starts
+        as its shortcut.
+      head: `layers` (2 or 3), `hidden` (0 = size of the features), `out`,
+        `batch_norm` and `output_batch_norm` (see `ProjectionHead`).
+
+  Raises:
+    ValueError: a value is none of the valid ones; the message lists every
+      such value.
+  """
+  faults = model_names.model_faults(config)
+  if faults:
+    raise ValueError(" ".join(faults))
+  precision = precision_of(config.dtype)
+  feature_size = _feature_size(config)
+  return Model(
+    feature_size=feature_size,
+    backbone=_backbone(config, precision),
+    head=ProjectionHead(
+      layers=config.head.layers,
+      hidden=config.head.hidden or feature_size,
+      out=config.head.out,
+      batch_norm=config.head.batch_norm,
+      output_batch_norm=config.head.output_batch_norm,
+      precision=precision,
+    ),
+  )
+
+
+def _feature_size(config: Any) -> int:
+  architecture = model_names.MODEL_NAMES[config.name]
+  expansion = 4 if architecture.block == "bottleneck" else 1
+  return expansion * config.width * architecture.planes[-1]
+
+
+def _backbone(config: Any, precision: Precision) -> nn.Module:
+  architecture = model_names.MODEL_NAMES[config.name]
+  if architecture.block == "preactivation":
+    return WideResNet(architecture, precision)
+  return ResNet(
+    architecture,
+    model_names.STEMS[config.stem],
+    config.width,
+    config.zero_init_residual,
+    precision,
+  )

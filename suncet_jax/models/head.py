@@ -1,0 +1,61 @@
+"""The projection head between the features and the losses."""
+
+import flax.linen as nn
+import jax
+
+from suncet_jax.models import initializers
+from suncet_jax.models.norm import BatchNorm
+from suncet_jax.models.precision import Precision
+
+
+class ProjectionHead(nn.Module):
+  """Dense layers with ReLU between them, with or without batch norms.
+
+  Chen et al. 2020 (arXiv 2002.05709), section 2.1: two layers without norms.
+  The head of the reference repository's later release: three, with
+  `batch_norm`. google-research/simclr: three, with both kinds of norm.
+
+  Attributes:
+    layers: number of Dense layers.
+    hidden: units of all but the last.
+    out: units of the last.
+    batch_norm: whether a norm follows each hidden layer, before its ReLU.
+    output_batch_norm: whether a norm with gamma but no beta follows the last
+      layer. The Dense layers then carry no bias.
+    precision: dtypes.
+  """
+
+  layers: int
+  hidden: int
+  out: int
+  batch_norm: bool
+  output_batch_norm: bool
+  precision: Precision
+
+  @nn.compact
+  def __call__(self, features: jax.Array, *, train: bool) -> jax.Array:
+    """Maps features [b, f] to projections [b, out] of the stored dtype."""
+    x = features
+    for i in range(1, self.layers):
+      x = self._dense(x, self.hidden, f"dense{i}")
+      if self.batch_norm:
+        x = BatchNorm(self.precision, name=f"norm{i}")(x, train=train)
+      x = nn.relu(x)
+    x = self._dense(x, self.out, f"dense{self.layers}")
+    if self.output_batch_norm:
+      norm = BatchNorm(
+        self.precision, use_bias=False, name=f"norm{self.layers}"
+      )
+      x = norm(x, train=train)
+    return x.astype(self.precision.store)
+
+  def _dense(self, x: jax.Array, units: int, name: str) -> jax.Array:
+    return nn.Dense(
+      units,
+      use_bias=not self.output_batch_norm,
+      dtype=self.precision.compute,
+      param_dtype=self.precision.store,
+      kernel_init=initializers.uniform_fan_in,
+      bias_init=initializers.uniform_bias(x.shape[-1]),
+      name=name,
+    )(x)

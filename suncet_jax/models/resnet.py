@@ -1,0 +1,73 @@
+"""ResNets: a stem, stages of residual blocks, a global mean.
+
+He et al. 2015 (arXiv 1512.03385). Where the paper's CIFAR nets pad a shortcut
+with zeros (option A), these project it (option B), as all their successors do.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from suncet_jax import model_names
+from suncet_jax.models.blocks import BasicBlock, BottleneckBlock
+from suncet_jax.models.conv import Conv
+from suncet_jax.models.norm import BatchNorm
+from suncet_jax.models.precision import Precision
+
+
+class ResNet(nn.Module):
+  """A ResNet up to and with its global mean pool.
+
+  Attributes:
+    architecture: block, planes and depths.
+    stem: first convolution and pool.
+    width: factor of all channels, the stem's and the inner ones included.
+    zero_init_residual: whether gamma of each block's last norm starts at 0.
+    precision: dtypes.
+  """
+
+  architecture: model_names.Architecture
+  stem: model_names.Stem
+  width: int
+  zero_init_residual: bool
+  precision: Precision
+
+  @nn.compact
+  def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+    """Maps images [b, h, w, c] to features [b, f] of the stored dtype."""
+    _, stem_planes, stage_planes, depths = self.architecture
+    block = (
+      BottleneckBlock if self.architecture.block == "bottleneck" else BasicBlock
+    )
+    x = _Stem(self.stem, self.width * stem_planes, self.precision, name="stem")(
+      images, train=train
+    )
+    for i, (planes, depth) in enumerate(zip(stage_planes, depths, strict=True)):
+      for j in range(depth):
+        x = block(
+          self.width * planes,
+          stride=2 if i > 0 and j == 0 else 1,
+          zero_init_residual=self.zero_init_residual,
+          precision=self.precision,
+          name=f"stage{i + 1}_block{j + 1}",
+        )(x, train=train)
+    return jnp.mean(x, axis=(1, 2), dtype=self.precision.store)
+
+
+class _Stem(nn.Module):
+  """Convolution, norm, ReLU and, for large images, a max pool."""
+
+  spec: model_names.Stem
+  planes: int
+  precision: Precision
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    kernel_size, stride, max_pool = self.spec
+    x = Conv(
+      self.planes, kernel_size, self.precision, stride=stride, name="conv"
+    )(x)
+    x = nn.relu(BatchNorm(self.precision, name="norm")(x, train=train))
+    if max_pool:
+      x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+    return x

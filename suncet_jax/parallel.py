@@ -1,0 +1,147 @@
+"""Devices: one mesh axis, where arrays lie, start-up of several processes."""
+
+import os
+import re
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+DATA_AXIS = "data"
+
+
+def make_mesh() -> Mesh:
+  """Returns the mesh of all devices of all processes: one axis, "data".
+
+  Its type is Auto: what the compiler may partition, it partitions.
+  """
+  return jax.make_mesh(
+    (jax.device_count(),), (DATA_AXIS,), axis_types=(AxisType.Auto,)
+  )
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+  """Returns the sharding of an array that every device holds whole."""
+  return NamedSharding(mesh, PartitionSpec())
+
+
+def by_rows(mesh: Mesh) -> NamedSharding:
+  """Returns the sharding of an array whose rows are spread over devices."""
+  return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
+
+
+def check_divisible(mesh: Mesh, **row_counts: int) -> None:
+  """Checks that rows can be spread evenly over the devices.
+
+  Args:
+    mesh: The devices.
+    **row_counts: Rows per step by the name of the setting.
+
+  Raises:
+    ValueError: Naming the setting, both numbers and the nearest valid sizes.
+  """
+  for name, count in row_counts.items():
+    if count % mesh.size:
+      below = count // mesh.size * mesh.size
+      near = [n for n in (below, below + mesh.size) if n]
+      raise ValueError(
+        f"{name} is {count}, which {mesh.size} devices cannot share evenly. "
+        f"Nearest valid: {' or '.join(map(str, near))}."
+      )
+
+
+class RowPlacement:
+  """Spreads the rows of a host array over the devices of all processes.
+
+  Attributes:
+    rows: The global rows that this process must provide, int64.
+  """
+
+  def __init__(self, mesh: Mesh, count: int) -> None:
+    """Asks JAX which device holds which of the `count` global rows."""
+    self._sharding = by_rows(mesh)
+    self._count = count
+    mine = self._sharding.addressable_devices_indices_map((count,))
+    starts = sorted(index[0].indices(count)[:2] for index in mine.values())
+    self.rows = np.concatenate([np.arange(*bounds) for bounds in starts])
+    self._offset = {
+      start: int(np.searchsorted(self.rows, start)) for start, _ in starts
+    }
+
+  def put(self, local: np.ndarray) -> jax.Array:
+    """Makes the global array [count, ...] from this process's rows."""
+
+    def block(index: tuple[slice, ...]) -> np.ndarray:
+      start, stop, _ = index[0].indices(self._count)
+      offset = self._offset[start]
+      return local[offset : offset + stop - start]
+
+    shape = (self._count, *local.shape[1:])
+    return jax.make_array_from_callback(shape, self._sharding, block)
+
+
+def over_rows(
+  mesh: Mesh, loss: Callable[..., jax.Array]
+) -> Callable[..., jax.Array]:
+  """Wraps a loss of row arrays so that its collectives are its own.
+
+  Args:
+    mesh: The devices that the rows are spread over.
+    loss: Takes arrays split by rows and `axis_name`; returns a scalar that is
+      the same on all devices.
+
+  Returns:
+    The same function of global arrays. On one device it is `loss` itself.
+  """
+  if mesh.size == 1:
+    return loss
+
+  def mapped(*arrays: jax.Array) -> jax.Array:
+    return jax.shard_map(
+      lambda *local: loss(*local, axis_name=DATA_AXIS),
+      mesh=mesh,
+      in_specs=PartitionSpec(DATA_AXIS),
+      out_specs=PartitionSpec(),
+    )(*arrays)
+
+  return mapped
+
+
+def start_processes(
+  coordinator: str | None, process_count: int | None, process_id: int | None
+) -> None:
+  """Connects the processes of a run, where there are several.
+
+  With all arguments None a cluster is looked for in the environment (SLURM
+  with several tasks, Open MPI, a TPU pod); on a plain machine nothing happens.
+
+  Args:
+    coordinator: `host:port` of process 0.
+    process_count: Number of processes.
+    process_id: Which one this is.
+
+  Raises:
+    ValueError: If only some of the three are given.
+  """
+  given = [
+    value is not None for value in (coordinator, process_count, process_id)
+  ]
+  if any(given) and not all(given):
+    raise ValueError(
+      "--coordinator, --process_count and --process_id belong together: give "
+      "all three or none."
+    )
+  if all(given):
+    jax.distributed.initialize(coordinator, process_count, process_id)
+  elif _in_cluster():
+    jax.distributed.initialize()
+
+
+def _in_cluster() -> bool:
+  tasks = os.environ.get("SLURM_NTASKS") or os.environ.get(
+    "OMPI_COMM_WORLD_SIZE", "1"
+  )
+  several = tasks.isdigit() and int(tasks) > 1
+  workers = os.environ.get("TPU_WORKER_HOSTNAMES", "")
+  return several or bool(re.search(r",", workers))

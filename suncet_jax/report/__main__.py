@@ -1,0 +1,43 @@
+"""Compares runs: `python -m suncet_jax.report runs/a runs/b --out=c.html`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from suncet_jax.report.compare import write_comparison
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+  """Writes the comparison the command line asks for.
+
+  Args:
+    arguments: the command line without the program; None takes this
+      process's.
+
+  Returns:
+    The exit status 0; faults leave with status 2 and one message.
+  """
+  parser = argparse.ArgumentParser(
+    prog="python -m suncet_jax.report",
+    description="Compares finished or running runs in one page.",
+  )
+  parser.add_argument(
+    "runs", nargs="+", type=Path, help="folders of runs (with metrics.csv)"
+  )
+  parser.add_argument(
+    "--out",
+    type=Path,
+    default=Path("compare.html"),
+    help="page to write, its picture gets the same name (%(default)s)",
+  )
+  options = parser.parse_args(arguments)
+  try:
+    print(write_comparison(options.runs, options.out))
+  except ValueError as error:
+    parser.error(str(error))
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())

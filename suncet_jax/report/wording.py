@@ -1,0 +1,109 @@
+"""Numbers and names of a result as text for people."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+METRICS = {
+  "knn_top1": (
+    "kNN, top-1",
+    "weighted vote of the k nearest labelled images on backbone features",
+  ),
+  "soft_nn_top1": (
+    "soft nearest neighbours, top-1",
+    "similarity-weighted labels of all labelled images, temperature 0.1",
+  ),
+  "linear_top1": (
+    "linear probe, top-1",
+    "a linear classifier trained on the frozen backbone",
+  ),
+  "finetune_top1": (
+    "fine-tuning, top-1",
+    "all weights trained further on the labelled images",
+  ),
+  "finetune_top5": (
+    "fine-tuning, top-5",
+    "the same, counted as right if among the five most likely classes",
+  ),
+}
+NOTHING = "\N{EN DASH}"
+_DURATIONS = (
+  (86400, "d", 3600, "h"),
+  (3600, "h", 60, "min"),
+  (60, "min", 1, "s"),
+)
+
+
+def metric_names(results: Sequence[Mapping[str, Any]]) -> list[str]:
+  """Returns the metrics that any result has, the known ones first.
+
+  Args:
+    results: contents of `result.json`.
+
+  Returns:
+    Keys of their "metrics" with a finite value.
+  """
+  present = {
+    name
+    for result in results
+    for name, value in metrics_of(result).items()
+    if as_number(value) is not None
+  }
+  known = [name for name in METRICS if name in present]
+  return known + sorted(present - set(known))
+
+
+def metrics_of(result: Mapping[str, Any]) -> Mapping[str, Any]:
+  """Returns the metrics of a result, none where it has none."""
+  return result.get("metrics") or {}
+
+
+def metric_label(name: str) -> str:
+  """Returns what people call a metric; the name itself if it is not known."""
+  return METRICS.get(name, (name, ""))[0]
+
+
+def metric_explanation(name: str) -> str:
+  """Returns one line on how a metric is measured; empty if not known."""
+  return METRICS.get(name, (name, ""))[1]
+
+
+def as_number(value: object) -> float | None:
+  """Returns a value of a JSON file if it is a finite number."""
+  if isinstance(value, bool) or not isinstance(value, (int, float)):
+    return None
+  return value if math.isfinite(value) else None
+
+
+def percent(value: object) -> str:
+  """Writes a fraction as percent, e.g. 0.9731 as "97.3 %"."""
+  number = as_number(value)
+  return NOTHING if number is None else f"{100 * number:.1f} %"
+
+
+def count(value: object) -> str:
+  """Writes a count with thousands set apart, e.g. 1,281,167 or 99.98."""
+  number = as_number(value)
+  if number is None:
+    return NOTHING
+  return f"{number:,.0f}" if number == round(number) else f"{number:,.2f}"
+
+
+def duration(value: object) -> str:
+  """Writes seconds as the two largest units, e.g. "1 h 12 min"."""
+  number = as_number(value)
+  if number is None:
+    return NOTHING
+  seconds = round(number)
+  for size, unit, small, small_unit in _DURATIONS:
+    if seconds >= size:
+      rest = seconds % size // small
+      return f"{seconds // size} {unit} {rest} {small_unit}"
+  return f"{seconds} s"
+
+
+def versions(value: object) -> str:
+  """Writes versions in one line, e.g. "jax 0.10.2, numpy 2.4.6"."""
+  if isinstance(value, Mapping):
+    return ", ".join(f"{name} {number}" for name, number in value.items())
+  return str(value) if value else NOTHING

@@ -1,0 +1,281 @@
+"""Evaluates a state: features by index, the final measures, kNN on the way."""
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from suncet_jax import parallel
+from suncet_jax.data.augment import Augmentation, augment, to_float
+from suncet_jax.data.permutation import Purpose, permutation, random_bits
+from suncet_jax.data.sources import Crop, Rows, Source
+from suncet_jax.evals.accuracy import topk_accuracy
+from suncet_jax.evals.embed import embed
+from suncet_jax.evals.finetune import finetune
+from suncet_jax.evals.knn import knn_scores
+from suncet_jax.evals.linear import linear_probe
+from suncet_jax.evals.rank import rankme
+from suncet_jax.evals.soft_nn import soft_nn_scores
+from suncet_jax.models import Outputs
+from suncet_jax.train.experiment import Experiment
+from suncet_jax.train.state import TrainState
+
+
+class Evaluator:
+  """Measures how well the labelled images classify other images.
+
+  Validation images serve the measures during training; test images are only
+  read by `evaluate`.
+  """
+
+  def __init__(self, experiment: Experiment) -> None:
+    """Compiles nothing yet."""
+    self._experiment = experiment
+    self._config = experiment.config.evals
+    self._labels = experiment.dataset.train.labels
+    self._batch_size = _round_up(self._config.batch_size, experiment.mesh.size)
+    self._placement = parallel.RowPlacement(experiment.mesh, self._batch_size)
+    sharding = parallel.replicated(experiment.mesh)
+    self._apply = jax.jit(self._features, out_shardings=sharding)
+
+  def embed(
+    self, state: TrainState, source: Source, indices: np.ndarray
+  ) -> Outputs:
+    """Returns features [n, f] and projections [n, d] of images, float32."""
+    chunks = (
+      indices[i : i + self._batch_size]
+      for i in range(0, len(indices), self._batch_size)
+    )
+    return embed(
+      lambda images: self._apply(state, self._put(images)),
+      source.images(chunks),
+      batch_size=self._batch_size,
+    )
+
+  def validate(self, state: TrainState) -> dict[str, float]:
+    """Measures a state on the validation images, which are never trained on.
+
+    Returns:
+      `val_knn_top1` in [0, 1]: the labelled images classify by weighted kNN;
+      `rankme`: effective rank of the projections.
+    """
+    splits = self._experiment.splits
+    bank = self._bank(state)
+    queries = self.embed(
+      state, self._experiment.dataset.train, splits.validation
+    )
+    labels = self._labels[splits.validation]
+    return {
+      "val_knn_top1": topk_accuracy(self._knn(bank, queries), labels).top1,
+      "rankme": rankme(queries.projection),
+    }
+
+  def evaluate(self, state: TrainState, name: str) -> dict[str, float]:
+    """Measures a state on the test images.
+
+    Args:
+      state: What to measure.
+      name: "knn", "soft_nn", "linear" or "finetune".
+
+    Returns:
+      Accuracies in [0, 1] by name, e.g. `knn_top1`.
+    """
+    test = self._experiment.dataset.test
+    if name == "finetune":
+      accuracy = topk_accuracy(self._finetuned_scores(state), test.labels)
+      return {"finetune_top1": accuracy.top1, "finetune_top5": accuracy.top5}
+    scores = {
+      "knn": self._knn,
+      "soft_nn": self._soft_nn,
+      "linear": self._linear,
+    }[name](self._bank(state), self._test(state))
+    return {f"{name}_top1": topk_accuracy(scores, test.labels).top1}
+
+  def _features(self, state: TrainState, images: jax.Array) -> Outputs:
+    outputs, _ = self._experiment.model.apply(
+      state.params,
+      state.batch_stats,
+      to_float(images, self._experiment.augmentation),
+      train=False,
+    )
+    return outputs
+
+  def _put(self, images: np.ndarray) -> jax.Array:
+    return self._placement.put(images[self._placement.rows])
+
+  def _bank(self, state: TrainState) -> Outputs:
+    return self.embed(
+      state, self._experiment.dataset.train, self._experiment.splits.labelled
+    )
+
+  def _test(self, state: TrainState) -> Outputs:
+    test = self._experiment.dataset.test
+    return self.embed(state, test, np.arange(test.labels.size))
+
+  @property
+  def _bank_labels(self) -> np.ndarray:
+    return self._labels[self._experiment.splits.labelled]
+
+  def _knn(self, bank: Outputs, queries: Outputs) -> jax.Array:
+    return knn_scores(
+      queries.features,
+      bank.features,
+      self._bank_labels,
+      class_count=self._experiment.class_count,
+      k=self._config.knn.k,
+      temperature=self._config.knn.temperature,
+    )
+
+  def _soft_nn(self, bank: Outputs, queries: Outputs) -> jax.Array:
+    # Of the projections, as in facebookresearch/suncet's evaluation.
+    return soft_nn_scores(
+      queries.projection,
+      bank.projection,
+      self._bank_labels,
+      class_count=self._experiment.class_count,
+      temperature=self._config.soft_nn.temperature,
+    )
+
+  def _linear(self, bank: Outputs, queries: Outputs) -> jax.Array:
+    settings = self._config.linear
+    probe = linear_probe(
+      bank.features,
+      self._bank_labels,
+      class_count=self._experiment.class_count,
+      epochs=settings.epochs,
+      batch_size=settings.batch_size,
+      learning_rate=settings.learning_rate,
+      weight_decay=settings.weight_decay,
+      seed=self._experiment.config.seed,
+    )
+    return probe.scores(queries.features)
+
+  def _finetuned_scores(self, state: TrainState) -> np.ndarray:
+    """Fine-tunes on the labelled images; returns logits of the test images."""
+    experiment, settings = self._experiment, self._config.finetune
+    batches = _LabelledBatches(experiment)
+    tuned = finetune(
+      experiment.model.apply_backbone,
+      state.params["backbone"],
+      state.batch_stats["backbone"],
+      batches,
+      feature_size=experiment.model.feature_size,
+      class_count=experiment.class_count,
+      steps=settings.epochs * batches.steps_per_epoch,
+      learning_rate_peak=settings.learning_rate * batches.batch_size / 256,
+      prepare=_crop_and_flip(experiment),
+      seed=experiment.config.seed,
+    )
+    test = experiment.dataset.test
+    indices = np.arange(test.labels.size)
+    prepare = jax.jit(
+      functools.partial(to_float, augmentation=experiment.augmentation)
+    )
+    replicate = jax.jit(
+      lambda x: x, out_shardings=parallel.replicated(experiment.mesh)
+    )
+    return embed(
+      lambda images: replicate(tuned.predict(prepare(self._put(images)))),
+      test.images(
+        indices[i : i + self._batch_size]
+        for i in range(0, len(indices), self._batch_size)
+      ),
+      batch_size=self._batch_size,
+    )
+
+
+class _LabelledBatches:
+  """step -> (images, labels) on the devices, for fine-tuning.
+
+  Each epoch has a new order; its last incomplete batch is dropped.
+  """
+
+  def __init__(self, experiment: Experiment) -> None:
+    wanted = experiment.config.evals.finetune.batch_size
+    self._experiment = experiment
+    self._labelled = experiment.splits.labelled
+    size = min(wanted, self._labelled.size)
+    self.batch_size = (
+      max(size // experiment.mesh.size, 1) * experiment.mesh.size
+    )
+    self.steps_per_epoch = max(1, self._labelled.size // self.batch_size)
+    self._placement = parallel.RowPlacement(experiment.mesh, self.batch_size)
+    self._steps = self._loaded()
+
+  def __call__(self, step: int) -> tuple[jax.Array, jax.Array]:
+    del step  # the caller counts as we do: 0, 1, 2, ...
+    return next(self._steps)
+
+  def _loaded(self) -> Iterator[tuple[jax.Array, jax.Array]]:
+    source = self._experiment.dataset.train
+    epochs = self._experiment.config.evals.finetune.epochs
+    steps = range(epochs * self.steps_per_epoch)
+    crop = Crop(
+      self._experiment.augmentation.size,
+      tuple(self._experiment.config.evals.finetune.crop_scale),
+      self._experiment.augmentation.crop_ratio,
+    )
+    pixels = source.views(map(self._rows, steps), crop)
+    for step, images in zip(steps, pixels, strict=True):
+      labels = source.labels[self._rows(step).indices]
+      yield self._placement.put(images[:, 0]), self._placement.put(labels)
+
+  def _rows(self, step: int) -> Rows:
+    epoch, batch = divmod(step, self.steps_per_epoch)
+    seed = self._experiment.config.seed
+    order = permutation(self._labelled.size, seed, Purpose.FINETUNE, epoch)
+    # With more devices than labelled images the order goes round.
+    order = np.resize(order, max(order.size, self.batch_size))
+    chosen = order[batch * self.batch_size :][: self.batch_size]
+    bits = random_bits(self.batch_size, seed, Purpose.FINETUNE, epoch, batch)
+    seeds = bits.view(np.uint32).reshape(self.batch_size, 1, 2)
+    mine = self._placement.rows
+    return Rows(self._labelled[chosen[mine]], seeds[mine])
+
+
+def _crop_and_flip(
+  experiment: Experiment,
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+  """Returns the augmentation of fine-tuning: images, key -> images."""
+  settings = experiment.config.evals.finetune
+  views = experiment.augmentation
+  only_crop = Augmentation(
+    size=views.size,
+    crop_scale=views.crop_scale and tuple(settings.crop_scale),
+    crop_ratio=views.crop_ratio,
+    flip_prob=settings.flip_prob,
+    jitter_prob=0.0,
+    grayscale_prob=0.0,
+    blur_prob=0.0,
+    mean=views.mean,
+    std=views.std,
+  )
+
+  def prepare(images: jax.Array, key: jax.Array) -> jax.Array:
+    return augment(images, jax.random.split(key, images.shape[0]), only_crop)
+
+  return prepare
+
+
+def _round_up(count: int, multiple: int) -> int:
+  return math.ceil(count / multiple) * multiple
+
+
+def table(metrics: dict[str, Any]) -> str:
+  """Returns accuracies as a table to print."""
+  names = {
+    "knn_top1": "kNN",
+    "soft_nn_top1": "soft nearest neighbours",
+    "linear_top1": "linear probe",
+    "finetune_top1": "fine-tuned",
+    "finetune_top5": "fine-tuned, top 5",
+  }
+  lines = [
+    f"  {text:<26}{metrics[name]:>7.1%}"
+    for name, text in names.items()
+    if name in metrics
+  ]
+  return "\n".join(["test accuracy, top 1", *lines])

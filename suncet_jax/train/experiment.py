@@ -1,0 +1,217 @@
+"""Everything that a configuration describes, built and ready to run."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from absl import logging
+from ml_collections import ConfigDict
+
+from suncet_jax import methods, models, optim, parallel
+from suncet_jax.data import sources
+from suncet_jax.data.augment import Augmentation
+from suncet_jax.data.permutation import Purpose
+from suncet_jax.data.sampling import ClassBalancedSampler, UnlabelledSampler
+from suncet_jax.data.splits import Splits, make_splits
+from suncet_jax.data.stream import Stream
+from suncet_jax.train.state import TrainState, init_state
+from suncet_jax.train.step import StepFn, make_step
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+  """The parts of a run that do not change while it runs.
+
+  Attributes:
+    config: What it was built from.
+    mesh: All devices.
+    dataset: Training and test images.
+    splits: Unlabelled pool, labelled and validation images.
+    augmentation: Of the views.
+    model: The encoder.
+    method: What a step optimises.
+    optimizer: From gradients to updates.
+    schedule: From step to learning rate.
+    stream: The input batches.
+    steps_per_epoch: Over the unlabelled pool.
+  """
+
+  config: ConfigDict
+  mesh: jax.sharding.Mesh
+  dataset: sources.Dataset
+  splits: Splits
+  augmentation: Augmentation
+  model: models.Model
+  method: methods.Method
+  optimizer: optax.GradientTransformation
+  schedule: optax.Schedule
+  stream: Stream
+  steps_per_epoch: int
+
+  @property
+  def total_steps(self) -> int:
+    """Steps of the whole training."""
+    return self.config.train.epochs * self.steps_per_epoch
+
+  @property
+  def class_count(self) -> int:
+    """Number of classes."""
+    return len(self.dataset.class_names)
+
+  def rows_per_step(self, plan: methods.Plan) -> int:
+    """Returns how many images, views counted singly, a step encodes."""
+    labelled = self.config.data.labelled
+    return self.config.data.batch_size * len(plan.unlabelled) + (
+      labelled.classes_per_batch * labelled.images_per_class
+    ) * len(plan.labelled)
+
+  def initial_state(self) -> TrainState:
+    """Returns the state before the first step, on all devices."""
+    # Optimising a program that runs once takes seconds on a CPU: XLA compiles
+    # a random generator for every kernel's shape.
+    is_cpu = jax.default_backend() == "cpu"
+    return jax.jit(
+      self._init,
+      out_shardings=parallel.replicated(self.mesh),
+      compiler_options={"xla_backend_optimization_level": 0} if is_cpu else {},
+    )()
+
+  def state_template(self) -> Any:
+    """Returns shapes, dtypes and shardings of the state, without computing."""
+    sharding = parallel.replicated(self.mesh)
+    return jax.tree.map(
+      lambda leaf: jax.ShapeDtypeStruct(
+        leaf.shape, leaf.dtype, sharding=sharding
+      ),
+      jax.eval_shape(self._init),
+    )
+
+  def step_fn(self) -> StepFn:
+    """Returns the jitted training step."""
+    return make_step(
+      self.method,
+      methods.make_encode(self.model, self.mesh.size),
+      self.optimizer,
+      self.schedule,
+      self.mesh,
+      seed=self.config.seed,
+      max_skipped_in_a_row=self.config.train.max_skipped_in_a_row,
+    )
+
+  def _init(self) -> TrainState:
+    size, channels = self.augmentation.size, self.dataset.train.image_shape[-1]
+    key = jax.random.fold_in(
+      jax.random.key(self.config.seed), Purpose.INITIAL_PARAMETERS
+    )
+    return init_state(
+      key, self.model, self.method, self.optimizer, (size, size, channels)
+    )
+
+
+def build(config: ConfigDict) -> Experiment:
+  """Loads the data and builds all parts.
+
+  Args:
+    config: A validated configuration.
+
+  Returns:
+    The experiment.
+
+  Raises:
+    ValueError: If the data or the devices do not fit the configuration.
+  """
+  mesh = parallel.make_mesh()
+  labelled = config.data.labelled
+  parallel.check_divisible(
+    mesh,
+    **{
+      "data.batch_size": config.data.batch_size,
+      "data.labelled.classes_per_batch x images_per_class": (
+        labelled.classes_per_batch * labelled.images_per_class
+      ),
+    },
+  )
+  dataset = sources.load(config)
+  train = dataset.train
+  splits = make_splits(
+    train.labels, train.names, config, len(dataset.class_names)
+  )
+  unlabelled = UnlabelledSampler(
+    splits.pool.size, config.data.batch_size, config.seed
+  )
+  balanced = ClassBalancedSampler(
+    train.labels[splits.labelled],
+    len(dataset.class_names),
+    classes_per_batch=labelled.classes_per_batch,
+    images_per_class=labelled.images_per_class,
+    seed=config.seed,
+  )
+  _warn_of_small_classes(balanced, labelled.images_per_class)
+  augmentation = _augmentation(config, train)
+  optimizer, schedule = optim.make_optimizer(config, unlabelled.steps_per_epoch)
+  return Experiment(
+    config=config,
+    mesh=mesh,
+    dataset=dataset,
+    splits=splits,
+    augmentation=augmentation,
+    model=models.build(config.model),
+    method=methods.make_method(config, augmentation, mesh),
+    optimizer=optimizer,
+    schedule=schedule,
+    stream=Stream(
+      train,
+      splits,
+      unlabelled,
+      balanced,
+      mesh=mesh,
+      seed=config.seed,
+      crop=sources.Crop(
+        augmentation.size,
+        tuple(config.augment.crop_scale),
+        tuple(config.augment.crop_ratio),
+      ),
+    ),
+    steps_per_epoch=unlabelled.steps_per_epoch,
+  )
+
+
+def _augmentation(config: ConfigDict, source: sources.Source) -> Augmentation:
+  """Reads `config.augment`; what the host has cropped is not cropped again."""
+  augmentation = Augmentation.from_config(config.augment)
+  channels = source.image_shape[-1]
+  if augmentation.mean and len(augmentation.mean) != channels:
+    raise ValueError(
+      f"augment.mean has {len(augmentation.mean)} values, but the images have "
+      f"{channels} channels."
+    )
+  if source.crops_on_host:
+    return dataclasses.replace(augmentation, crop_scale=None)
+  return augmentation
+
+
+def _warn_of_small_classes(
+  sampler: ClassBalancedSampler, images_per_class: int
+) -> None:
+  if sampler.smallest_class < images_per_class:
+    logging.warning(
+      "The smallest class has %d labelled images, fewer than "
+      "data.labelled.images_per_class=%d: some appear more than once in a "
+      "batch, each time as another view.",
+      sampler.smallest_class,
+      images_per_class,
+    )
+
+
+def split_summary(experiment: Experiment) -> str:
+  """Returns one line on the data: how many images of each kind."""
+  splits = experiment.splits
+  return (
+    f"{experiment.dataset.name}: {splits.pool.size:,} unlabelled, "
+    f"{splits.labelled.size:,} labelled "
+    f"({np.unique(experiment.dataset.train.labels[splits.labelled]).size} "
+    f"classes), {splits.validation.size:,} validation, "
+    f"{experiment.dataset.test.labels.size:,} test images"
+  )

@@ -1,0 +1,109 @@
+"""A run's folder: whose it is, whether it is finished, what it holds."""
+
+import fcntl
+import json
+from pathlib import Path
+from typing import Any, TextIO
+
+from etils import epath
+from ml_collections import ConfigDict
+
+from suncet_jax.config import differences
+
+
+class FolderError(ValueError):
+  """The folder cannot be used for this run."""
+
+
+class RunFolder:
+  """The files of a run, by name.
+
+  Attributes:
+    path: The folder.
+    checkpoints: Where the checkpoints lie.
+    result: result.json, written last.
+  """
+
+  def __init__(self, path: epath.PathLike) -> None:
+    """Names the files; touches none."""
+    self.path = epath.Path(path)
+    self.checkpoints = self.path / "checkpoints"
+    self.result = self.path / "result.json"
+    self._config = self.path / "config.json"
+    self._lock: TextIO | None = None
+
+  def claim(self, config: ConfigDict) -> None:
+    """Makes the folder this configuration's, or checks that it is.
+
+    Raises:
+      FolderError: If it belongs to another configuration (every difference is
+        listed, old -> new) or another process is at work in it.
+    """
+    self.path.mkdir(parents=True, exist_ok=True)
+    self._take_lock()
+    wanted = config.to_dict()
+    if self._config.exists():
+      changed = differences(self.config(), wanted)
+      if changed:
+        lines = "\n".join(f"  {line}" for line in changed)
+        raise FolderError(
+          f"{self.path} belongs to another configuration (old -> new):\n"
+          f"{lines}\nUse another --workdir, or the configuration it began with."
+        )
+    write_json(self._config, wanted)
+
+  def config(self) -> dict[str, Any]:
+    """Returns the configuration that the folder belongs to.
+
+    Raises:
+      FolderError: If there is none.
+    """
+    if not self._config.exists():
+      raise FolderError(
+        f"{self.path} holds no run: {self._config.name} is missing. Give the "
+        "--workdir of a run of suncet_jax.main."
+      )
+    return json.loads(self._config.read_text())
+
+  def finished_result(self) -> dict[str, Any] | None:
+    """Returns result.json of a finished run, else None."""
+    if not self.result.exists():
+      return None
+    return json.loads(self.result.read_text())
+
+  def evaluations(self, params_digest: str) -> dict[str, float]:
+    """Returns the final metrics that are known of these parameters."""
+    path = self.path / "evaluations.json"
+    if not path.exists():
+      return {}
+    known = json.loads(path.read_text())
+    return known["metrics"] if known["params_digest"] == params_digest else {}
+
+  def write_evaluations(
+    self, params_digest: str, metrics: dict[str, float]
+  ) -> None:
+    """Keeps the final metrics of these parameters."""
+    write_json(
+      self.path / "evaluations.json",
+      {"params_digest": params_digest, "metrics": metrics},
+    )
+
+  def _take_lock(self) -> None:
+    """Keeps a second process out; the system frees it when this one dies."""
+    if "://" in str(self.path):  # a bucket knows no locks
+      return
+    self._lock = (Path(self.path) / ".lock").open("w")
+    try:
+      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise FolderError(
+        f"Another process is at work in {self.path}. Wait for it, end it, or "
+        "use another --workdir."
+      ) from None
+
+
+def write_json(path: epath.Path, value: Any) -> None:
+  """Writes JSON so that a kill leaves the old file or the new one."""
+  partial = path.with_name(path.name + ".part")
+  partial.write_text(json.dumps(value, indent=2) + "\n")
+  partial.replace(path)

@@ -1,0 +1,162 @@
+"""The training loop: feeds the step, logs, measures, saves, stops."""
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+
+from suncet_jax.checkpoint import Checkpoints
+from suncet_jax.methods import Plan
+from suncet_jax.train.experiment import Experiment
+from suncet_jax.train.monitor import Monitor
+from suncet_jax.train.state import TrainState
+from suncet_jax.train.stop import StopRequest
+
+
+class DivergedError(RuntimeError):
+  """Too many steps in a row had a loss or gradient that is not finite."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+  """Consecutive steps with one plan.
+
+  Attributes:
+    start: First step.
+    stop: The step after the last.
+    plan: What each of them needs.
+    images_before: Images encoded before `start`, views counted singly.
+    images_per_step: Images that each step encodes.
+  """
+
+  start: int
+  stop: int
+  plan: Plan
+  images_before: int
+  images_per_step: int
+
+  def images_at(self, step: int) -> int:
+    """Returns the images encoded after `step` steps."""
+    return self.images_before + (step - self.start) * self.images_per_step
+
+
+def segments(experiment: Experiment) -> list[Segment]:
+  """Cuts a training into runs of epochs with one plan, one compilation each."""
+  parts: list[Segment] = []
+  epochs = range(experiment.config.train.epochs)
+  images = 0
+  for plan, members in itertools.groupby(epochs, experiment.method.plan):
+    covered = list(members)
+    start = covered[0] * experiment.steps_per_epoch
+    stop = (covered[-1] + 1) * experiment.steps_per_epoch
+    rows = experiment.rows_per_step(plan)
+    parts.append(Segment(start, stop, plan, images, rows))
+    images = parts[-1].images_at(stop)
+  return parts
+
+
+class Loop:
+  """Runs an experiment from a state to its end, or to a request to stop."""
+
+  def __init__(
+    self,
+    experiment: Experiment,
+    *,
+    monitor: Monitor,
+    checkpoints: Checkpoints,
+    stop: StopRequest,
+    validate: Callable[[TrainState], dict[str, float]],
+  ) -> None:
+    """Stores the parts.
+
+    Args:
+      experiment: What to run.
+      monitor: Gets the metrics.
+      checkpoints: Gets the states.
+      stop: Asked after every step whether to end.
+      validate: From a state to metrics on validation images.
+    """
+    self._experiment, self._step_fn = experiment, experiment.step_fn()
+    self._monitor, self._checkpoints = monitor, checkpoints
+    self._stop, self._validate = stop, validate
+    config, per_epoch = experiment.config, experiment.steps_per_epoch
+    self._log_every = config.log.every_steps
+    self._save_every = max(1, round(config.checkpoint.every_epochs * per_epoch))
+    self._validate_every = round(config.evals.every_epochs * per_epoch)
+
+  def run(self, state: TrainState) -> TrainState:
+    """Trains from `state.step` on; returns the last state, saved.
+
+    Raises:
+      DivergedError: After `train.max_skipped_in_a_row` steps that were not
+        finite; the last good state is in the newest checkpoint.
+    """
+    first = int(state.step)
+    for segment in segments(self._experiment):
+      for step, batch in self._batches(segment, first):
+        state, metrics = self._step_fn(state, batch, segment.plan)
+        is_stopping = self._must_stop(step + 1)
+        self._after_step(step + 1, segment, state, metrics, is_stopping)
+        if is_stopping:
+          return state
+    return state
+
+  def _batches(self, segment: Segment, first: int) -> Iterator[tuple[int, Any]]:
+    """Yields (step, batch) of a segment, from `first` on; times the wait."""
+    start = max(segment.start, first)
+    batches = self._experiment.stream.batches(
+      start,
+      segment.stop,
+      unlabelled_views=len(segment.plan.unlabelled),
+      labelled_views=len(segment.plan.labelled),
+    )
+    for step in range(start, segment.stop):
+      before = time.monotonic()
+      batch = next(batches)
+      self._monitor.waited(time.monotonic() - before)
+      yield step, batch
+
+  def _must_stop(self, step: int) -> bool:
+    if jax.process_count() > 1:
+      return self._checkpoints.reached_preemption(step)
+    return self._stop.signal is not None
+
+  def _after_step(
+    self,
+    step: int,
+    segment: Segment,
+    state: TrainState,
+    metrics: dict[str, jax.Array],
+    is_stopping: bool,
+  ) -> None:
+    """Logs, measures and saves where it is time; only then does it wait."""
+    is_last = step == self._experiment.total_steps
+    is_due = self._validate_every and (step % self._validate_every == 0)
+    measure = bool(is_due) or (is_last and self._validate_every > 0)
+    save = step % self._save_every == 0 or is_last or is_stopping
+    if step % self._log_every == 0 or measure or is_last:
+      values = {k: float(v) for k, v in jax.device_get(metrics).items()}
+      self._check_finite(step, values)
+      if measure:
+        values |= self._validate(state)
+      epoch = step / self._experiment.steps_per_epoch
+      self._monitor.log(step, epoch, segment.images_at(step), values)
+    if save:
+      self._check_finite(step, jax.device_get(metrics))
+      self._monitor.flush()
+      notes = {"seconds": self._monitor.seconds}
+      self._checkpoints.save(step, state, notes)
+
+  def _check_finite(self, step: int, metrics: dict[str, Any]) -> None:
+    limit = self._experiment.config.train.max_skipped_in_a_row
+    if metrics["skipped_in_a_row"] >= limit:
+      raise DivergedError(
+        f"{limit} steps in a row up to step {step} had a loss or gradient that "
+        f"is not finite (learning rate {metrics['learning_rate']:.4g}); they "
+        f"changed nothing. Last good checkpoint: {self._checkpoints.latest()}. "
+        "Lower --config.optim.peak_lr, raise --config.optim.warmup_epochs, or "
+        "find the operation with --config.train.debug_nans=True."
+      )

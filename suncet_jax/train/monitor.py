@@ -1,0 +1,117 @@
+"""What a run says of itself: progress lines, metrics.csv, TensorBoard."""
+
+import sys
+import time
+from collections.abc import Mapping
+
+import jax
+from clu import metric_writers
+from etils import epath
+
+from suncet_jax.train.metrics_file import MetricsFile
+
+_SHOWN = {  # metric -> how a progress line shows it
+  "loss": "loss {:.3f}",
+  "ntxent": "ntxent {:.3f}",
+  "suncet": "suncet {:.3f}",
+  "learning_rate": "lr {:.3g}",
+  "val_knn_top1": "knn {:.1%}",
+}
+
+
+class Monitor:
+  """Writes the metrics of a run; only process 0 does."""
+
+  def __init__(
+    self,
+    workdir: epath.PathLike,
+    *,
+    resume_step: int,
+    total_steps: int,
+    seconds: float,
+    tensorboard: bool,
+  ) -> None:
+    """Opens the files.
+
+    Args:
+      workdir: The run's folder.
+      resume_step: The step that the run goes on from.
+      total_steps: Where it will end.
+      seconds: Time that it took until `resume_step`.
+      tensorboard: Whether to write TensorBoard events too.
+    """
+    folder = epath.Path(workdir)
+    self._is_writer = jax.process_index() == 0
+    self._total_steps = total_steps
+    self._start_step, self._start_seconds = resume_step, seconds
+    self._start = self._last = time.monotonic()
+    self._last_images: int | None = None
+    self._wait = 0.0
+    self._events: metric_writers.MetricWriter | None = None
+    if self._is_writer:
+      self._table = MetricsFile(folder / "metrics.csv", resume_step)
+      if tensorboard:
+        self._events = metric_writers.SummaryWriter(str(folder))
+
+  @property
+  def seconds(self) -> float:
+    """Seconds of training so far, those before an interruption included."""
+    return self._start_seconds + time.monotonic() - self._start
+
+  def waited(self, seconds: float) -> None:
+    """Notes that the loop waited for input."""
+    self._wait += seconds
+
+  def log(
+    self, step: int, epoch: float, images: int, metrics: Mapping[str, float]
+  ) -> None:
+    """Writes the metrics of a step everywhere.
+
+    Args:
+      step: Steps taken.
+      epoch: The same in epochs over the unlabelled pool.
+      images: Images encoded so far, views counted singly.
+      metrics: By name.
+    """
+    now = time.monotonic()
+    row: dict[str, float] = {
+      "step": step,
+      "epoch": round(epoch, 6),
+      "images_seen": images,
+      "seconds": round(self.seconds, 3),
+    }
+    if self._last_images is not None:
+      elapsed = max(now - self._last, 1e-9)
+      row["images_per_second"] = (images - self._last_images) / elapsed
+      row["input_wait_share"] = self._wait / elapsed
+    row |= metrics
+    self._last, self._last_images, self._wait = now, images, 0.0
+    if not self._is_writer:
+      return
+    self._table.add(row)
+    if self._events:
+      scalars = {k: v for k, v in row.items() if k != "step"}
+      self._events.write_scalars(step, scalars)
+    self._print(step, row)
+
+  def _print(self, step: int, row: Mapping[str, float]) -> None:
+    done = step - self._start_step
+    left = (time.monotonic() - self._start) / done * (self._total_steps - step)
+    speed = row.get("images_per_second")
+    parts = [
+      f"step {step}/{self._total_steps}",
+      f"epoch {row['epoch']:.1f}",
+      f"{speed:,.0f} img/s" if speed else "",
+      f"left {int(left) // 60}:{int(left) % 60:02d}",
+    ]
+    parts += [
+      text.format(row[name]) for name, text in _SHOWN.items() if name in row
+    ]
+    print("  ".join(filter(None, parts)), file=sys.stderr, flush=True)
+
+  def flush(self) -> None:
+    """Puts everything on disk; called before a checkpoint is saved."""
+    if self._is_writer:
+      self._table.write()
+    if self._events:
+      self._events.flush()

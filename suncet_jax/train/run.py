@@ -1,0 +1,233 @@
+"""A whole run: claim the folder, train, evaluate, report, result."""
+
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from etils import epath
+from jax.experimental import multihost_utils
+from ml_collections import ConfigDict
+
+from suncet_jax.checkpoint import Checkpoints
+from suncet_jax.config import base, fingerprint
+from suncet_jax.digest import tree_digest
+from suncet_jax.train import evaluation, experiment, loop
+from suncet_jax.train.folder import FolderError, RunFolder, write_json
+from suncet_jax.train.monitor import Monitor
+from suncet_jax.train.state import TrainState
+from suncet_jax.train.stop import StopRequest
+
+_PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "suncet_jax")
+
+
+def run(config: ConfigDict, workdir: epath.PathLike, command: str) -> int:
+  """Trains, evaluates and reports, going on from where the folder stands.
+
+  Args:
+    config: A validated configuration.
+    workdir: The run's folder.
+    command: How the run was started, for the report.
+
+  Returns:
+    The exit code: 0, or 130 after Ctrl-C.
+
+  Raises:
+    ValueError: If folder, data or devices do not fit the configuration.
+    DivergedError: If training does not stay finite.
+  """
+  folder = RunFolder(workdir)
+  _claim(folder, config)
+  finished = folder.finished_result()
+  if finished:
+    _say(f"{folder.path} is complete (remove it to start again).")
+    _print_result(finished, folder)
+    return 0
+  if config.train.debug_nans:
+    jax.config.update("jax_debug_nans", True)
+  parts = experiment.build(config)
+  _say(experiment.split_summary(parts))
+  evaluator = evaluation.Evaluator(parts)
+  with StopRequest() as stop:
+    state, seconds = _train(parts, folder, evaluator, stop)
+  if int(state.step) < parts.total_steps:
+    _say(
+      f"Saved step {int(state.step)} of {parts.total_steps}. Run the same "
+      "command again to go on."
+    )
+    return 130 if stop.signal and stop.signal.name == "SIGINT" else 0
+  metrics = _evaluate(parts, folder, evaluator, state)
+  result = _result(parts, state, seconds, metrics)
+  if jax.process_index() == 0:
+    _report(parts, folder, evaluator, state, result, command)
+    write_json(folder.result, result)
+    _print_result(result, folder)
+  return 0
+
+
+def evaluate(
+  workdir: epath.PathLike, names: Sequence[str], step: int | None
+) -> int:
+  """Evaluates a checkpoint of a run and prints the accuracies.
+
+  They are also written to evaluations-STEP.json in the run's folder; its
+  result.json stays as it is.
+
+  Args:
+    workdir: The folder of a run, finished or not.
+    names: Which evaluations; see `Evaluator.evaluate`.
+    step: Which checkpoint; None: the newest.
+
+  Returns:
+    The exit code.
+
+  Raises:
+    ValueError: If the folder holds no run, or no such checkpoint.
+  """
+  folder = RunFolder(workdir)
+  config = base()
+  config.update(folder.config())
+  parts = experiment.build(config)
+  with Checkpoints(folder.checkpoints, keep=config.checkpoint.keep) as saved:
+    restored = saved.restore(parts.state_template(), step)
+  if restored is None:
+    raise FolderError(f"{folder.path} holds no checkpoint yet.")
+  state = restored[0]
+  evaluator = evaluation.Evaluator(parts)
+  metrics: dict[str, float] = {}
+  for name in names:
+    _say(f"Evaluating step {int(state.step)}: {name}")
+    metrics |= evaluator.evaluate(state, name)
+  if jax.process_index() == 0:
+    path = folder.path / f"evaluations-{int(state.step)}.json"
+    write_json(path, metrics)
+    _say(f"{evaluation.table(metrics)}\nWritten to {path}")
+  return 0
+
+
+def _claim(folder: RunFolder, config: ConfigDict) -> None:
+  """Claims the folder on process 0; all processes learn the outcome."""
+  problem: FolderError | None = None
+  if jax.process_index() == 0:
+    try:
+      folder.claim(config)
+    except FolderError as error:
+      problem = error
+  if jax.process_count() > 1:
+    is_ours = multihost_utils.broadcast_one_to_all(np.array(problem is None))
+    if not is_ours and problem is None:
+      problem = FolderError("Process 0 could not use the folder.")
+  if problem:
+    raise problem
+
+
+def _train(
+  parts: experiment.Experiment,
+  folder: RunFolder,
+  evaluator: evaluation.Evaluator,
+  stop: StopRequest,
+) -> tuple[TrainState, float]:
+  """Returns the last state, saved, and the seconds of training."""
+  checkpoint = parts.config.checkpoint
+  with Checkpoints(
+    folder.checkpoints,
+    keep=checkpoint.keep,
+    keep_every_steps=checkpoint.keep_every_epochs * parts.steps_per_epoch,
+  ) as checkpoints:
+    restored = checkpoints.restore(parts.state_template())
+    if restored:
+      state, notes = restored
+      _say(f"Going on from step {int(state.step)} of {parts.total_steps}.")
+    else:
+      state, notes = parts.initial_state(), {"seconds": 0.0}
+    if int(state.step) == parts.total_steps:
+      return state, notes["seconds"]
+    monitor = Monitor(
+      folder.path,
+      resume_step=int(state.step),
+      total_steps=parts.total_steps,
+      seconds=notes["seconds"],
+      tensorboard=parts.config.log.tensorboard,
+    )
+    state = loop.Loop(
+      parts,
+      monitor=monitor,
+      checkpoints=checkpoints,
+      stop=stop,
+      validate=evaluator.validate,
+    ).run(state)
+    checkpoints.wait()
+    return state, monitor.seconds
+
+
+def _evaluate(
+  parts: experiment.Experiment,
+  folder: RunFolder,
+  evaluator: evaluation.Evaluator,
+  state: TrainState,
+) -> dict[str, float]:
+  """Runs the final evaluations, but for those an interrupted run has done."""
+  digest = tree_digest(state.params)
+  done = folder.evaluations(digest)
+  for name in parts.config.evals.final:
+    if any(metric.startswith(f"{name}_") for metric in done):
+      continue
+    _say(f"Evaluating: {name}")
+    done |= evaluator.evaluate(state, name)
+    if jax.process_index() == 0:
+      folder.write_evaluations(digest, done)
+  return done
+
+
+def _result(
+  parts: experiment.Experiment,
+  state: TrainState,
+  seconds: float,
+  metrics: dict[str, float],
+) -> dict[str, Any]:
+  step = int(state.step)
+  return {
+    "step": step,
+    "images_seen": loop.segments(parts)[-1].images_at(step),
+    "epochs": step / parts.steps_per_epoch,
+    "seconds": round(seconds, 1),
+    "params_digest": tree_digest(state.params),
+    "metrics": metrics,
+    "config_fingerprint": fingerprint(parts.config.to_dict()),
+    "versions": {
+      "python": platform.python_version(),
+      **{name: importlib.metadata.version(name) for name in _PACKAGES},
+    },
+  }
+
+
+def _report(
+  parts: experiment.Experiment,
+  folder: RunFolder,
+  evaluator: evaluation.Evaluator,
+  state: TrainState,
+  result: dict[str, Any],
+  command: str,
+) -> None:
+  # matplotlib and scikit-learn take a second to import: at the end, not before.
+  from suncet_jax.train import reporting
+
+  reporting.report(parts, folder, evaluator, state, result, command)
+
+
+def _print_result(result: dict[str, Any], folder: RunFolder) -> None:
+  _say(evaluation.table(result["metrics"]))
+  _say(
+    f"{result['step']:,} steps, {result['epochs']:g} epochs, "
+    f"{result['images_seen']:,} images in {result['seconds']:.0f} s; "
+    f"parameters {result['params_digest']}"
+  )
+  _say(f"Report: {folder.path / 'report.html'}")
+
+
+def _say(text: str) -> None:
+  if jax.process_index() == 0:
+    print(text, file=sys.stdout, flush=True)

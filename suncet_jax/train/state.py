@@ -1,0 +1,66 @@
+"""The state of a training run."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from suncet_jax.methods import Method
+from suncet_jax.models import Model
+
+
+@struct.dataclass
+class TrainState:
+  """All that a step changes; with the seed it decides everything after it.
+
+  Attributes:
+    step: int32, steps taken.
+    params: Parameters of backbone and head.
+    batch_stats: Running statistics of batch norm.
+    opt_state: Of the optimiser.
+    extras: Of the method, e.g. a momentum encoder.
+    skipped: int32, steps that were not finite and changed nothing.
+    skipped_in_a_row: int32, how many of them came last.
+  """
+
+  step: jax.Array
+  params: Any
+  batch_stats: Any
+  opt_state: Any
+  extras: Any
+  skipped: jax.Array
+  skipped_in_a_row: jax.Array
+
+
+def init_state(
+  key: jax.Array,
+  model: Model,
+  method: Method,
+  optimizer: optax.GradientTransformation,
+  image_shape: tuple[int, int, int],
+) -> TrainState:
+  """Returns the state before the first step; may be jitted.
+
+  Args:
+    key: A typed PRNG key.
+    model: The encoder.
+    method: Gives `extras`.
+    optimizer: Gives `opt_state`.
+    image_shape: (h, w, c) of the views.
+
+  Returns:
+    The state.
+  """
+  params, batch_stats = model.init(key, image_shape)
+  # One array each: a donated buffer must not be given twice.
+  return TrainState(
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    batch_stats=batch_stats,
+    opt_state=optimizer.init(params),
+    extras=method.init(params, batch_stats),
+    skipped=jnp.zeros((), jnp.int32),
+    skipped_in_a_row=jnp.zeros((), jnp.int32),
+  )

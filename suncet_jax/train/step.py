@@ -1,0 +1,160 @@
+"""One training step: a pure function, jitted once per plan."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from suncet_jax.data.augment import Augmentation, augment
+from suncet_jax.data.permutation import Purpose
+from suncet_jax.data.stream import Batch
+from suncet_jax.methods import Encode, Method, Plan, StepOutput, Views
+from suncet_jax.parallel import replicated
+from suncet_jax.train.state import TrainState
+
+Metrics = dict[str, jax.Array]
+StepFn = Callable[[TrainState, Batch, Plan], tuple[TrainState, Metrics]]
+
+
+def make_step(
+  method: Method,
+  encode: Encode,
+  optimizer: optax.GradientTransformation,
+  schedule: optax.Schedule,
+  mesh: jax.sharding.Mesh,
+  *,
+  seed: int,
+  max_skipped_in_a_row: int,
+) -> StepFn:
+  """Builds the jitted step (state, batch, plan) -> (state, metrics).
+
+  The state is donated. A step whose loss, gradient or statistics are not
+  finite leaves every leaf of the state as it was, but for `step` and the two
+  counters; after `max_skipped_in_a_row` such steps nothing is updated any
+  more, so that the host, which looks only now and then, finds the last good
+  state.
+
+  Args:
+    method: What to optimise.
+    encode: The encoder of many views.
+    optimizer: From gradients to updates.
+    schedule: The optimiser's learning rate, for the log.
+    mesh: The devices; the new state lies on all of them.
+    seed: Of the augmentation.
+    max_skipped_in_a_row: The limit described above.
+
+  Returns:
+    The step; metrics are float32 scalars.
+  """
+  sharding = replicated(mesh)
+
+  @functools.partial(
+    jax.jit,
+    static_argnums=2,
+    donate_argnums=0,
+    out_shardings=(sharding, sharding),
+  )
+  def step(
+    state: TrainState, batch: Batch, plan: Plan
+  ) -> tuple[TrainState, Metrics]:
+    views = make_views(batch, plan, state.step, seed)
+    (loss, output), gradient = jax.value_and_grad(method.loss, has_aux=True)(
+      state.params, state.batch_stats, state.extras, views, encode
+    )
+    gradient_norm = optax.global_norm(gradient)
+    is_good = (
+      jnp.isfinite(loss)
+      & jnp.isfinite(gradient_norm)
+      & jnp.isfinite(optax.global_norm(output.batch_stats))
+      & (state.skipped_in_a_row < max_skipped_in_a_row)
+    )
+    new = _advance(state, gradient, output, method, optimizer, is_good)
+    metrics = {
+      "loss": loss,
+      **output.metrics,
+      "gradient_norm": gradient_norm,
+      "parameter_norm": optax.global_norm(new.params),
+      # The optimiser counts the steps that it took.
+      "learning_rate": jnp.asarray(schedule(state.step - state.skipped)),
+      "skipped": new.skipped,
+      "skipped_in_a_row": new.skipped_in_a_row,
+    }
+    return new, jax.tree.map(lambda x: x.astype(jnp.float32), metrics)
+
+  return step
+
+
+def make_views(batch: Batch, plan: Plan, step: jax.Array, seed: int) -> Views:
+  """Augments the images of a batch as a plan wants them.
+
+  Every random number depends on (seed, step, purpose, view, position) only.
+
+  Args:
+    batch: The images as the stream gives them.
+    plan: Which views of them to make.
+    step: int32 scalar.
+    seed: Of the run.
+
+  Returns:
+    The views.
+  """
+  key = jax.random.fold_in(jax.random.key(seed), step)
+
+  def views(
+    images: jax.Array | None,
+    augmentations: tuple[Augmentation, ...],
+    purpose: Purpose,
+  ) -> tuple[jax.Array, ...]:
+    if images is None:
+      return ()
+    made = []
+    for view, augmentation in enumerate(augmentations):
+      view_key = jax.random.fold_in(jax.random.fold_in(key, purpose), view)
+      keys = jax.vmap(jax.random.fold_in, (None, 0))(
+        view_key, jnp.arange(images.shape[0])
+      )
+      # The stream gives one image for all views, or one crop for each.
+      pixels = images[:, view % images.shape[1]]
+      made.append(augment(pixels, keys, augmentation))
+    return tuple(made)
+
+  return Views(
+    views(batch.unlabelled, plan.unlabelled, Purpose.UNLABELLED_VIEW),
+    views(batch.labelled, plan.labelled, Purpose.LABELLED_VIEW),
+    batch.labels,
+  )
+
+
+def _advance(
+  state: TrainState,
+  gradient: Any,
+  output: StepOutput,
+  method: Method,
+  optimizer: optax.GradientTransformation,
+  is_good: jax.Array,
+) -> TrainState:
+  """Returns the next state: updated where `is_good`, else as it was."""
+  updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+  params = optax.apply_updates(state.params, updates)
+  new = (
+    params,
+    output.batch_stats,
+    opt_state,
+    method.update(state.extras, params, output.memory),
+  )
+  old = (state.params, state.batch_stats, state.opt_state, state.extras)
+  params, batch_stats, opt_state, extras = jax.tree.map(
+    lambda a, b: jnp.where(is_good, a, b), new, old
+  )
+  return TrainState(
+    step=state.step + 1,
+    params=params,
+    batch_stats=batch_stats,
+    opt_state=opt_state,
+    extras=extras,
+    skipped=state.skipped + ~is_good,
+    skipped_in_a_row=jnp.where(is_good, 0, state.skipped_in_a_row + 1),
+  )

@@ -1,0 +1,55 @@
+"""SIGTERM and Ctrl-C: finish the step, save, end."""
+
+import os
+import signal
+from types import FrameType, TracebackType
+
+import jax
+
+
+class StopRequest:
+  """Notes SIGTERM and SIGINT while it is the active context.
+
+  In a run of several processes JAX's preemption service owns SIGTERM, since
+  all processes must stop after the same step; Ctrl-C is passed on to it.
+
+  Attributes:
+    signal: The signal that came, or None.
+  """
+
+  def __init__(self) -> None:
+    """Nothing has come yet."""
+    self.signal: signal.Signals | None = None
+    self._previous: dict[signal.Signals, object] = {}
+
+  def __enter__(self) -> "StopRequest":
+    """Starts to listen."""
+    wanted = [signal.SIGINT]
+    if jax.process_count() == 1:
+      wanted.append(signal.SIGTERM)
+    for number in wanted:
+      self._previous[number] = signal.signal(number, self._note)
+    return self
+
+  def __exit__(
+    self,
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    trace: TracebackType | None,
+  ) -> None:
+    """Puts the handlers back that were there before."""
+    for number, handler in self._previous.items():
+      signal.signal(number, handler)  # type: ignore[arg-type]
+
+  def _note(self, number: int, frame: FrameType | None) -> None:
+    del frame
+    if self.signal is not None:  # asked twice: at once, without saving
+      raise KeyboardInterrupt
+    self.signal = signal.Signals(number)
+    print(
+      f"{self.signal.name} received: finishing this step, then saving "
+      "(once more to end without saving).",
+      flush=True,
+    )
+    if jax.process_count() > 1:
+      os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,73 @@
+"""Each file of configs/ loads from anywhere and describes its recipe."""
+
+import importlib.util
+import pathlib
+
+import pytest
+
+from suncet_jax.config import validate
+
+_FOLDER = pathlib.Path(__file__).resolve().parents[2] / "configs"
+_FILES = sorted(_FOLDER.glob("*.py"))
+
+
+def _load(name, arg=""):
+  spec = importlib.util.spec_from_file_location(name, _FOLDER / f"{name}.py")
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module.get_config(arg)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+  """Another working directory, with stand-ins for the label lists."""
+  monkeypatch.chdir(tmp_path)
+  for name in ("1percent.txt", "10percent.txt"):
+    (tmp_path / name).write_text("n01440764_1.JPEG\n")
+
+
+@pytest.mark.parametrize("method", ["suncet", "simclr"])
+@pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
+def test_loads_and_validates_from_another_directory(file, method, elsewhere):
+  config = _load(file.stem, f"method={method},epochs=300")
+  validate(config)
+  assert config.method.name == method
+  assert config.train.epochs == 300
+
+
+@pytest.mark.parametrize("name", ["digits", "fashion_mnist", "cifar10"])
+def test_the_baseline_differs_in_the_method_only(name):
+  ours, baseline = _load(name).to_dict(), _load(name, "method=simclr").to_dict()
+  assert ours.pop("method")["name"] == "suncet"
+  assert baseline.pop("method")["name"] == "simclr"
+  assert ours == baseline
+
+
+@pytest.mark.parametrize(
+  ("method", "unlabelled"), [("suncet", 2816), ("simclr", 4096)]
+)
+def test_imagenet_keeps_8192_rows(method, unlabelled):
+  config = _load("imagenet", f"method={method}")
+  labelled = config.data.labelled
+  rows = 2 * config.data.batch_size
+  if method == "suncet":
+    rows += labelled.classes_per_batch * labelled.images_per_class
+  assert config.data.batch_size == unlabelled
+  assert rows == 8192
+
+
+def test_imagenet_has_no_other_subsets():
+  with pytest.raises(ValueError, match="labels=5"):
+    _load("imagenet", "labels=5")
+
+
+@pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
+def test_the_docstring_gives_purpose_command_and_sources(file):
+  text = file.read_text()
+  for part in (
+    "Purpose:",
+    f"--config=configs/{file.name}",
+    "Expected figures",
+    "Sources of the numbers",
+  ):
+    assert part in text, part

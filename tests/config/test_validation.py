@@ -1,0 +1,74 @@
+"""Every fault of a configuration, in one message."""
+
+import pytest
+
+from suncet_jax.config import ConfigError, base, validate
+
+
+def _sound():
+  config = base()
+  config.data.labelled.per_class = 5
+  config.data.validation.per_class = 5
+  return config
+
+
+def test_a_sound_configuration_passes():
+  validate(_sound())
+
+
+@pytest.mark.parametrize(
+  ("path", "value", "part"),
+  [
+    ("method.temperature", 0.0, "method.temperature is 0.0, expected > 0"),
+    ("method.temperature", float("nan"), "expected a finite number"),
+    ("optim.peak_lr", float("inf"), "expected a finite number"),
+    ("method.name", "moco", "'moco', expected one of simclr, suncet"),
+    ("optim.momentum", 1.0, "below 1"),
+    ("augment.hue", 0.7, "between 0 and 0.5"),
+    ("augment.crop_scale", (0.5, 0.2), r"0.0 < a <= b <= 1.0"),
+    ("augment.blur_sigma", (0.1,), "expected two values"),
+    ("augment.flip_prob", 1.5, "between 0 and 1"),
+    ("optim.warmup_epochs", 100.0, "less than train.epochs 100"),
+    ("optim.final_lr", 2.0, "above optim.peak_lr"),
+    ("method.supervised_epochs", -2, "expected -1"),
+    ("data.labelled.fraction", 0.1, "exactly one of per_class, fraction"),
+    ("data.labelled.per_class", 0, "exactly one of per_class, fraction"),
+    ("data.labelled.images_per_class", 1, "no labelled row has a positive"),
+    ("data.source", "folder", "expected one of digits, tfds"),
+    ("data.source", "tfds", "data.tfds_name is empty"),
+    ("data.jpeg", True, "data.jpeg needs data.source 'tfds'"),
+    ("data.resize", 100, "smaller than data.centre_crop"),
+    ("data.validation.per_class", 0, "data.validation.per_class is 0"),
+    ("augment.mean", (0.5,), "one value per channel each"),
+    ("evals.final", ("knn", "svm"), "evals.final has svm"),
+    ("model.name", "resnet51", "resnet50"),
+  ],
+)
+def test_a_fault_is_named_with_its_value(path, value, part):
+  config = _sound()
+  *parents, name = path.split(".")
+  part_of_config = config
+  for parent in parents:
+    part_of_config = part_of_config[parent]
+  part_of_config[name] = value
+  with pytest.raises(ConfigError, match=part):
+    validate(config)
+
+
+def test_all_faults_come_at_once():
+  config = _sound()
+  config.method.temperature = -1.0
+  config.train.epochs = 0
+  config.optim.name = "adam"
+  with pytest.raises(ConfigError, match="has 3 faults") as caught:
+    validate(config)
+  for name in ("method.temperature", "train.epochs", "optim.name"):
+    assert name in str(caught.value)
+
+
+def test_a_missing_list_of_labels_says_where_to_get_it():
+  config = _sound()
+  config.data.labelled.per_class = 0
+  config.data.labelled.file = "10percent.txt"
+  with pytest.raises(ConfigError, match="google-research/simclr"):
+    validate(config)

@@ -1,0 +1,60 @@
+"""Starts the commands of the package as a user would, in a process."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+# The demo made small: three epochs, few evaluations.
+SMALL = (
+  f"--config={ROOT}/configs/digits.py:epochs=3",
+  "--config.evals.final=('knn',)",
+  "--config.evals.every_epochs=1.0",
+  "--config.log.every_steps=2",
+  "--config.checkpoint.every_epochs=0.3",
+  "--config.log.tensorboard=False",
+)
+
+
+def start(module, *flags, cache=None, devices=1, env=None):
+  """Starts `python -m module flags`; its output comes as one text stream."""
+  environment = os.environ | {
+    "JAX_PLATFORMS": "cpu",
+    "JAX_NUM_CPU_DEVICES": str(devices),
+    "PYTHONUNBUFFERED": "1",
+  }
+  if cache is not None:  # compiled programs, shared by the runs of a test
+    environment["JAX_COMPILATION_CACHE_DIR"] = str(cache)
+    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+  return subprocess.Popen(
+    [sys.executable, "-m", module, *map(str, flags)],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+    env=environment | (env or {}),
+  )
+
+
+def run(module, *flags, timeout=300, **settings):
+  """Runs to the end; returns (exit code, output)."""
+  process = start(module, *flags, **settings)
+  output, _ = process.communicate(timeout=timeout)
+  return process.returncode, output
+
+
+def wait_for(process, text, timeout=120):
+  """Reads a process's output until a line holds `text`; returns all of it."""
+  seen, deadline = [], time.monotonic() + timeout
+  for line in process.stdout:
+    seen.append(line)
+    if text in line:
+      return "".join(seen)
+    if time.monotonic() > deadline:
+      break
+  process.kill()
+  raise AssertionError(
+    f"{text!r} did not come; the output was:\n{''.join(seen)}"
+  )

@@ -1,0 +1,69 @@
+"""What a user sees when the command line is wrong."""
+
+import subprocess
+import sys
+
+import pytest
+import running
+
+_DIGITS = f"--config={running.ROOT}/configs/digits.py"
+
+
+def _main(*flags):
+  return running.run("suncet_jax.main", *flags, timeout=60)
+
+
+@pytest.mark.parametrize(
+  ("flags", "part"),
+  [
+    ((_DIGITS,), "--workdir is missing"),
+    (("--workdir=x",), "--config is missing"),
+    (("--config=nowhere.py", "--workdir=x"), "nowhere.py"),
+    ((_DIGITS + ":label=3", "--workdir=x"), "'label' is unknown"),
+    ((_DIGITS, "--workdir=x", "more"), "unexpected arguments ['more']"),
+    (
+      (_DIGITS, "--workdir=x", "--config.method.temperature=-1"),
+      "method.temperature is -1.0, expected > 0",
+    ),
+    (
+      (_DIGITS, "--workdir=x", "--config.optim.peak_lrr=1"),
+      'Did you mean "peak_lr"',
+    ),
+  ],
+)
+def test_faults_are_clear_and_end_with_code_2(
+  flags, part, tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  code, output = _main(*flags)
+  assert part in output
+  assert code == 2
+  assert "Traceback" not in output
+  assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("name", ["main", "evaluate", "config"])
+def test_faults_are_found_before_jax_or_tensorflow_is_imported(name):
+  program = (
+    f"import sys, suncet_jax.{name};"
+    "print([m for m in ('jax', 'tensorflow', 'flax', 'orbax')"
+    " if m in sys.modules])"
+  )
+  output = subprocess.run(
+    [sys.executable, "-c", program], capture_output=True, text=True, check=True
+  ).stdout
+  assert output.strip() == "[]"
+
+
+def test_evaluate_names_unknown_evaluations(tmp_path):
+  code, output = running.run(
+    "suncet_jax.evaluate", f"--workdir={tmp_path}", "--evals=knn,svm"
+  )
+  assert code == 2
+  assert "svm" in output
+
+
+def test_evaluate_of_a_folder_without_a_run(tmp_path):
+  code, output = running.run("suncet_jax.evaluate", f"--workdir={tmp_path}")
+  assert code == 2
+  assert "holds no run" in output
