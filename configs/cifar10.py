@@ -7,16 +7,16 @@ project's machine has neither the data set nor an accelerator).
 
 The baseline: `--config=configs/cifar10.py:method=simclr`.
 
-Expected figures: the recipe without SuNCEt is published (google-research/simclr)
-at about 91 % top-1 of a linear probe on ALL labels after 1,000 epochs; with
-4,000 labels neither SimCLR's nor SuNCEt's figures are published.
+Expected figures, published (google-research/simclr): about 91 % top-1 of a
+linear probe on ALL labels after 1,000 epochs of SimCLR. With 4,000 labels
+neither SimCLR's nor SuNCEt's figures are published.
 
-Sources of the numbers: google-research/simclr's CIFAR-10 command (ResNet-18 with
-the 3x3 stem, batch 512, LARS with rate 1.0 x batch / 256, temperature 0.5,
-weight decay 1e-4, 1,000 epochs, 10 epochs of warm-up, colour strength 0.5, no
-blur, crops of area 0.08-1, batch-norm head without bias). 4,000 labels: 400
-per class, the split size of facebookresearch/suncet. Classes x images per step
-were chosen here.
+Sources of the numbers: google-research/simclr's CIFAR-10 command (ResNet-18
+with the 3x3 stem, batch 512, LARS with rate 1.0 x batch / 256, temperature
+0.5, weight decay 1e-4, 1,000 epochs, 10 epochs of warm-up, colour strength
+0.5, no blur, crops of area 0.08-1, batch-norm head without bias). 4,000
+labels: 400 per class, the split size of facebookresearch/suncet. Classes x
+images per step were chosen here.
 """
 
 import ml_collections

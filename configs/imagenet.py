@@ -11,9 +11,9 @@ fetch the archives), and the list of labelled images that both SimCLR and SuNCEt
 use: imagenet_subsets/1percent.txt or 10percent.txt of google-research/simclr
 (12,811 or 128,116 file names).
 
-Expected figures, published (authors' own runs, facebookresearch/suncet), top-1 /
-top-5 after fine-tuning on 10 % of the labels; unverified here, where there is
-no accelerator:
+Expected figures, published (authors' own runs, facebookresearch/suncet): top-1
+/ top-5 after fine-tuning on 10 % of the labels; unverified here, where there
+is no accelerator:
 
     epochs   SimCLR        SimCLR + SuNCEt
       100    61.7 / 85.0   63.2 / 86.2

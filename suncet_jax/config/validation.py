@@ -114,7 +114,7 @@ def _field_faults(config: ConfigDict) -> Iterator[str]:
         yield f"{name} is {value}, expected {expected}."
   for name, valid in _CHOICES.items():
     if (value := _get(config, name)) not in valid:
-      yield f"{name} is {value!r}, expected one of {', '.join(map(str, valid))}."
+      yield f"{name} is {value!r}, expected one of {', '.join(valid)}."
   for name, (low, high) in _INTERVALS.items():
     yield from _interval_fault(name, _get(config, name), low, high)
 

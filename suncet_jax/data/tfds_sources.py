@@ -1,6 +1,7 @@
 """Sources from TensorFlow Datasets: in memory, or JPEG files on disk."""
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
@@ -14,6 +15,8 @@ def load(config: ConfigDict) -> Dataset:
   Raises:
     ValueError: If TFDS has no such data set, or cannot prepare it here.
   """
+  for kind in ("GPU", "TPU"):  # TensorFlow must not take JAX's memory
+    tf.config.set_visible_devices([], kind)
   data = config.data
   builder = _builder(data)
   label = builder.info.features["label"]

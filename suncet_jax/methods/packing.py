@@ -63,8 +63,10 @@ def make_encode(model: Model, device_count: int) -> Encode:
         params, batch_stats, pack(group, device_count), train=True
       )
       counts = [view.shape[0] for view in group]
-      parts = [unpack(x, counts, device_count) for x in together]
-      outputs.update(zip(members, map(Outputs._make, zip(*parts)), strict=True))
+      features = unpack(together.features, counts, device_count)
+      projections = unpack(together.projection, counts, device_count)
+      for position, *part in zip(members, features, projections, strict=True):
+        outputs[position] = Outputs(*part)
     return [outputs[i] for i in range(len(views))], batch_stats
 
   return encode

@@ -64,11 +64,11 @@ def make_step(
     (loss, output), gradient = jax.value_and_grad(method.loss, has_aux=True)(
       state.params, state.batch_stats, state.extras, views, encode
     )
-    gradient_norm = optax.global_norm(gradient)
+    gradient_norm = optax.tree.norm(gradient)
     is_good = (
       jnp.isfinite(loss)
       & jnp.isfinite(gradient_norm)
-      & jnp.isfinite(optax.global_norm(output.batch_stats))
+      & jnp.isfinite(optax.tree.norm(output.batch_stats))
       & (state.skipped_in_a_row < max_skipped_in_a_row)
     )
     new = _advance(state, gradient, output, method, optimizer, is_good)
@@ -76,7 +76,7 @@ def make_step(
       "loss": loss,
       **output.metrics,
       "gradient_norm": gradient_norm,
-      "parameter_norm": optax.global_norm(new.params),
+      "parameter_norm": optax.tree.norm(new.params),
       # The optimiser counts the steps that it took.
       "learning_rate": jnp.asarray(schedule(state.step - state.skipped)),
       "skipped": new.skipped,

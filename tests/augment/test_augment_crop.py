@@ -43,10 +43,8 @@ def _resize_pillow(image, box, size):
 @pytest.mark.parametrize(
   ("image_size", "box", "size"),
   [
-    ((8, 8), (0, 0, 8, 8), 8),
     ((8, 8), (2, 1, 3, 6), 8),
     ((28, 28), (3, 0, 25, 28), 24),
-    ((32, 32), (5, 9, 11, 17), 32),
     ((50, 70), (7, 11, 40, 53), 16),
     ((9, 9), (4, 4, 1, 1), 5),
   ],
@@ -69,7 +67,7 @@ def test_crop_and_resize_is_that_of_pillow_on_8_bits():
   )
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
   st.tuples(st.integers(1, 12), st.integers(1, 12)),
   st.sampled_from([1, 5, 8]),

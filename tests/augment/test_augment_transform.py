@@ -75,12 +75,11 @@ def test_order_of_the_batch_does_not_matter():
   )
 
 
-@pytest.mark.parametrize("part", [1, 5])
-def test_size_of_the_batch_does_not_matter(part):
+def test_size_of_the_batch_does_not_matter():
   images, keys = _images(), _keys(12)
   np.testing.assert_allclose(
-    augment(images[:part], keys[:part], _SMOOTH),
-    augment(images, keys, _SMOOTH)[:part],
+    augment(images[:1], keys[:1], _SMOOTH),
+    augment(images, keys, _SMOOTH)[:1],
     atol=1e-6,
   )
 
