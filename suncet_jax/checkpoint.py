@@ -50,7 +50,8 @@ class Checkpoints:
         cleanup_tmp_directories=True,
       ),
     )
-    self._failed_saves = 0
+    self._failed_saves = 0  # in a row
+    self._is_pending = False
 
   def __enter__(self) -> "Checkpoints":
     """Returns itself."""
@@ -78,7 +79,8 @@ class Checkpoints:
     Raises:
       OSError: If the last writes all failed.
     """
-    if not self._finish_pending() and self._failed_saves >= _MAX_FAILED_SAVES:
+    self._finish_pending()
+    if self._failed_saves >= _MAX_FAILED_SAVES:
       raise OSError(
         f"{self._failed_saves} checkpoints in a row could not be written to "
         f"{self._folder}; free space there: {self._free_space()}."
@@ -98,6 +100,7 @@ class Checkpoints:
         ),
         force=True,
       )
+      self._is_pending = True
     except (OSError, ValueError) as error:
       self._report_failure(error)
 
@@ -107,7 +110,8 @@ class Checkpoints:
     Raises:
       OSError: If it could not be written.
     """
-    if not self._finish_pending():
+    self._finish_pending()
+    if self._failed_saves:
       raise OSError(
         f"The last checkpoint could not be written to {self._folder}; free "
         f"space there: {self._free_space()}."
@@ -161,15 +165,15 @@ class Checkpoints:
     """
     return self._manager.reached_preemption(step)
 
-  def _finish_pending(self) -> bool:
-    """Waits for the last save; False, and a message, if it failed."""
+  def _finish_pending(self) -> None:
+    """Waits for the last save; whether it failed shows only then."""
     try:
       self._manager.wait_until_finished()
+      if self._is_pending:
+        self._failed_saves = 0
     except (OSError, ValueError) as error:
       self._report_failure(error)
-      return False
-    self._failed_saves = 0
-    return True
+    self._is_pending = False
 
   def _report_failure(self, error: Exception) -> None:
     self._failed_saves += 1

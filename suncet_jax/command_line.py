@@ -93,12 +93,20 @@ def clear_errors() -> Iterator[None]:
     yield
   except KeyboardInterrupt:
     _end(130, "Interrupted; run the same command again to go on.")
-  except (ValueError, OSError) as error:
-    traceback.print_exc()
-    _end(USAGE_ERROR, f"Error: {error}")
   except Exception as error:
-    traceback.print_exc()
-    _end(1, f"Error: {error}")
+    is_deliberate = _is_deliberate(error)
+    if not is_deliberate:
+      traceback.print_exc()
+    is_usage = is_deliberate and isinstance(error, ValueError | OSError)
+    _end(USAGE_ERROR if is_usage else 1, f"Error: {error}")
+
+
+def _is_deliberate(error: Exception) -> bool:
+  """Whether this package raised it as a message, so that no trace is needed."""
+  messages = (ValueError, OSError, FloatingPointError, RuntimeError)
+  frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+  module = frames[-1].f_globals.get("__name__", "")
+  return isinstance(error, messages) and module.startswith("suncet_jax.")
 
 
 def _end(code: int, message: str) -> NoReturn:

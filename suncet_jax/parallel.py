@@ -63,7 +63,7 @@ class RowPlacement:
     self._sharding = by_rows(mesh)
     self._count = count
     mine = self._sharding.addressable_devices_indices_map((count,))
-    starts = sorted(index[0].indices(count)[:2] for index in mine.values())
+    starts = sorted(_bounds(index, count) for index in mine.values())
     self.rows = np.concatenate([np.arange(*bounds) for bounds in starts])
     self._offset = {
       start: int(np.searchsorted(self.rows, start)) for start, _ in starts
@@ -72,13 +72,19 @@ class RowPlacement:
   def put(self, local: np.ndarray) -> jax.Array:
     """Makes the global array [count, ...] from this process's rows."""
 
-    def block(index: tuple[slice, ...]) -> np.ndarray:
-      start, stop, _ = index[0].indices(self._count)
+    def block(index: tuple[slice, ...] | None) -> np.ndarray:
+      start, stop = _bounds(index, self._count)
       offset = self._offset[start]
       return local[offset : offset + stop - start]
 
     shape = (self._count, *local.shape[1:])
     return jax.make_array_from_callback(shape, self._sharding, block)
+
+
+def _bounds(index: tuple[slice, ...] | None, count: int) -> tuple[int, int]:
+  """Returns the first row of a device's block and the row after its last."""
+  start, stop, _ = (index[0] if index else slice(None)).indices(count)
+  return start, stop
 
 
 def over_rows(

@@ -85,7 +85,7 @@ class JpegSource:
 
   def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """Gives uint8 [b, h, w, 3]: the centre of each image after resizing."""
-    rows = (Rows(i, np.zeros((len(i), 0), np.uint32)) for i in batches)
+    rows = (Rows(i, np.zeros((len(i), 1), np.uint32)) for i in batches)
     return _pipeline(
       rows,
       lambda index, _: _centre(
@@ -159,17 +159,27 @@ def _resized(image: tf.Tensor, height: Any, width: Any) -> tf.Tensor:
 def _read_index(
   records: Sequence[dict[str, Any]], index_file: epath.Path
 ) -> tuple[np.ndarray, list[str] | None]:
+  """Returns labels and names: from the index file, or from every record."""
   if index_file.exists():
     with index_file.open("rb") as file, np.load(file) as index:
       if len(index["labels"]) == len(records):
-        names = index["names"].tolist() or None
-        return index["labels"], names
+        return index["labels"], index["names"].tolist() or None
   logging.warning(
     "Reading %d records once for their labels and names; the index is kept in "
     "%s.",
     len(records),
     index_file,
   )
+  labels, names = _scan(records)
+  try:
+    with index_file.open("wb") as file:
+      np.savez_compressed(file, labels=labels, names=np.array(names))
+  except OSError as error:
+    logging.warning("The index could not be kept: %s", error)
+  return labels, names or None
+
+
+def _scan(records: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
   labels: list[int] = []
   names: list[str] = []
   for start in range(0, len(records), _RECORDS_AT_ONCE):
@@ -178,10 +188,4 @@ def _read_index(
       labels.append(record["label"])
       if "file_name" in record:
         names.append(record["file_name"].decode())
-  made = np.array(labels, np.int32)
-  try:
-    with index_file.open("wb") as file:
-      np.savez_compressed(file, labels=made, names=np.array(names))
-  except OSError as error:
-    logging.warning("The index could not be kept: %s", error)
-  return made, names or None
+  return np.array(labels, np.int32), names

@@ -38,19 +38,27 @@ class Crop(NamedTuple):
 
 
 class Source(Protocol):
-  """Images with labels, by index.
+  """Images with labels, by index."""
 
-  Attributes:
-    labels: int32 [n].
-    names: Image names in the same order, or None.
-    image_shape: (h, w, c) of what `images` gives.
-    crops_on_host: Whether `views` gives ready crops; else the step crops.
-  """
+  @property
+  def labels(self) -> np.ndarray:
+    """int32 [n]."""
+    ...
 
-  labels: np.ndarray
-  names: Sequence[str] | None
-  image_shape: tuple[int, int, int]
-  crops_on_host: bool
+  @property
+  def names(self) -> Sequence[str] | None:
+    """Image names in the same order, or None."""
+    ...
+
+  @property
+  def image_shape(self) -> tuple[int, int, int]:
+    """The (h, w, c) of what `images` gives."""
+    ...
+
+  @property
+  def crops_on_host(self) -> bool:
+    """Whether `views` gives ready crops; else the step crops."""
+    ...
 
   def views(self, batches: Iterable[Rows], crop: Crop) -> Iterator[np.ndarray]:
     """Gives uint8 [b, v, h, w, c] for training; v = 1 unless crops_on_host."""

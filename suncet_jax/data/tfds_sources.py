@@ -64,14 +64,14 @@ def _array_source(
   builder: tfds.core.DatasetBuilder, split: str, data: ConfigDict
 ) -> Source:
   del data
-  whole = tfds.as_numpy(
-    builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
-  )
-  if whole["image"].ndim != 4:
+  if None in builder.info.features["image"].shape:
     raise ValueError(
       f"The images of {builder.name} differ in size: they cannot be held as "
       "one array. Set --config.data.jpeg=True."
     )
+  whole = tfds.as_numpy(
+    builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
+  )
   return ArraySource(whole["image"], whole["label"].astype(np.int32))
 
 

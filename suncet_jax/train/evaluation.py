@@ -1,9 +1,8 @@
 """Evaluates a state: features by index, the final measures, kNN on the way."""
 
-import functools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,6 +21,18 @@ from suncet_jax.evals.soft_nn import soft_nn_scores
 from suncet_jax.models import Outputs
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.state import TrainState
+
+
+class Embedding(NamedTuple):
+  """What an encoder makes of n images.
+
+  Attributes:
+    features: Of the backbone, float32 [n, f].
+    projection: Of the head, float32 [n, d].
+  """
+
+  features: np.ndarray
+  projection: np.ndarray
 
 
 class Evaluator:
@@ -43,16 +54,19 @@ class Evaluator:
 
   def embed(
     self, state: TrainState, source: Source, indices: np.ndarray
-  ) -> Outputs:
-    """Returns features [n, f] and projections [n, d] of images, float32."""
-    chunks = (
-      indices[i : i + self._batch_size]
-      for i in range(0, len(indices), self._batch_size)
-    )
-    return embed(
-      lambda images: self._apply(state, self._put(images)),
-      source.images(chunks),
-      batch_size=self._batch_size,
+  ) -> Embedding:
+    """Embeds images, each exactly once.
+
+    Args:
+      state: The encoder.
+      source: Where the images are.
+      indices: Which of them, int [n].
+
+    Returns:
+      Their features and projections.
+    """
+    return Embedding(
+      *self._over(lambda images: self._apply(state, images), source, indices)
     )
 
   def validate(self, state: TrainState) -> dict[str, float]:
@@ -103,15 +117,28 @@ class Evaluator:
     )
     return outputs
 
-  def _put(self, images: np.ndarray) -> jax.Array:
-    return self._placement.put(images[self._placement.rows])
+  def _over(
+    self,
+    apply: Callable[[jax.Array], Any],
+    source: Source,
+    indices: np.ndarray,
+  ) -> Any:
+    """Applies a function of device images to all images, on the devices."""
+    size, placement = self._batch_size, self._placement
+    return embed(
+      lambda images: apply(placement.put(images[placement.rows])),
+      source.images(
+        indices[i : i + size] for i in range(0, len(indices), size)
+      ),
+      batch_size=size,
+    )
 
-  def _bank(self, state: TrainState) -> Outputs:
+  def _bank(self, state: TrainState) -> Embedding:
     return self.embed(
       state, self._experiment.dataset.train, self._experiment.splits.labelled
     )
 
-  def _test(self, state: TrainState) -> Outputs:
+  def _test(self, state: TrainState) -> Embedding:
     test = self._experiment.dataset.test
     return self.embed(state, test, np.arange(test.labels.size))
 
@@ -119,7 +146,7 @@ class Evaluator:
   def _bank_labels(self) -> np.ndarray:
     return self._labels[self._experiment.splits.labelled]
 
-  def _knn(self, bank: Outputs, queries: Outputs) -> jax.Array:
+  def _knn(self, bank: Embedding, queries: Embedding) -> jax.Array:
     return knn_scores(
       queries.features,
       bank.features,
@@ -129,7 +156,7 @@ class Evaluator:
       temperature=self._config.knn.temperature,
     )
 
-  def _soft_nn(self, bank: Outputs, queries: Outputs) -> jax.Array:
+  def _soft_nn(self, bank: Embedding, queries: Embedding) -> jax.Array:
     # Of the projections, as in facebookresearch/suncet's evaluation.
     return soft_nn_scores(
       queries.projection,
@@ -139,7 +166,7 @@ class Evaluator:
       temperature=self._config.soft_nn.temperature,
     )
 
-  def _linear(self, bank: Outputs, queries: Outputs) -> jax.Array:
+  def _linear(self, bank: Embedding, queries: Embedding) -> jax.Array:
     settings = self._config.linear
     probe = linear_probe(
       bank.features,
@@ -169,21 +196,16 @@ class Evaluator:
       prepare=_crop_and_flip(experiment),
       seed=experiment.config.seed,
     )
-    test = experiment.dataset.test
-    indices = np.arange(test.labels.size)
-    prepare = jax.jit(
-      functools.partial(to_float, augmentation=experiment.augmentation)
-    )
     replicate = jax.jit(
       lambda x: x, out_shardings=parallel.replicated(experiment.mesh)
     )
-    return embed(
-      lambda images: replicate(tuned.predict(prepare(self._put(images)))),
-      test.images(
-        indices[i : i + self._batch_size]
-        for i in range(0, len(indices), self._batch_size)
+    test = experiment.dataset.test
+    return self._over(
+      lambda images: replicate(
+        tuned.predict(to_float(images, experiment.augmentation))
       ),
-      batch_size=self._batch_size,
+      test,
+      np.arange(test.labels.size),
     )
 
 

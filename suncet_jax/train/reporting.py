@@ -31,10 +31,15 @@ def report(
   result: dict[str, Any],
   command: str,
 ) -> None:
-  """Writes report.html and its pictures into the run's folder."""
+  """Writes report.html and its pictures into the run's folder.
+
+  All processes call it, since all must embed; only process 0 writes.
+  """
   test = experiment.dataset.test
   sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
   features = evaluator.embed(state, test, sample).features
+  if jax.process_index() != 0:
+    return
   views, titles = _views(experiment)
   neighbours, neighbour_labels = _neighbours(experiment, features, sample)
   write_report(

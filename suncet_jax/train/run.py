@@ -61,8 +61,8 @@ def run(config: ConfigDict, workdir: epath.PathLike, command: str) -> int:
     return 130 if stop.signal and stop.signal.name == "SIGINT" else 0
   metrics = _evaluate(parts, folder, evaluator, state)
   result = _result(parts, state, seconds, metrics)
+  _report(parts, folder, evaluator, state, result, command)
   if jax.process_index() == 0:
-    _report(parts, folder, evaluator, state, result, command)
     write_json(folder.result, result)
     _print_result(result, folder)
   return 0

@@ -12,9 +12,7 @@ from suncet_jax.models import Model, Outputs
 
 @pytest.mark.parametrize("devices", [1, 2, 4])
 def test_unpack_undoes_pack(devices):
-  arrays = [
-    jnp.arange(n * 3.0).reshape(n, 3) + 100 * n for n in (4, 8, 4)
-  ]
+  arrays = [jnp.arange(n * 3.0).reshape(n, 3) + 100 * n for n in (4, 8, 4)]
   packed = pack(arrays, devices)
   assert packed.shape == (16, 3)
   for back, array in zip(

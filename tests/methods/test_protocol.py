@@ -114,7 +114,9 @@ def test_after_the_switch_off_suncet_is_simclr():
   assert plans[3] == simclr.plan(3)
   assert len(set(plans)) == 2  # so the step is compiled twice, no more
   views = Views(_views().unlabelled, (), None)
-  np.testing.assert_array_equal(_loss(method, views)[0], _loss(simclr, views)[0])
+  np.testing.assert_array_equal(
+    _loss(method, views)[0], _loss(simclr, views)[0]
+  )
 
 
 def test_without_a_switch_off_labels_stay():
@@ -124,8 +126,10 @@ def test_without_a_switch_off_labels_stay():
 
 @dataclasses.dataclass(frozen=True)
 class _MomentumBank:
-  """A stand-in for what comes next: several crop sizes, support labels, a
-  momentum encoder and a memory bank, all within the protocol."""
+  """A stand-in for what PAWS and CoMatch need.
+
+  Several crop sizes, labelled support, a momentum encoder, a memory bank.
+  """
 
   large: Augmentation
   small: Augmentation

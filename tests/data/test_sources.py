@@ -1,0 +1,177 @@
+"""Sources: digits, TFDS in memory, JPEG files with random access."""
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from suncet_jax.config import base
+from suncet_jax.data import sources
+from suncet_jax.data.sources import Crop, Rows
+
+_CROP = Crop(16, (0.2, 1.0), (3 / 4, 4 / 3))
+
+
+class ColourBlocks(tfds.core.GeneratorBasedBuilder):
+  """Images of three colours and varying size."""
+
+  VERSION = tfds.core.Version("1.0.0")
+
+  def _info(self):
+    features = {
+      "image": tfds.features.Image(
+        shape=(None, None, 3), encoding_format="jpeg"
+      ),
+      "label": tfds.features.ClassLabel(names=["red", "green", "blue"]),
+      "file_name": tfds.features.Text(),
+    }
+    return tfds.core.DatasetInfo(
+      builder=self, features=tfds.features.FeaturesDict(features)
+    )
+
+  def _split_generators(self, manager):
+    del manager
+    return {
+      "train": self._generate_examples(30),
+      "validation": self._generate_examples(9),
+    }
+
+  def _generate_examples(self, count):
+    for i in range(count):
+      pixels = np.zeros((40 + i % 5, 50 + i % 7, 3), np.uint8)
+      pixels[..., i % 3] = 200
+      file = io.BytesIO()
+      Image.fromarray(pixels).save(file, "JPEG", quality=95)
+      yield (
+        i,
+        {
+          "image": io.BytesIO(file.getvalue()),
+          "label": i % 3,
+          "file_name": f"image{i:02d}.JPEG",
+        },
+      )
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("tfds")
+  builder = ColourBlocks(data_dir=folder, file_format="array_record")
+  builder.download_and_prepare()
+  return str(folder)
+
+
+@pytest.fixture
+def config(data_dir):
+  config = base()
+  config.data.source = "tfds"
+  config.data.tfds_name = "colour_blocks"
+  config.data.data_dir = data_dir
+  config.data.test_split = "validation"
+  config.data.jpeg = True
+  config.data.resize, config.data.centre_crop = 36, 32
+  return config
+
+
+def test_digits_are_whole_and_stratified():
+  digits = sources.load(base())
+  train, test = digits.train, digits.test
+  assert train.labels.size + test.labels.size == 1797
+  assert train.image_shape == (8, 8, 1)
+  assert train.pixels.dtype == np.uint8
+  assert train.pixels.max() == 255
+  share = np.bincount(test.labels) / np.bincount(train.labels)
+  assert share.min() > 0.23  # a fifth of each class
+  assert share.max() < 0.26
+
+
+def test_jpeg_labels_and_names_match_the_images(config):
+  dataset = sources.load(config)
+  train = dataset.train
+  assert dataset.class_names == ("red", "green", "blue")
+  assert sorted(train.names) == [f"image{i:02d}.JPEG" for i in range(30)]
+  indices = np.arange(30)
+  batches = list(train.images([indices[:20], indices[20:]]))
+  assert [batch.shape for batch in batches] == [
+    (20, 32, 32, 3),
+    (10, 32, 32, 3),
+  ]
+  images = np.concatenate(batches)
+  assert images.dtype == np.uint8
+  np.testing.assert_array_equal(images.mean((1, 2)).argmax(1), train.labels)
+
+
+def test_the_index_is_read_from_its_file_the_second_time(config, caplog):
+  sources.load(config)
+  caplog.clear()
+  again = sources.load(config)
+  assert "Reading" not in caplog.text
+  assert len(again.train.names) == 30
+
+
+def _rows(indices, views=2, seed=0):
+  bits = np.random.RandomState(seed).randint(0, 2**31, (len(indices), views, 2))
+  return Rows(np.asarray(indices), bits.astype(np.uint32))
+
+
+def test_jpeg_views_are_a_function_of_their_seeds(config):
+  train = sources.load(config).train
+  rows = [_rows([3, 1, 2], seed=s) for s in (0, 1, 0)]
+  first, other, again = train.views(rows, _CROP)
+  assert first.shape == (3, 2, 16, 16, 3)
+  np.testing.assert_array_equal(first, again)
+  for view in (0, 1):
+    colours = first[:, view].mean((1, 2)).argmax(1)
+    np.testing.assert_array_equal(colours, train.labels[[3, 1, 2]])
+  del other
+
+
+def test_a_view_does_not_depend_on_the_batch_around_it(config):
+  train = sources.load(config).train
+  rows = _rows(range(8))
+  (together,) = train.views([rows], _CROP)
+  alone = Rows(rows.indices[5:6], rows.seeds[5:6])
+  (single,) = train.views([alone], _CROP)
+  np.testing.assert_array_equal(single[0], together[5])
+
+
+def test_jpeg_views_come_in_order_from_an_endless_stream(config):
+  train = sources.load(config).train
+  endless = (_rows([i % 30]) for i in itertools.count())
+  labels = [
+    int(batch[0, 0].mean((0, 1)).argmax())
+    for batch in itertools.islice(train.views(endless, _CROP), 12)
+  ]
+  assert labels == train.labels[:12].tolist()
+
+
+def test_an_unknown_test_split_is_an_error(config):
+  config.data.test_split = "test"
+  with pytest.raises(ValueError, match=r"'test', but .* train, validation"):
+    sources.load(config)
+
+
+def test_an_unknown_data_set_is_an_error(config):
+  config.data.tfds_name = "no_such_images"
+  with pytest.raises(ValueError, match="no_such_images"):
+    sources.load(config)
+
+
+def test_images_of_many_sizes_cannot_be_one_array(config):
+  config.data.jpeg = False
+  with pytest.raises(ValueError, match=r"config\.data\.jpeg=True"):
+    sources.load(config)
+
+
+def test_fashion_mnist_in_memory():
+  if not any(tfds.builder("fashion_mnist").data_path.glob("*-train*")):
+    pytest.skip("TFDS fashion_mnist is not prepared here (tools/ has a script)")
+  config = base()
+  config.data.source, config.data.tfds_name = "tfds", "fashion_mnist"
+  dataset = sources.load(config)
+  assert dataset.train.pixels.shape == (60000, 28, 28, 1)
+  assert dataset.test.pixels.shape == (10000, 28, 28, 1)
+  assert np.bincount(dataset.train.labels).tolist() == [6000] * 10
+  assert len(dataset.class_names) == 10

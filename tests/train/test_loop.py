@@ -1,0 +1,108 @@
+"""The loop: segments, divergence, folders, the table of metrics."""
+
+import pytest
+import running
+from ml_collections import ConfigDict
+
+from suncet_jax.config import base
+from suncet_jax.methods import Plan
+from suncet_jax.train.folder import FolderError, RunFolder
+from suncet_jax.train.loop import Segment, segments
+from suncet_jax.train.metrics_file import MetricsFile
+
+
+class _Switching:
+  """An experiment of four epochs of five steps; labels until the second."""
+
+  config = ConfigDict({"train": {"epochs": 4}})
+  steps_per_epoch = 5
+  total_steps = 20
+
+  class method:
+    @staticmethod
+    def plan(epoch):
+      return Plan(("a", "b"), ("c",) if epoch < 2 else ())
+
+  @staticmethod
+  def rows_per_step(plan):
+    return 100 * len(plan.unlabelled) + 10 * len(plan.labelled)
+
+
+def test_segments_cover_every_step_once_and_count_images():
+  first, second = segments(_Switching())
+  assert (first.start, first.stop) == (0, 10)
+  assert (second.start, second.stop) == (10, 20)
+  assert first.images_at(10) == second.images_at(10) == 2100
+  assert second.images_at(20) == 2100 + 2000
+
+
+def test_images_are_counted_from_the_start_of_a_segment():
+  assert Segment(10, 20, Plan(()), 500, 7).images_at(12) == 514
+
+
+def test_a_run_that_diverges_ends_with_advice(tmp_path):
+  code, output = running.run(
+    "suncet_jax.main",
+    *running.SMALL,
+    "--config.optim.peak_lr=1e30",
+    "--config.train.max_skipped_in_a_row=3",
+    f"--workdir={tmp_path}",
+  )
+  assert code == 1
+  assert "3 steps in a row" in output
+  assert "--config.optim.peak_lr" in output
+  assert not (tmp_path / "result.json").exists()
+
+
+def test_sizes_that_do_not_fit_the_devices_are_an_error(tmp_path):
+  code, output = running.run(
+    "suncet_jax.main",
+    *running.SMALL,
+    "--config.data.batch_size=30",
+    f"--workdir={tmp_path}",
+    devices=4,
+  )
+  assert code == 2
+  assert "data.batch_size is 30, which 4 devices cannot share" in output
+  assert "28 or 32" in output
+
+
+def test_a_folder_takes_one_configuration(tmp_path):
+  config = base()
+  RunFolder(tmp_path / "run").claim(config)
+  RunFolder(tmp_path / "run").claim(config)  # the same one again
+  config.optim.peak_lr = 0.5
+  with pytest.raises(FolderError, match=r"optim.peak_lr: 1.0 -> 0.5"):
+    RunFolder(tmp_path / "run").claim(config)
+
+
+def test_a_folder_takes_one_process(tmp_path):
+  first = RunFolder(tmp_path)
+  first.claim(base())
+  with pytest.raises(FolderError, match="Another process is at work"):
+    RunFolder(tmp_path).claim(base())
+
+
+def test_evaluations_belong_to_parameters(tmp_path):
+  folder = RunFolder(tmp_path)
+  folder.write_evaluations("abc", {"knn_top1": 0.5})
+  assert folder.evaluations("abc") == {"knn_top1": 0.5}
+  assert folder.evaluations("abd") == {}
+
+
+def test_a_resumed_table_drops_what_will_be_made_again(tmp_path):
+  table = MetricsFile(tmp_path / "metrics.csv", 0)
+  for step in (10, 20, 30):
+    table.add({"step": step, "loss": step / 7})
+  table.add({"step": 40, "loss": 1.0, "val_knn_top1": 0.5})
+  table.write()
+  again = MetricsFile(tmp_path / "metrics.csv", 20)
+  again.add({"step": 30, "loss": 2.0})
+  again.write()
+  lines = (tmp_path / "metrics.csv").read_text().splitlines()
+  assert lines == [
+    "step,loss",
+    "10,1.4285714285714286",
+    "20,2.857142857142857",
+    "30,2.0",
+  ]

@@ -1,0 +1,176 @@
+"""The training step: what it changes, what it refuses, on any device count."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from ml_collections import ConfigDict
+
+from suncet_jax import models, parallel
+from suncet_jax.data.augment import Augmentation
+from suncet_jax.data.stream import Batch
+from suncet_jax.methods import SimCLR, SuNCEt, make_encode
+from suncet_jax.train.state import init_state
+from suncet_jax.train.step import make_step
+
+_AUGMENTATION = Augmentation(
+  size=8, crop_scale=(0.5, 1.0), jitter_prob=0.0, blur_prob=0.0
+)
+_MODEL = ConfigDict(
+  {
+    "name": "resnet8",
+    "width": 1,
+    "stem": "cifar_stride2",
+    "dtype": "float32",
+    "zero_init_residual": False,
+    "head": {
+      "layers": 2,
+      "hidden": 0,
+      "out": 16,
+      "batch_norm": False,
+      "output_batch_norm": False,
+    },
+  }
+)
+_FAST_COMPILE = {"xla_backend_optimization_level": 0}
+
+
+def _mesh(devices):
+  return jax.make_mesh(
+    (devices,),
+    ("data",),
+    devices=jax.devices()[:devices],
+    axis_types=(jax.sharding.AxisType.Auto,),
+  )
+
+
+def _setting(devices=1, limit=3, rate=0.1):
+  """Returns (step, state, batch, plan) of SimCLR + SuNCEt on a tiny net."""
+  mesh = _mesh(devices)
+  method = SuNCEt(SimCLR(_AUGMENTATION, mesh))
+  model = models.build(_MODEL)
+  optimizer = optax.sgd(rate, momentum=0.9)
+  step = make_step(
+    method,
+    make_encode(model, devices),
+    optimizer,
+    lambda count: rate / (1 + count),
+    mesh,
+    seed=0,
+    max_skipped_in_a_row=limit,
+  )
+  init = jax.jit(
+    lambda: init_state(jax.random.key(0), model, method, optimizer, (8, 8, 1)),
+    out_shardings=parallel.replicated(mesh),
+    compiler_options=_FAST_COMPILE,
+  )
+  rng = np.random.RandomState(0)
+  rows = parallel.by_rows(mesh)
+  put = lambda x: jax.device_put(x, rows)  # noqa: E731
+  batch = Batch(
+    put(rng.randint(0, 256, (16, 1, 10, 10, 1)).astype(np.uint8)),
+    put(rng.randint(0, 256, (8, 1, 10, 10, 1)).astype(np.uint8)),
+    put(np.tile(np.arange(4, dtype=np.int32), 2)),
+  )
+  return step, init(), batch, method.plan(0)
+
+
+@pytest.fixture(scope="module")
+def one_device():
+  """Two steps on one device: the states before and after, and metrics."""
+  step, state, batch, plan = _setting()
+  states, logged = [jax.device_get(state)], []
+  for _ in range(2):
+    state, metrics = step(state, batch, plan)
+    states.append(jax.device_get(state))
+    logged.append(jax.device_get(metrics))
+  return states, logged
+
+
+def test_a_step_changes_everything_it_should(one_device):
+  states, logged = one_device
+  assert [int(state.step) for state in states] == [0, 1, 2]
+  for name in ("params", "batch_stats"):
+    before = jax.tree.leaves(getattr(states[0], name))
+    after = jax.tree.leaves(getattr(states[1], name))
+    for old, new in zip(before, after, strict=True):
+      assert not np.array_equal(old, new)
+  assert logged[0]["loss"] == pytest.approx(
+    logged[0]["ntxent"] + logged[0]["suncet"], rel=1e-5
+  )
+  assert [m["learning_rate"] for m in logged] == pytest.approx([0.1, 0.05])
+  assert int(states[2].skipped) == 0
+
+
+def test_views_differ_from_step_to_step(one_device):
+  # The same batch and nearly the same weights, but other crops.
+  _, logged = one_device
+  assert logged[0]["alignment"] != logged[1]["alignment"]
+
+
+@pytest.mark.parametrize("devices", [2, 4, 8])
+def test_devices_do_not_change_the_result(devices, one_device):
+  states, logged = one_device
+  step, state, batch, plan = _setting(devices)
+  for expected in logged:
+    state, metrics = step(state, batch, plan)
+    for name, value in jax.device_get(metrics).items():
+      np.testing.assert_allclose(value, expected[name], rtol=2e-4, err_msg=name)
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5),
+    jax.device_get(state.params),
+    states[2].params,
+  )
+
+
+def _poisoned(state):
+  """Returns the state with one parameter that makes every loss NaN."""
+  bias = state.params["head"]["dense1"]["bias"]
+  params = jax.tree.map(jnp.asarray, state.params)
+  params["head"]["dense1"]["bias"] = bias.at[0].set(jnp.nan)
+  return state.replace(params=params)
+
+
+def test_a_step_that_is_not_finite_changes_nothing_and_is_counted():
+  step, state, batch, plan = _setting(limit=3)
+  state = _poisoned(state)
+  before = jax.device_get(state)
+  for count in (1, 2):
+    state, metrics = step(state, batch, plan)
+    assert int(state.skipped) == int(state.skipped_in_a_row) == count
+    assert not np.isfinite(metrics["loss"])
+  after = jax.device_get(state)
+  assert int(after.step) == 2
+  for name in ("params", "batch_stats", "opt_state", "extras"):
+    jax.tree.map(
+      np.testing.assert_array_equal, getattr(before, name), getattr(after, name)
+    )
+  # Good again: the row ends, the total stays, the schedule has not moved.
+  healed = dataclasses.replace(
+    state,
+    params=jax.tree.map(lambda p: jnp.nan_to_num(p, nan=0.0), state.params),
+  )
+  state, metrics = step(healed, batch, plan)
+  assert int(state.skipped_in_a_row) == 0
+  assert int(state.skipped) == 2
+  assert float(metrics["learning_rate"]) == pytest.approx(0.1)
+
+
+def test_after_too_many_in_a_row_nothing_is_updated_any_more():
+  step, state, batch, plan = _setting(limit=1)
+  state, _ = step(_poisoned(state), batch, plan)
+  assert int(state.skipped_in_a_row) == 1
+  healed = dataclasses.replace(
+    state,
+    params=jax.tree.map(lambda p: jnp.nan_to_num(p, nan=0.0), state.params),
+  )
+  before = jax.device_get(healed.params)
+  state, metrics = step(healed, batch, plan)
+  assert np.isfinite(metrics["loss"])
+  assert int(state.skipped_in_a_row) == 2
+  jax.tree.map(
+    np.testing.assert_array_equal, before, jax.device_get(state.params)
+  )
