@@ -33,3 +33,13 @@ def golden():
       return dict(file)
 
   return load
+
+
+@pytest.fixture(scope="session")
+def colour_blocks(tmp_path_factory):
+  """Prepares the TFDS data set colour_blocks; returns its data_dir."""
+  import colour_blocks  # brings TensorFlow: only for tests that want it
+
+  folder = tmp_path_factory.mktemp("tfds")
+  colour_blocks.prepare(folder)
+  return str(folder)

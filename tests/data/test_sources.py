@@ -1,12 +1,10 @@
 """Sources: digits, TFDS in memory, JPEG files with random access."""
 
-import io
 import itertools
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from PIL import Image
 
 from suncet_jax.config import base
 from suncet_jax.data import sources
@@ -15,60 +13,12 @@ from suncet_jax.data.sources import Crop, Rows
 _CROP = Crop(16, (0.2, 1.0), (3 / 4, 4 / 3))
 
 
-class ColourBlocks(tfds.core.GeneratorBasedBuilder):
-  """Images of three colours and varying size."""
-
-  VERSION = tfds.core.Version("1.0.0")
-
-  def _info(self):
-    features = {
-      "image": tfds.features.Image(
-        shape=(None, None, 3), encoding_format="jpeg"
-      ),
-      "label": tfds.features.ClassLabel(names=["red", "green", "blue"]),
-      "file_name": tfds.features.Text(),
-    }
-    return tfds.core.DatasetInfo(
-      builder=self, features=tfds.features.FeaturesDict(features)
-    )
-
-  def _split_generators(self, manager):
-    del manager
-    return {
-      "train": self._generate_examples(30),
-      "validation": self._generate_examples(9),
-    }
-
-  def _generate_examples(self, count):
-    for i in range(count):
-      pixels = np.zeros((40 + i % 5, 50 + i % 7, 3), np.uint8)
-      pixels[..., i % 3] = 200
-      file = io.BytesIO()
-      Image.fromarray(pixels).save(file, "JPEG", quality=95)
-      yield (
-        i,
-        {
-          "image": io.BytesIO(file.getvalue()),
-          "label": i % 3,
-          "file_name": f"image{i:02d}.JPEG",
-        },
-      )
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-  folder = tmp_path_factory.mktemp("tfds")
-  builder = ColourBlocks(data_dir=folder, file_format="array_record")
-  builder.download_and_prepare()
-  return str(folder)
-
-
 @pytest.fixture
-def config(data_dir):
+def config(colour_blocks):
   config = base()
   config.data.source = "tfds"
   config.data.tfds_name = "colour_blocks"
-  config.data.data_dir = data_dir
+  config.data.data_dir = colour_blocks
   config.data.test_split = "validation"
   config.data.jpeg = True
   config.data.resize, config.data.centre_crop = 36, 32

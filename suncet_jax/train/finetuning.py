@@ -1,0 +1,116 @@
+"""Fine-tuning of a trained state on the labelled images of its run."""
+
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+
+from suncet_jax import parallel
+from suncet_jax.data.augment import Augmentation, augment
+from suncet_jax.data.permutation import Purpose, permutation, random_bits
+from suncet_jax.data.sources import Crop, Rows
+from suncet_jax.evals.finetune import FineTuned, finetune
+from suncet_jax.train.experiment import Experiment
+from suncet_jax.train.state import TrainState
+
+
+def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
+  """Trains backbone and a new linear classifier, as `evals.finetune` says.
+
+  The protocol of Assran et al. 2020 (arXiv 2006.10803): crop and flip only,
+  the projection head dropped; settings are `config.evals.finetune`.
+
+  Args:
+    experiment: Gives the images and the settings.
+    state: The pre-trained encoder; not modified.
+
+  Returns:
+    The fine-tuned network.
+  """
+  settings = experiment.config.evals.finetune
+  batches = _LabelledBatches(experiment)
+  return finetune(
+    experiment.model.apply_backbone,
+    state.params["backbone"],
+    state.batch_stats["backbone"],
+    batches,
+    feature_size=experiment.model.feature_size,
+    class_count=experiment.class_count,
+    steps=settings.epochs * batches.steps_per_epoch,
+    learning_rate_peak=settings.learning_rate * batches.batch_size / 256,
+    prepare=_crop_and_flip(experiment),
+    seed=experiment.config.seed,
+  )
+
+
+class _LabelledBatches:
+  """step -> (images, labels) on the devices, for fine-tuning.
+
+  Each epoch has a new order; its last incomplete batch is dropped.
+  """
+
+  def __init__(self, experiment: Experiment) -> None:
+    wanted = experiment.config.evals.finetune.batch_size
+    self._experiment = experiment
+    self._labelled = experiment.splits.labelled
+    size = min(wanted, self._labelled.size)
+    self.batch_size = (
+      max(size // experiment.mesh.size, 1) * experiment.mesh.size
+    )
+    self.steps_per_epoch = max(1, self._labelled.size // self.batch_size)
+    self._placement = parallel.RowPlacement(experiment.mesh, self.batch_size)
+    self._steps = self._loaded()
+
+  def __call__(self, step: int) -> tuple[jax.Array, jax.Array]:
+    del step  # the caller counts as we do: 0, 1, 2, ...
+    return next(self._steps)
+
+  def _loaded(self) -> Iterator[tuple[jax.Array, jax.Array]]:
+    source = self._experiment.dataset.train
+    epochs = self._experiment.config.evals.finetune.epochs
+    steps = range(epochs * self.steps_per_epoch)
+    crop = Crop(
+      self._experiment.augmentation.size,
+      tuple(self._experiment.config.evals.finetune.crop_scale),
+      self._experiment.augmentation.crop_ratio,
+    )
+    pixels = source.views(map(self._rows, steps), crop)
+    for step, images in zip(steps, pixels, strict=True):
+      labels = source.labels[self._rows(step).indices]
+      yield self._placement.put(images[:, 0]), self._placement.put(labels)
+
+  def _rows(self, step: int) -> Rows:
+    epoch, batch = divmod(step, self.steps_per_epoch)
+    seed = self._experiment.config.seed
+    order = permutation(self._labelled.size, seed, Purpose.FINETUNE, epoch)
+    # With more devices than labelled images the order goes round.
+    order = np.resize(order, max(order.size, self.batch_size))
+    chosen = order[batch * self.batch_size :][: self.batch_size]
+    bits = random_bits(self.batch_size, seed, Purpose.FINETUNE, epoch, batch)
+    seeds = bits.view(np.uint32).reshape(self.batch_size, 1, 2)
+    mine = self._placement.rows
+    return Rows(self._labelled[chosen[mine]], seeds[mine])
+
+
+def _crop_and_flip(
+  experiment: Experiment,
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+  """Returns the augmentation of fine-tuning: images, key -> images."""
+  settings = experiment.config.evals.finetune
+  views = experiment.augmentation
+  only_crop = Augmentation(
+    size=views.size,
+    crop_scale=views.crop_scale and tuple(settings.crop_scale),
+    crop_ratio=views.crop_ratio,
+    flip_prob=settings.flip_prob,
+    jitter_prob=0.0,
+    grayscale_prob=0.0,
+    blur_prob=0.0,
+    mean=views.mean,
+    std=views.std,
+  )
+
+  def prepare(images: jax.Array, key: jax.Array) -> jax.Array:
+    return augment(images, jax.random.split(key, images.shape[0]), only_crop)
+
+  return prepare
