@@ -19,7 +19,7 @@ SMALL = (
 )
 
 
-def start(module, *flags, cache=None, devices=1, env=None):
+def start(module, *flags, cache=None, devices=1, cwd=None):
   """Starts `python -m module flags`; its output comes as one text stream."""
   environment = os.environ | {
     "JAX_PLATFORMS": "cpu",
@@ -34,7 +34,8 @@ def start(module, *flags, cache=None, devices=1, env=None):
     stdout=subprocess.PIPE,
     stderr=subprocess.STDOUT,
     text=True,
-    env=environment | (env or {}),
+    env=environment,
+    cwd=cwd,
   )
 
 

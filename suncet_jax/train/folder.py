@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,7 +27,9 @@ class RunFolder:
 
   def __init__(self, path: epath.PathLike) -> None:
     """Names the files; touches none."""
-    self.path = epath.Path(path)
+    # Orbax wants absolute paths; those of buckets are.
+    is_bucket = "://" in str(path)
+    self.path = epath.Path(path if is_bucket else os.path.abspath(path))
     self.checkpoints = self.path / "checkpoints"
     self.result = self.path / "result.json"
     self._config = self.path / "config.json"

@@ -17,12 +17,16 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory, cache):
-  workdir = tmp_path_factory.mktemp("uninterrupted")
+  folder = tmp_path_factory.mktemp("uninterrupted")
   code, output = running.run(
-    "suncet_jax.main", *running.SMALL, f"--workdir={workdir}", cache=cache
+    "suncet_jax.main",
+    *running.SMALL,
+    "--workdir=runs/small",  # relative, as in the README
+    cache=cache,
+    cwd=folder,
   )
   assert code == 0, output
-  return workdir
+  return folder / "runs" / "small"
 
 
 def _result(workdir):
