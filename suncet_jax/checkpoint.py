@@ -30,7 +30,12 @@ class Checkpoints:
   """The checkpoints of a run; a context manager that ends pending writes."""
 
   def __init__(
-    self, folder: epath.PathLike, *, keep: int = 2, keep_every_steps: int = 0
+    self,
+    folder: epath.PathLike,
+    *,
+    keep: int = 2,
+    keep_every_steps: int = 0,
+    read_only: bool = False,
   ) -> None:
     """Opens a folder, or creates it.
 
@@ -38,8 +43,10 @@ class Checkpoints:
       folder: Where the steps lie.
       keep: How many of the newest stay.
       keep_every_steps: Also keep every step divisible by this; 0: none.
+      read_only: Change nothing, so that another process may be at work here.
     """
     self._folder = epath.Path(folder)
+    self._is_read_only = read_only
     keepers: list[Any] = [policies.LatestN(keep)]
     if keep_every_steps:
       keepers.append(policies.EveryNSteps(keep_every_steps))
@@ -47,7 +54,8 @@ class Checkpoints:
       self._folder,
       options=ocp.CheckpointManagerOptions(
         preservation_policy=policies.AnyPreservationPolicy(keepers),
-        cleanup_tmp_directories=True,
+        cleanup_tmp_directories=not read_only,
+        read_only=read_only,
       ),
     )
     self._failed_saves = 0  # in a row
@@ -93,14 +101,15 @@ class Checkpoints:
       "notes": notes,
     }
     try:
-      self._manager.save(
+      self._is_pending = self._manager.save(
         step,
         args=ocp.args.Composite(
           state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta)
         ),
         force=True,
       )
-      self._is_pending = True
+      if not self._is_pending:
+        raise ValueError(f"Orbax did not save step {step}")
     except (OSError, ValueError) as error:
       self._report_failure(error)
 
@@ -122,9 +131,9 @@ class Checkpoints:
   ) -> tuple[Any, dict[str, Any]] | None:
     """Reads the newest intact step, or a given one.
 
-    A damaged step is renamed to `corrupt-N`, which nothing reads again, and
-    the one before it is tried. In a run of several processes all take the
-    same step.
+    A damaged step is renamed to `corrupt-N`, which nothing reads again (but
+    not if read-only), and the one before it is tried. In a run of several
+    processes all take the same step.
 
     Args:
       template: A pytree of `jax.ShapeDtypeStruct` with shardings.
@@ -150,11 +159,16 @@ class Checkpoints:
       restored = self._try(candidate, template)
       if restored is not None:
         return restored
-      self._set_aside(candidate)
-    if steps:
+      if not self._is_read_only:
+        self._set_aside(candidate)
+    # Also where an earlier start has found and set aside the last one: a run
+    # must not begin anew without a word.
+    if steps or any(self._folder.glob("corrupt-*")):
       raise ValueError(
-        f"No checkpoint in {self._folder} is intact (tried {steps}). They are "
-        "kept as corrupt-N; remove the folder to start again."
+        f"No checkpoint in {self._folder} is intact"
+        + (f" (tried {steps})" if steps else "")
+        + ". Damaged ones are kept as corrupt-N; remove the run's folder to "
+        "start again."
       )
     return None
 
@@ -203,9 +217,14 @@ class Checkpoints:
         reason = f"digest mismatch of {', '.join(damaged[:3])}"
       else:
         restored = state, meta["notes"]
-    except TreeMismatchError:
-      raise
-    # A damaged file comes out as nearly any exception, a bare one included.
+    except (
+      TreeMismatchError,
+      MemoryError,
+      PermissionError,
+      jax.errors.JaxRuntimeError,
+    ):
+      raise  # says nothing against the files
+    # A damaged file comes out as nearly any other exception, a bare one too.
     except Exception as error:
       reason = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
     is_intact = np.array([restored is not None])

@@ -3,9 +3,11 @@
 import contextlib
 import os
 import shlex
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from types import FrameType
 from typing import NoReturn
 
 from absl import flags, logging
@@ -14,6 +16,11 @@ from ml_collections import ConfigDict, config_flags
 from suncet_jax.config import ConfigError, validate
 
 USAGE_ERROR = 2
+
+_STOPPED = (
+  "stopped; what was trained up to the last checkpoint is saved. Run the same "
+  "command again to go on."
+)
 
 
 def define_config_flag() -> flags.FlagHolder:
@@ -81,18 +88,32 @@ def as_typed() -> str:
   return " ".join([start, *map(shlex.quote, sys.argv[1:])])
 
 
+class TerminatedError(BaseException):
+  """SIGTERM came outside of training, where nothing needs to be saved."""
+
+
 @contextlib.contextmanager
 def clear_errors() -> Iterator[None]:
   """Turns errors of settings and data into one message; ends all processes.
+
+  SIGTERM and Ctrl-C end the program with a message too; while it trains, the
+  training has handlers of its own that save first.
 
   With several processes an exception on one would leave the others waiting for
   it, and itself in JAX's shutdown barrier, for minutes: that process ends at
   once, and its peers when they miss its heartbeat.
   """
+
+  def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise TerminatedError
+
+  signal.signal(signal.SIGTERM, terminate)
   try:
     yield
   except KeyboardInterrupt:
-    _end(130, "Interrupted; run the same command again to go on.")
+    _end(130, f"SIGINT received: {_STOPPED}")
+  except TerminatedError:
+    _end(0, f"SIGTERM received: {_STOPPED}")
   except Exception as error:
     is_deliberate = _is_deliberate(error)
     if not is_deliberate:

@@ -27,9 +27,9 @@ def main(argv: list[str]) -> int:
       f"{', '.join(EVAL_NAMES)}."
     )
   command_line.quiet_libraries()
-  from suncet_jax.train.run import evaluate
-
   with command_line.clear_errors():
+    from suncet_jax.train.run import evaluate
+
     return evaluate(_WORKDIR.value, _EVALS.value, _STEP.value)
 
 

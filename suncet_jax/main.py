@@ -16,6 +16,9 @@ _CONFIG = command_line.define_config_flag()
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "The run's folder: everything is written there."
 )
+_DISTRIBUTED = flags.DEFINE_bool(
+  "distributed", False, "Connect the hosts of a TPU pod or another cluster."
+)
 _COORDINATOR = flags.DEFINE_string(
   "coordinator", None, "host:port of process 0; only for several processes."
 )
@@ -32,12 +35,17 @@ def main(argv: list[str]) -> int:
   command_line.check_arguments(argv, _WORKDIR.value)
   config = command_line.checked_config(_CONFIG)
   command_line.quiet_libraries()
-  # JAX and TensorFlow only load for a sound configuration.
-  from suncet_jax.parallel import start_processes
-  from suncet_jax.train.run import run
-
   with command_line.clear_errors():
-    start_processes(_COORDINATOR.value, _PROCESS_COUNT.value, _PROCESS_ID.value)
+    # JAX and TensorFlow only load for a sound configuration.
+    from suncet_jax.parallel import start_processes
+    from suncet_jax.train.run import run
+
+    start_processes(
+      _COORDINATOR.value,
+      _PROCESS_COUNT.value,
+      _PROCESS_ID.value,
+      in_cluster=_DISTRIBUTED.value,
+    )
     return run(config, _WORKDIR.value, command_line.as_typed())
 
 

@@ -8,6 +8,9 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
+# From a parameter's path and value to whether something applies to it.
+Predicate = Callable[[tuple[Any, ...], jax.Array], bool]
+
 
 def warmup_cosine(
   *,
@@ -61,7 +64,7 @@ def lars(
   weight_decay: float = 0.0,
   momentum: float = 0.9,
   trust_coefficient: float = 0.001,
-  adapted: Callable[[tuple[Any, ...], jax.Array], bool] | None = None,
+  adapted: Predicate | None = None,
 ) -> optax.GradientTransformation:
   """LARS (You et al. 2017, arXiv 1708.03888) as optax has it, with masks.
 
@@ -80,21 +83,22 @@ def lars(
   Returns:
     An optax gradient transformation.
   """
-
-  def mask(params: Any) -> Any:
-    if adapted is None:
-      return jax.tree.map(lambda _: True, params)
-    return jax.tree.map_with_path(adapted, params)
-
   return optax.lars(
     schedule,
     weight_decay=weight_decay,
-    weight_decay_mask=mask,
+    weight_decay_mask=_mask(adapted),
     trust_coefficient=trust_coefficient,
     eps=1e-8,  # of SuNCEt's code; optax's default is 0
-    trust_ratio_mask=mask,
+    trust_ratio_mask=_mask(adapted),
     momentum=momentum,
   )
+
+
+def _mask(adapted: Predicate | None) -> Callable[[Any], Any]:
+  """Returns params -> a tree of whether each one is adapted."""
+  if adapted is None:
+    return lambda params: jax.tree.map(lambda _: True, params)
+  return lambda params: jax.tree.map_with_path(adapted, params)
 
 
 def make_optimizer(
@@ -126,14 +130,6 @@ def make_optimizer(
       trust_coefficient=optim.trust_coefficient,
       adapted=adapted,
     ), schedule
-  decay = optax.add_decayed_weights(
-    optim.weight_decay,
-    mask=lambda params: (
-      jax.tree.map_with_path(adapted, params)
-      if adapted
-      else jax.tree.map(lambda _: True, params)
-    ),
-  )
-  return optax.chain(
-    decay, optax.sgd(schedule, momentum=optim.momentum)
-  ), schedule
+  decay = optax.add_decayed_weights(optim.weight_decay, mask=_mask(adapted))
+  sgd = optax.sgd(schedule, momentum=optim.momentum)
+  return optax.chain(decay, sgd), schedule

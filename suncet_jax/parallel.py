@@ -1,7 +1,6 @@
 """Devices: one mesh axis, where arrays lie, start-up of several processes."""
 
 import os
-import re
 from collections.abc import Callable
 
 import jax
@@ -115,39 +114,42 @@ def over_rows(
 
 
 def start_processes(
-  coordinator: str | None, process_count: int | None, process_id: int | None
+  coordinator: str | None,
+  process_count: int | None,
+  process_id: int | None,
+  *,
+  in_cluster: bool = False,
 ) -> None:
   """Connects the processes of a run, where there are several.
 
-  With all arguments None a cluster is looked for in the environment (SLURM
-  with several tasks, Open MPI, a TPU pod); on a plain machine nothing happens.
+  Several tasks of SLURM's srun or of Open MPI are recognised; on a plain
+  machine nothing happens.
 
   Args:
-    coordinator: `host:port` of process 0.
-    process_count: Number of processes.
-    process_id: Which one this is.
+    coordinator: `host:port` of process 0; None: JAX finds it.
+    process_count: Number of processes; None: JAX finds it.
+    process_id: Which one this is; None: JAX finds it.
+    in_cluster: Connect in any case, for clusters that only JAX recognises,
+      such as the hosts of a TPU pod.
 
   Raises:
-    ValueError: If only some of the three are given.
+    ValueError: If only some of the first three are given.
   """
-  given = [
-    value is not None for value in (coordinator, process_count, process_id)
-  ]
-  if any(given) and not all(given):
+  explicit = (coordinator, process_count, process_id)
+  if None not in explicit:
+    jax.distributed.initialize(*explicit)
+  elif any(value is not None for value in explicit):
     raise ValueError(
       "--coordinator, --process_count and --process_id belong together: give "
       "all three or none."
     )
-  if all(given):
-    jax.distributed.initialize(coordinator, process_count, process_id)
-  elif _in_cluster():
+  elif in_cluster or _has_several_tasks():
     jax.distributed.initialize()
 
 
-def _in_cluster() -> bool:
-  tasks = os.environ.get("SLURM_NTASKS") or os.environ.get(
-    "OMPI_COMM_WORLD_SIZE", "1"
+def _has_several_tasks() -> bool:
+  tasks = (
+    os.environ.get(name, "1")
+    for name in ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
   )
-  several = tasks.isdigit() and int(tasks) > 1
-  workers = os.environ.get("TPU_WORKER_HOSTNAMES", "")
-  return several or bool(re.search(r",", workers))
+  return any(count.isdigit() and int(count) > 1 for count in tasks)

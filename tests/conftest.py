@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 jax.config.update("jax_num_cpu_devices", 8)
+# Tests compile much and compute little.
+jax.config.update("jax_disable_most_optimizations", True)
 
 _GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "shared" / "golden"
 

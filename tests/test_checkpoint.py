@@ -106,8 +106,36 @@ def test_a_missing_item_gives_way_to_the_step_before(tmp_path):
 def test_when_every_step_is_damaged_it_says_so(tmp_path):
   _save(tmp_path, 3)
   _flip_a_bit(tmp_path, 3)
-  with pytest.raises(ValueError, match="intact"):
-    _restored(tmp_path)
+  for _ in range(2):  # nor is it forgotten the second time
+    with pytest.raises(ValueError, match="intact"):
+      _restored(tmp_path)
+
+
+def test_a_reader_changes_nothing(tmp_path):
+  _save(tmp_path, 3, 7)
+  _flip_a_bit(tmp_path, 7)
+  half_written = tmp_path / "9.orbax-checkpoint-tmp"
+  half_written.mkdir()
+  with Checkpoints(tmp_path, read_only=True) as checkpoints:
+    state, _ = checkpoints.restore(_template())
+  assert int(state["step"]) == 3
+  assert (tmp_path / "7").is_dir()
+  assert half_written.is_dir()
+
+
+def test_trouble_that_is_not_the_files_fault_is_passed_on(
+  tmp_path, monkeypatch
+):
+  _save(tmp_path, 3)
+  with Checkpoints(tmp_path) as checkpoints:
+
+    def out_of_memory(*args, **kwargs):
+      raise MemoryError
+
+    monkeypatch.setattr(checkpoints._manager, "restore", out_of_memory)
+    with pytest.raises(MemoryError):
+      checkpoints.restore(_template())
+  assert (tmp_path / "3").is_dir()
 
 
 def test_a_half_written_step_is_ignored(tmp_path):

@@ -20,6 +20,7 @@ _CHOICES = {
 _POSITIVE = (
   "method.temperature",
   "data.batch_size",
+  "data.centre_crop",
   "data.labelled.classes_per_batch",
   "data.labelled.images_per_class",
   "data.labelled.views",
@@ -43,7 +44,6 @@ _POSITIVE = (
   "checkpoint.keep",
 )
 _NOT_NEGATIVE = (
-  "seed",
   "method.suncet_weight",
   "data.labelled.per_class",
   "data.validation.per_class",
@@ -107,6 +107,14 @@ def _field_faults(config: ConfigDict) -> Iterator[str]:
     (_FRACTIONS, lambda v: 0 <= v <= 1, "between 0 and 1"),
     (("optim.momentum",), lambda v: 0 <= v < 1, "at least 0 and below 1"),
     (("augment.hue",), lambda v: 0 <= v <= 0.5, "between 0 and 0.5"),
+    # As a key of JAX's random numbers a larger seed would lose its upper bits.
+    (("seed",), lambda v: 0 <= v < 2**31, "at least 0 and below 2**31"),
+    (("data.split_seed",), lambda v: -1 <= v < 2**31, "-1, or as seed"),
+    (
+      ("optim.start_lr", "optim.peak_lr"),
+      lambda v: v < 1e30,
+      "a learning rate that float32 can hold",
+    ),
   ]
   for names, is_valid, expected in rules:
     for name in names:
@@ -122,7 +130,7 @@ def _field_faults(config: ConfigDict) -> Iterator[str]:
 def _interval_fault(
   name: str, value: Any, low: float, high: float
 ) -> Iterator[str]:
-  is_pair = len(value) == 2
+  is_pair = len(value) == 2 and all(map(_is_finite_number, value))
   if not is_pair or not low < value[0] <= value[1] <= high:
     yield f"{name} is {tuple(value)}, expected two values, {low} < a <= b" + (
       "." if math.isinf(high) else f" <= {high}."
@@ -137,6 +145,18 @@ def _not_finite(config: ConfigDict, prefix: str = "") -> Iterator[str]:
       yield f"{prefix}{name} is None, expected a value."
     elif isinstance(value, float) and not math.isfinite(value):
       yield f"{prefix}{name} is {value}, expected a finite number."
+    elif prefix == "augment." and not _has_finite_items(value):
+      yield f"{prefix}{name} is {tuple(value)}, expected finite numbers."
+
+
+def _is_finite_number(value: Any) -> bool:
+  return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _has_finite_items(value: Any) -> bool:
+  return not isinstance(value, tuple | list) or all(
+    map(_is_finite_number, value)
+  )
 
 
 def _combination_faults(config: ConfigDict) -> Iterator[str]:
@@ -180,6 +200,8 @@ def _data_faults(config: ConfigDict) -> Iterator[str]:
     yield "data.tfds_name is empty, expected a TFDS name such as 'cifar10'."
   if data.jpeg and data.source != "tfds":
     yield f"data.jpeg needs data.source 'tfds', not {data.source!r}."
+  if data.test_split == "train":
+    yield "data.test_split is 'train', which is trained on; expected another."
   if data.resize < data.centre_crop:
     yield (
       f"data.resize {data.resize} is smaller than data.centre_crop "

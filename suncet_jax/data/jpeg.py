@@ -1,6 +1,9 @@
 """JPEG files with random access: decoded, cropped and resized on the host."""
 
+import contextlib
 import itertools
+import uuid
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -160,10 +163,15 @@ def _read_index(
   records: Sequence[dict[str, Any]], index_file: epath.Path
 ) -> tuple[np.ndarray, list[str] | None]:
   """Returns labels and names: from the index file, or from every record."""
-  if index_file.exists():
-    with index_file.open("rb") as file, np.load(file) as index:
-      if len(index["labels"]) == len(records):
-        return index["labels"], index["names"].tolist() or None
+  # No index yet, or a damaged one: it is made again below.
+  absent = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+  with (
+    contextlib.suppress(*absent),
+    index_file.open("rb") as file,
+    np.load(file) as index,
+  ):
+    if len(index["labels"]) == len(records):
+      return index["labels"], index["names"].tolist() or None
   logging.warning(
     "Reading %d records once for their labels and names; the index is kept in "
     "%s.",
@@ -172,8 +180,11 @@ def _read_index(
   )
   labels, names = _scan(records)
   try:
-    with index_file.open("wb") as file:
+    # Renamed when whole, under a name of this process's own.
+    partial = index_file.with_name(f"{index_file.name}.{uuid.uuid4().hex}")
+    with partial.open("wb") as file:
       np.savez_compressed(file, labels=labels, names=np.array(names))
+    partial.replace(index_file)
   except OSError as error:
     logging.warning("The index could not be kept: %s", error)
   return labels, names or None

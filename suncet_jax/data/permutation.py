@@ -20,8 +20,8 @@ class Purpose(enum.IntEnum):
   UNLABELLED_VIEW = 5
   LABELLED_VIEW = 6
   INITIAL_PARAMETERS = 7
-  FINETUNE = 8
-  LINEAR = 9
+  FINETUNE_ORDER = 8
+  FINETUNE_VIEW = 9
 
 
 def random_bits(count: int, *address: int) -> np.ndarray:

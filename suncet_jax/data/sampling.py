@@ -86,8 +86,8 @@ class ClassBalancedSampler:
     if empty:
       raise ValueError(
         f"No labelled image for class {', '.join(map(str, empty[:20]))} "
-        f"({len(empty)} of {class_count} classes). Raise "
-        "--config.data.labelled.per_class or .fraction."
+        f"({len(empty)} of {class_count} classes); expected at least one in "
+        "each. Change --config.data.labelled.per_class, .fraction or .file."
       )
     if classes_per_batch > class_count:
       raise ValueError(

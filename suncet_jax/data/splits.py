@@ -46,7 +46,7 @@ def make_splits(
     ValueError: If labels are out of range, a class is too small or a list
       names unknown images.
   """
-  _check_labels(labels, class_count)
+  check_labels("Training", labels, class_count)
   seed = config.seed if config.data.split_seed < 0 else config.data.split_seed
   by_class = [
     np.flatnonzero(labels == c)[
@@ -73,12 +73,24 @@ def make_splits(
   return Splits(pool, np.sort(labelled), np.sort(validation))
 
 
-def _check_labels(labels: np.ndarray, class_count: int) -> None:
+def check_labels(kind: str, labels: np.ndarray, class_count: int) -> None:
+  """Checks that there are labels, all of them in [0, class_count).
+
+  Args:
+    kind: "Training" or "Test", for the message.
+    labels: Integer [n].
+    class_count: Number of classes.
+
+  Raises:
+    ValueError: If not.
+  """
+  if not labels.size:
+    raise ValueError(f"{kind} images: there are none.")
   is_wrong = (labels < 0) | (labels >= class_count)
   if is_wrong.any():
     first = int(np.argmax(is_wrong))
     raise ValueError(
-      f"Training image {first} has label {labels[first]}, expected 0 to "
+      f"{kind} image {first} has label {labels[first]}, expected 0 to "
       f"{class_count - 1}; {int(is_wrong.sum())} labels are out of range."
     )
 
@@ -104,6 +116,13 @@ def _take_fraction(
 ) -> np.ndarray:
   """Takes a fraction of each class's total, rounded, but at least one."""
   counts = np.maximum(1, np.rint(totals * fraction).astype(int))
+  for label, (rows, count) in enumerate(zip(rest, counts, strict=True)):
+    if rows.size < count:
+      raise ValueError(
+        f"Class {label} has {rows.size} images outside the validation split, "
+        f"but data.labelled.fraction {fraction} asks for {count}. Lower it or "
+        "--config.data.validation.per_class."
+      )
   return np.concatenate(
     [rows[:count] for rows, count in zip(rest, counts, strict=True)]
   )

@@ -1,5 +1,6 @@
 """The input stream: device batches as a pure function of (seed, step)."""
 
+import collections
 from collections.abc import Callable, Iterator
 
 import jax
@@ -89,8 +90,10 @@ class Stream:
       labelled_views,
       Purpose.LABELLED_VIEW,
     )
-    for (images, _), (chosen, labels) in zip(unlabelled, labelled, strict=True):
-      yield Batch(images, chosen, labels)
+    for (images, _), (chosen, rows) in zip(unlabelled, labelled, strict=True):
+      labels = self._source.labels[rows.indices]
+      placement = RowPlacement(self._mesh, chosen.shape[0])
+      yield Batch(images, chosen, placement.put(labels))
 
   def _images(
     self,
@@ -98,19 +101,24 @@ class Stream:
     steps: range,
     views: int,
     purpose: Purpose,
-  ) -> Iterator[tuple[jax.Array, jax.Array]]:
-    """Yields the images that `choose` picks for each step, and their labels."""
+  ) -> Iterator[tuple[jax.Array, Rows]]:
+    """Yields the images that `choose` picks for each step, and which they are.
+
+    The rows are those of this process only.
+    """
     if not steps:
       return
     count = len(choose(steps.start))
     placement = RowPlacement(self._mesh, count)
+    requested: collections.deque[Rows] = collections.deque()
 
     def request(step: int) -> Rows:
       bits = random_bits(count * views, self._seed, purpose, step)
       seeds = bits.view(np.uint32).reshape(count, views, 2)
-      return Rows(choose(step)[placement.rows], seeds[placement.rows])
+      requested.append(
+        Rows(choose(step)[placement.rows], seeds[placement.rows])
+      )
+      return requested[-1]
 
-    pixels = self._source.views(map(request, steps), self._crop)
-    for step, local in zip(steps, pixels, strict=True):
-      labels = self._source.labels[choose(step)[placement.rows]]
-      yield placement.put(local), placement.put(labels)
+    for local in self._source.views(map(request, steps), self._crop):
+      yield placement.put(local), requested.popleft()

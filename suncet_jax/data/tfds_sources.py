@@ -1,12 +1,12 @@
 """Sources from TensorFlow Datasets: in memory, or JPEG files on disk."""
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
 from suncet_jax.data.jpeg import JpegSource
 from suncet_jax.data.sources import ArraySource, Dataset, Source
+from suncet_jax.data.tensorflow import hide_accelerators
 
 
 def load(config: ConfigDict) -> Dataset:
@@ -15,11 +15,10 @@ def load(config: ConfigDict) -> Dataset:
   Raises:
     ValueError: If TFDS has no such data set, or cannot prepare it here.
   """
-  for kind in ("GPU", "TPU"):  # TensorFlow must not take JAX's memory
-    tf.config.set_visible_devices([], kind)
+  hide_accelerators()
   data = config.data
   builder = _builder(data)
-  label = builder.info.features["label"]
+  label = _label_feature(builder)
   make = _jpeg_source if data.jpeg else _array_source
   return Dataset(
     data.tfds_name,
@@ -52,12 +51,34 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
       f"{data.tfds_name}{option}' where there is a network, and point "
       "--config.data.data_dir or $TFDS_DATA_DIR to its folder."
     ) from error
-  if data.test_split not in builder.info.splits:
-    raise ValueError(
-      f"data.test_split is {data.test_split!r}, but {data.tfds_name} has the "
-      f"splits {', '.join(builder.info.splits)}."
-    )
+  for split in ("train", data.test_split):
+    if split not in builder.info.splits:
+      raise ValueError(
+        f"{data.tfds_name} has no split {split!r}, only "
+        f"{', '.join(builder.info.splits)}. Set --config.data.test_split."
+      )
   return builder
+
+
+def _label_feature(
+  builder: tfds.core.DatasetBuilder,
+) -> tfds.features.ClassLabel:
+  """Returns the labels' feature, once the data set is known to be usable."""
+  features = dict(builder.info.features.items())
+  image, label = features.get("image"), features.get("label")
+  if not isinstance(image, tfds.features.Image) or not isinstance(
+    label, tfds.features.ClassLabel
+  ):
+    raise ValueError(
+      f"{builder.name} has the features {', '.join(features)}; expected an "
+      "Image named 'image' and a ClassLabel named 'label'."
+    )
+  if np.dtype(image.np_dtype) != np.uint8:
+    raise ValueError(
+      f"The images of {builder.name} are {np.dtype(image.np_dtype)}; expected "
+      "uint8."
+    )
+  return label
 
 
 def _array_source(

@@ -37,8 +37,9 @@ class Embedding(NamedTuple):
 class Evaluator:
   """Measures how well the labelled images classify other images.
 
-  Validation images serve the measures during training; test images are only
-  read by `evaluate`.
+  Validation images serve the measures during training; their labels are never
+  trained on, nor are they themselves unless `data.validation.in_pool`. Test
+  images are only read by `evaluate` and the report.
   """
 
   def __init__(self, experiment: Experiment) -> None:
@@ -48,6 +49,7 @@ class Evaluator:
     self._labels = experiment.dataset.train.labels
     self._batch_size = _round_up(self._config.batch_size, experiment.mesh.size)
     self._placement = parallel.RowPlacement(experiment.mesh, self._batch_size)
+    self._embedded: tuple[TrainState, Embedding, Embedding] | None = None
     sharding = parallel.replicated(experiment.mesh)
     self._apply = jax.jit(self._features, out_shardings=sharding)
 
@@ -69,7 +71,7 @@ class Evaluator:
     )
 
   def validate(self, state: TrainState) -> dict[str, float]:
-    """Measures a state on the validation images, which are never trained on.
+    """Measures a state on the validation images.
 
     Returns:
       `val_knn_top1` in [0, 1]: the labelled images classify by weighted kNN;
@@ -104,7 +106,7 @@ class Evaluator:
       "knn": self._knn,
       "soft_nn": self._soft_nn,
       "linear": self._linear,
-    }[name](self._bank(state), self._test(state))
+    }[name](*self._bank_and_test(state))
     return {f"{name}_top1": topk_accuracy(scores, test.labels).top1}
 
   def _features(self, state: TrainState, images: jax.Array) -> Outputs:
@@ -137,9 +139,17 @@ class Evaluator:
       state, self._experiment.dataset.train, self._experiment.splits.labelled
     )
 
-  def _test(self, state: TrainState) -> Embedding:
-    test = self._experiment.dataset.test
-    return self.embed(state, test, np.arange(test.labels.size))
+  def _bank_and_test(self, state: TrainState) -> tuple[Embedding, Embedding]:
+    """Embeds labelled and test images, once for all measures of a state."""
+    if self._embedded is None or self._embedded[0] is not state:
+      test = self._experiment.dataset.test
+      every = np.arange(test.labels.size)
+      self._embedded = (
+        state,
+        self._bank(state),
+        self.embed(state, test, every),
+      )
+    return self._embedded[1:]
 
   @property
   def _bank_labels(self) -> np.ndarray:

@@ -14,8 +14,9 @@ from suncet_jax.data import sources
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.permutation import Purpose
 from suncet_jax.data.sampling import ClassBalancedSampler, UnlabelledSampler
-from suncet_jax.data.splits import Splits, make_splits
+from suncet_jax.data.splits import Splits, check_labels, make_splits
 from suncet_jax.data.stream import Stream
+from suncet_jax.digest import tree_digest
 from suncet_jax.train.state import TrainState, init_state
 from suncet_jax.train.step import StepFn, make_step
 
@@ -124,17 +125,15 @@ def build(config: ConfigDict) -> Experiment:
   """
   mesh = parallel.make_mesh()
   labelled = config.data.labelled
-  parallel.check_divisible(
-    mesh,
-    **{
-      "data.batch_size": config.data.batch_size,
-      "data.labelled.classes_per_batch x images_per_class": (
-        labelled.classes_per_batch * labelled.images_per_class
-      ),
-    },
-  )
+  rows = {"data.batch_size": config.data.batch_size}
+  if config.method.name != "simclr":
+    rows["data.labelled.classes_per_batch x images_per_class"] = (
+      labelled.classes_per_batch * labelled.images_per_class
+    )
+  parallel.check_divisible(mesh, **rows)
   dataset = sources.load(config)
   train = dataset.train
+  check_labels("Test", dataset.test.labels, len(dataset.class_names))
   splits = make_splits(
     train.labels, train.names, config, len(dataset.class_names)
   )
@@ -203,6 +202,16 @@ def _warn_of_small_classes(
       sampler.smallest_class,
       images_per_class,
     )
+
+
+def data_digest(experiment: Experiment) -> str:
+  """Returns a digest of what a resumed run must find unchanged.
+
+  The order of images follows from these and the seed.
+  """
+  return tree_digest(
+    (experiment.splits._asdict(), experiment.dataset.train.labels)
+  )
 
 
 def split_summary(experiment: Experiment) -> str:

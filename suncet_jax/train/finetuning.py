@@ -82,11 +82,13 @@ class _LabelledBatches:
   def _rows(self, step: int) -> Rows:
     epoch, batch = divmod(step, self.steps_per_epoch)
     seed = self._experiment.config.seed
-    order = permutation(self._labelled.size, seed, Purpose.FINETUNE, epoch)
+    order = permutation(
+      self._labelled.size, seed, Purpose.FINETUNE_ORDER, epoch
+    )
     # With more devices than labelled images the order goes round.
     order = np.resize(order, max(order.size, self.batch_size))
     chosen = order[batch * self.batch_size :][: self.batch_size]
-    bits = random_bits(self.batch_size, seed, Purpose.FINETUNE, epoch, batch)
+    bits = random_bits(self.batch_size, seed, Purpose.FINETUNE_VIEW, step)
     seeds = bits.view(np.uint32).reshape(self.batch_size, 1, 2)
     mine = self._placement.rows
     return Rows(self._labelled[chosen[mine]], seeds[mine])

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, TextIO
 
+from absl import logging
 from etils import epath
 from ml_collections import ConfigDict
 
@@ -36,24 +37,34 @@ class RunFolder:
     self._lock: TextIO | None = None
 
   def claim(self, config: ConfigDict) -> None:
-    """Makes the folder this configuration's, or checks that it is.
+    """Locks the folder and checks that it is free or this configuration's.
 
     Raises:
       FolderError: If it belongs to another configuration (every difference is
-        listed, old -> new) or another process is at work in it.
+        listed, old -> new), another process is at work in it, or it cannot be
+        written to.
     """
-    self.path.mkdir(parents=True, exist_ok=True)
-    self._take_lock()
-    wanted = config.to_dict()
-    if self._config.exists():
-      changed = differences(self.config(), wanted)
-      if changed:
-        lines = "\n".join(f"  {line}" for line in changed)
-        raise FolderError(
-          f"{self.path} belongs to another configuration (old -> new):\n"
-          f"{lines}\nUse another --workdir, or the configuration it began with."
-        )
-    write_json(self._config, wanted)
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+      self._take_lock()
+    except OSError as error:
+      raise FolderError(
+        f"{self.path} cannot be used as --workdir: {error}. Expected a folder "
+        "that can be written to."
+      ) from error
+    if not self._config.exists():
+      return
+    changed = differences(self.config(), config.to_dict())
+    if changed:
+      lines = "\n".join(f"  {line}" for line in changed)
+      raise FolderError(
+        f"{self.path} belongs to another configuration (old -> new):\n"
+        f"{lines}\nUse another --workdir, or the configuration it began with."
+      )
+
+  def keep_config(self, config: ConfigDict) -> None:
+    """Makes the folder this configuration's: once it is known to work."""
+    write_json(self._config, config.to_dict())
 
   def config(self) -> dict[str, Any]:
     """Returns the configuration that the folder belongs to.
@@ -103,6 +114,8 @@ class RunFolder:
         f"Another process is at work in {self.path}. Wait for it, end it, or "
         "use another --workdir."
       ) from None
+    except OSError as error:  # some network file systems have no locks
+      logging.warning("%s cannot be locked: %s", self.path, error)
 
 
 def write_json(path: epath.Path, value: Any) -> None:

@@ -69,6 +69,7 @@ class Loop:
     checkpoints: Checkpoints,
     stop: StopRequest,
     validate: Callable[[TrainState], dict[str, float]],
+    notes: dict[str, Any],
   ) -> None:
     """Stores the parts.
 
@@ -78,14 +79,16 @@ class Loop:
       checkpoints: Gets the states.
       stop: Asked after every step whether to end.
       validate: From a state to metrics on validation images.
+      notes: Saved with every state; JSON values.
     """
     self._experiment, self._step_fn = experiment, experiment.step_fn()
     self._monitor, self._checkpoints = monitor, checkpoints
-    self._stop, self._validate = stop, validate
+    self._stop, self._validate, self._notes = stop, validate, notes
     config, per_epoch = experiment.config, experiment.steps_per_epoch
     self._log_every = config.log.every_steps
     self._save_every = max(1, round(config.checkpoint.every_epochs * per_epoch))
-    self._validate_every = round(config.evals.every_epochs * per_epoch)
+    every = config.evals.every_epochs
+    self._validate_every = max(1, round(every * per_epoch)) if every else 0
 
   def run(self, state: TrainState) -> TrainState:
     """Trains from `state.step` on; returns the last state, saved.
@@ -99,7 +102,9 @@ class Loop:
       for step, batch in self._batches(segment, first):
         state, metrics = self._step_fn(state, batch, segment.plan)
         is_stopping = self._must_stop(step + 1)
-        self._after_step(step + 1, segment, state, metrics, is_stopping)
+        if is_stopping:  # first, since there may be only seconds left
+          self._save(step + 1, state, metrics)
+        self._after_step(step + 1, segment, state, metrics)
         if is_stopping:
           return state
     return state
@@ -130,25 +135,30 @@ class Loop:
     segment: Segment,
     state: TrainState,
     metrics: dict[str, jax.Array],
-    is_stopping: bool,
   ) -> None:
     """Logs, measures and saves where it is time; only then does it wait."""
     is_last = step == self._experiment.total_steps
-    is_due = self._validate_every and (step % self._validate_every == 0)
-    measure = bool(is_due) or (is_last and self._validate_every > 0)
-    save = step % self._save_every == 0 or is_last or is_stopping
-    if step % self._log_every == 0 or measure or is_last:
+    is_measured = self._validate_every > 0 and (
+      step % self._validate_every == 0 or is_last
+    )
+    if step % self._log_every == 0 or is_measured or is_last:
       values = {k: float(v) for k, v in jax.device_get(metrics).items()}
       self._check_finite(step, values)
-      if measure:
-        values |= self._validate(state)
+      if is_measured:
+        with self._monitor.outside_of_training():
+          values |= self._validate(state)
       epoch = step / self._experiment.steps_per_epoch
       self._monitor.log(step, epoch, segment.images_at(step), values)
-    if save:
-      self._check_finite(step, jax.device_get(metrics))
-      self._monitor.flush()
-      notes = {"seconds": self._monitor.seconds}
-      self._checkpoints.save(step, state, notes)
+    if step % self._save_every == 0 or is_last:
+      self._save(step, state, metrics)
+
+  def _save(
+    self, step: int, state: TrainState, metrics: dict[str, jax.Array]
+  ) -> None:
+    self._check_finite(step, jax.device_get(metrics))
+    self._monitor.flush()  # a checkpoint never knows more than metrics.csv
+    notes = {"seconds": self._monitor.seconds, **self._notes}
+    self._checkpoints.save(step, state, notes)
 
   def _check_finite(self, step: int, metrics: dict[str, Any]) -> None:
     limit = self._experiment.config.train.max_skipped_in_a_row
@@ -157,6 +167,7 @@ class Loop:
         f"{limit} steps in a row up to step {step} had a loss or gradient that "
         f"is not finite (learning rate {metrics['learning_rate']:.4g}); they "
         f"changed nothing. Last good checkpoint: {self._checkpoints.latest()}. "
-        "Lower --config.optim.peak_lr, raise --config.optim.warmup_epochs, or "
-        "find the operation with --config.train.debug_nans=True."
+        "With another --workdir lower --config.optim.peak_lr or raise "
+        "--config.optim.warmup_epochs; or find the operation with "
+        "--config.train.debug_nans=True."
       )

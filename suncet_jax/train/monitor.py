@@ -1,13 +1,15 @@
 """What a run says of itself: progress lines, metrics.csv, TensorBoard."""
 
+import contextlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import jax
 from clu import metric_writers
 from etils import epath
 
+from suncet_jax.data.tensorflow import hide_accelerators
 from suncet_jax.train.metrics_file import MetricsFile
 
 _SHOWN = {  # metric -> how a progress line shows it
@@ -51,6 +53,7 @@ class Monitor:
     if self._is_writer:
       self._table = MetricsFile(folder / "metrics.csv", resume_step)
       if tensorboard:
+        hide_accelerators()
         self._events = metric_writers.SummaryWriter(str(folder))
 
   @property
@@ -61,6 +64,13 @@ class Monitor:
   def waited(self, seconds: float) -> None:
     """Notes that the loop waited for input."""
     self._wait += seconds
+
+  @contextlib.contextmanager
+  def outside_of_training(self) -> Iterator[None]:
+    """Leaves what happens inside out of the images per second."""
+    before = time.monotonic()
+    yield
+    self._last += time.monotonic() - before
 
   def log(
     self, step: int, epoch: float, images: int, metrics: Mapping[str, float]
@@ -107,7 +117,14 @@ class Monitor:
     parts += [
       text.format(row[name]) for name, text in _SHOWN.items() if name in row
     ]
-    print("  ".join(filter(None, parts)), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # nobody reads any more: train on
+      print("  ".join(filter(None, parts)), file=sys.stderr, flush=True)
+
+  def close(self) -> None:
+    """Puts everything on disk and ends."""
+    self.flush()
+    if self._events:
+      self._events.close()
 
   def flush(self) -> None:
     """Puts everything on disk; called before a checkpoint is saved."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,14 @@ def report(
     return
   views, titles = _views(experiment)
   neighbours, neighbour_labels = _neighbours(experiment, features, sample)
-  write_report(
-    Path(folder.path),
-    ReportContent(
+  # On a local disk first: the folder may be a bucket.
+  with tempfile.TemporaryDirectory() as local:
+    history = Path(local) / "metrics.csv"
+    history.write_text((folder.path / "metrics.csv").read_text())
+    content = ReportContent(
       title=f"{experiment.dataset.name}, {experiment.config.method.name}",
       result=result,
-      history=read_history(Path(folder.path) / "metrics.csv"),
+      history=read_history(history),
       config_text=json.dumps(experiment.config.to_dict(), indent=2),
       command=command,
       embeddings=features,
@@ -57,8 +60,12 @@ def report(
       view_titles=titles,
       neighbours=neighbours,
       neighbour_labels=neighbour_labels,
-    ),
-  )
+    )
+    page = write_report(Path(local), content)
+    (folder.path / "report").mkdir(exist_ok=True)
+    for file in (Path(local) / "report").iterdir():
+      (folder.path / "report" / file.name).write_bytes(file.read_bytes())
+    (folder.path / "report.html").write_text(page.read_text())
 
 
 def _views(experiment: Experiment) -> tuple[np.ndarray, list[str]]:

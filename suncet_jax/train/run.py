@@ -2,18 +2,20 @@
 
 import importlib.metadata
 import platform
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
+from absl import logging
 from etils import epath
 from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
 from suncet_jax.checkpoint import Checkpoints
-from suncet_jax.config import base, fingerprint
+from suncet_jax.config import base, fingerprint, validate
 from suncet_jax.digest import tree_digest
 from suncet_jax.train import evaluation, experiment, loop
 from suncet_jax.train.folder import FolderError, RunFolder, write_json
@@ -49,16 +51,18 @@ def run(config: ConfigDict, workdir: epath.PathLike, command: str) -> int:
   if config.train.debug_nans:
     jax.config.update("jax_debug_nans", True)
   parts = experiment.build(config)
+  if jax.process_index() == 0:
+    folder.keep_config(config)
   _say(experiment.split_summary(parts))
   evaluator = evaluation.Evaluator(parts)
   with StopRequest() as stop:
     state, seconds = _train(parts, folder, evaluator, stop)
-  if int(state.step) < parts.total_steps:
+  if int(state.step) < parts.total_steps or stop.signal:
     _say(
       f"Saved step {int(state.step)} of {parts.total_steps}. Run the same "
       "command again to go on."
     )
-    return 130 if stop.signal and stop.signal.name == "SIGINT" else 0
+    return 130 if stop.signal == signal.SIGINT else 0
   metrics = _evaluate(parts, folder, evaluator, state)
   result = _result(parts, state, seconds, metrics)
   _report(parts, folder, evaluator, state, result, command)
@@ -90,12 +94,16 @@ def evaluate(
   folder = RunFolder(workdir)
   config = base()
   config.update(folder.config())
+  validate(config)
+  if not folder.checkpoints.exists():
+    raise FolderError(f"{folder.path} holds no checkpoint yet.")
   parts = experiment.build(config)
-  with Checkpoints(folder.checkpoints, keep=config.checkpoint.keep) as saved:
-    restored = saved.restore(parts.state_template(), step)
+  with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
+    restored = checkpoints.restore(parts.state_template(), step)
   if restored is None:
     raise FolderError(f"{folder.path} holds no checkpoint yet.")
-  state = restored[0]
+  state, notes = restored
+  _check_same_data(parts, notes)
   evaluator = evaluation.Evaluator(parts)
   metrics: dict[str, float] = {}
   for name in names:
@@ -140,6 +148,7 @@ def _train(
     restored = checkpoints.restore(parts.state_template())
     if restored:
       state, notes = restored
+      _check_same_data(parts, notes)
       _say(f"Going on from step {int(state.step)} of {parts.total_steps}.")
     else:
       state, notes = parts.initial_state(), {"seconds": 0.0}
@@ -158,9 +167,23 @@ def _train(
       checkpoints=checkpoints,
       stop=stop,
       validate=evaluator.validate,
+      notes={"data": experiment.data_digest(parts)},
     ).run(state)
+    monitor.close()
     checkpoints.wait()
     return state, monitor.seconds
+
+
+def _check_same_data(
+  parts: experiment.Experiment, notes: dict[str, Any]
+) -> None:
+  """Checks that labels and splits are those the checkpoint was made with."""
+  if notes["data"] != experiment.data_digest(parts):
+    raise FolderError(
+      "The labels or splits of the data set are not those that this run began "
+      "with. Restore the data set and the file of --config.data.labelled.file, "
+      "or use another --workdir."
+    )
 
 
 def _evaluate(
@@ -176,7 +199,10 @@ def _evaluate(
     if any(metric.startswith(f"{name}_") for metric in done):
       continue
     _say(f"Evaluating: {name}")
-    done |= evaluator.evaluate(state, name)
+    try:
+      done |= evaluator.evaluate(state, name)
+    except FloatingPointError as error:  # the others are still worth having
+      logging.error("%s is left out of the result: %s", name, error)
     if jax.process_index() == 0:
       folder.write_evaluations(digest, done)
   return done
@@ -215,7 +241,10 @@ def _report(
   # matplotlib and scikit-learn take a second to import: at the end, not before.
   from suncet_jax.train import reporting
 
-  reporting.report(parts, folder, evaluator, state, result, command)
+  try:
+    reporting.report(parts, folder, evaluator, state, result, command)
+  except Exception:  # a picture that fails must not cost the result
+    logging.exception("The report could not be written.")
 
 
 def _print_result(result: dict[str, Any], folder: RunFolder) -> None:

@@ -31,7 +31,7 @@ def make_step(
 ) -> StepFn:
   """Builds the jitted step (state, batch, plan) -> (state, metrics).
 
-  The state is donated. A step whose loss, gradient or statistics are not
+  The state is donated. A step whose loss, gradient or new state is not
   finite leaves every leaf of the state as it was, but for `step` and the two
   counters; after `max_skipped_in_a_row` such steps nothing is updated any
   more, so that the host, which looks only now and then, finds the last good
@@ -68,7 +68,6 @@ def make_step(
     is_good = (
       jnp.isfinite(loss)
       & jnp.isfinite(gradient_norm)
-      & jnp.isfinite(optax.tree.norm(output.batch_stats))
       & (state.skipped_in_a_row < max_skipped_in_a_row)
     )
     new = _advance(state, gradient, output, method, optimizer, is_good)
@@ -128,6 +127,16 @@ def make_views(batch: Batch, plan: Plan, step: jax.Array, seed: int) -> Views:
   )
 
 
+def _is_finite(tree: Any) -> jax.Array:
+  """Whether every floating point number of a pytree is finite."""
+  finite = [
+    jnp.isfinite(leaf).all()
+    for leaf in jax.tree.leaves(tree)
+    if jnp.issubdtype(leaf.dtype, jnp.floating)
+  ]
+  return jnp.stack(finite).all()
+
+
 def _advance(
   state: TrainState,
   gradient: Any,
@@ -146,6 +155,8 @@ def _advance(
     method.update(state.extras, params, output.memory),
   )
   old = (state.params, state.batch_stats, state.opt_state, state.extras)
+  # A finite gradient can still lead to a state that is not.
+  is_good &= _is_finite(new)
   params, batch_stats, opt_state, extras = jax.tree.map(
     lambda a, b: jnp.where(is_good, a, b), new, old
   )

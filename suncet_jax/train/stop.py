@@ -1,7 +1,9 @@
 """SIGTERM and Ctrl-C: finish the step, save, end."""
 
+import contextlib
 import os
 import signal
+import sys
 from types import FrameType, TracebackType
 
 import jax
@@ -46,10 +48,12 @@ class StopRequest:
     if self.signal is not None:  # asked twice: at once, without saving
       raise KeyboardInterrupt
     self.signal = signal.Signals(number)
-    print(
+    notice = (
       f"{self.signal.name} received: finishing this step, then saving "
-      "(once more to end without saving).",
-      flush=True,
+      "(once more to end without saving).\n"
     )
+    # Not print: it may be what was interrupted, or its reader may be gone.
+    with contextlib.suppress(OSError):
+      os.write(sys.stdout.fileno(), notice.encode())
     if jax.process_count() > 1:
       os.kill(os.getpid(), signal.SIGTERM)

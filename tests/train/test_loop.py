@@ -44,7 +44,7 @@ def test_a_run_that_diverges_ends_with_advice(tmp_path):
   code, output = running.run(
     "suncet_jax.main",
     *running.SMALL,
-    "--config.optim.peak_lr=1e30",
+    "--config.optim.peak_lr=1e29",
     "--config.train.max_skipped_in_a_row=3",
     f"--workdir={tmp_path}",
   )
@@ -69,11 +69,32 @@ def test_sizes_that_do_not_fit_the_devices_are_an_error(tmp_path):
 
 def test_a_folder_takes_one_configuration(tmp_path):
   config = base()
-  RunFolder(tmp_path / "run").claim(config)
+  first = RunFolder(tmp_path / "run")
+  first.claim(config)
+  first.keep_config(config)
+  del first
   RunFolder(tmp_path / "run").claim(config)  # the same one again
   config.optim.peak_lr = 0.5
   with pytest.raises(FolderError, match=r"optim.peak_lr: 1.0 -> 0.5"):
     RunFolder(tmp_path / "run").claim(config)
+
+
+def test_a_start_that_failed_does_not_keep_the_folder(tmp_path):
+  code, output = running.run(
+    "suncet_jax.main",
+    *running.SMALL,
+    "--config.data.batch_size=5000",
+    f"--workdir={tmp_path}",
+  )
+  assert code == 2
+  assert "Lower --config.data.batch_size" in output
+  RunFolder(tmp_path).claim(base())  # any other configuration may have it
+
+
+def test_a_file_is_no_folder(tmp_path):
+  (tmp_path / "file").write_text("")
+  with pytest.raises(FolderError, match="cannot be used as --workdir"):
+    RunFolder(tmp_path / "file").claim(base())
 
 
 def test_a_folder_takes_one_process(tmp_path):

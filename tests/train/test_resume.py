@@ -131,8 +131,8 @@ def test_the_result_has_what_the_contract_says(uninterrupted):
   }
   assert result["step"] == 27
   assert result["epochs"] == 3
-  # Per step 128 images in two views, and 10 classes x 4 labelled images.
-  assert result["images_seen"] == 27 * (2 * 128 + 40)
+  # Per step 128 images and 10 classes x 5 labelled ones, each in two views.
+  assert result["images_seen"] == 27 * 2 * (128 + 50)
   assert 0 <= result["metrics"]["knn_top1"] <= 1
   for name in ("config.json", "metrics.csv", "report.html", "checkpoints"):
     assert (uninterrupted / name).exists(), name

@@ -14,7 +14,7 @@ from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.stream import Batch
 from suncet_jax.methods import SimCLR, SuNCEt, make_encode
 from suncet_jax.train.state import init_state
-from suncet_jax.train.step import make_step
+from suncet_jax.train.step import make_step, make_views
 
 _AUGMENTATION = Augmentation(
   size=8, crop_scale=(0.5, 1.0), jitter_prob=0.0, blur_prob=0.0
@@ -35,7 +35,6 @@ _MODEL = ConfigDict(
     },
   }
 )
-_FAST_COMPILE = {"xla_backend_optimization_level": 0}
 
 
 def _mesh(devices):
@@ -65,7 +64,6 @@ def _setting(devices=1, limit=3, rate=0.1):
   init = jax.jit(
     lambda: init_state(jax.random.key(0), model, method, optimizer, (8, 8, 1)),
     out_shardings=parallel.replicated(mesh),
-    compiler_options=_FAST_COMPILE,
   )
   rng = np.random.RandomState(0)
   rows = parallel.by_rows(mesh)
@@ -105,10 +103,18 @@ def test_a_step_changes_everything_it_should(one_device):
   assert int(states[2].skipped) == 0
 
 
-def test_views_differ_from_step_to_step(one_device):
-  # The same batch and nearly the same weights, but other crops.
-  _, logged = one_device
-  assert logged[0]["alignment"] != logged[1]["alignment"]
+def test_views_are_a_function_of_seed_and_step():
+  _, _, batch, plan = _setting()
+
+  def views(step, seed):
+    made = make_views(batch, plan, jnp.asarray(step), seed)
+    return np.stack(made.unlabelled)
+
+  first = views(3, 0)
+  np.testing.assert_array_equal(first, views(3, 0))
+  assert not np.array_equal(first[0], first[1])
+  assert not np.array_equal(first, views(4, 0))
+  assert not np.array_equal(first, views(3, 1))
 
 
 @pytest.mark.parametrize("devices", [2, 4, 8])
@@ -157,6 +163,29 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted():
   assert int(state.skipped_in_a_row) == 0
   assert int(state.skipped) == 2
   assert float(metrics["learning_rate"]) == pytest.approx(0.1)
+
+
+def test_a_finite_gradient_that_leads_to_no_finite_state_is_skipped():
+  step, state, batch, plan = _setting(rate=3e38)
+  before = jax.device_get(state)
+  state, metrics = step(state, batch, plan)
+  assert np.isfinite(metrics["gradient_norm"])
+  assert int(state.skipped) == 1
+  jax.tree.map(
+    np.testing.assert_array_equal, before.params, jax.device_get(state.params)
+  )
+
+
+def test_a_plan_is_compiled_once():
+  step, state, batch, plan = _setting()
+  without = dataclasses.replace(plan, labelled=())
+  unlabelled = Batch(batch.unlabelled, None, None)
+  for _ in range(2):
+    state, _ = step(state, batch, plan)
+  for _ in range(2):
+    state, metrics = step(state, unlabelled, without)
+  assert "suncet" not in metrics
+  assert step._cache_size() == 2
 
 
 def test_after_too_many_in_a_row_nothing_is_updated_any_more():
