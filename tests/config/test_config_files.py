@@ -56,6 +56,46 @@ def test_imagenet_keeps_8192_rows(method, unlabelled):
   assert rows == 8192
 
 
+def test_imagenet_is_the_recipe_of_the_paper(elsewhere):
+  config = _load("imagenet", "labels=1,epochs=500")
+  flat = {
+    "method.temperature": 0.1,
+    "method.supervised_epochs": 250,
+    "optim.name": "lars",
+    "optim.trust_coefficient": 0.001,
+    "optim.start_lr": 0.6,
+    "optim.peak_lr": 4.8,
+    "optim.final_lr": 0.0,
+    "optim.warmup_epochs": 10.0,
+    "optim.momentum": 0.9,
+    "optim.weight_decay": 1e-6,
+    "optim.exclude_bias_and_norm": False,
+    "augment.size": 224,
+    "augment.crop_scale": (0.08, 1.0),
+    "augment.hue": 0.2,
+    "augment.grayscale_prob": 0.2,
+    "augment.blur_prob": 0.5,
+    "augment.mean": (),
+    "model.name": "resnet50",
+    "model.head.layers": 2,
+    "model.head.hidden": 2048,
+    "model.head.out": 128,
+    "model.head.batch_norm": False,
+    "data.labelled.file": "1percent.txt",
+    "evals.finetune.epochs": 60,
+    "evals.finetune.batch_size": 4096,
+    "evals.finetune.learning_rate": 0.05,
+  }
+  for path, expected in flat.items():
+    value = config
+    for name in path.split("."):
+      value = value[name]
+    assert value == expected, path
+  # Over the whole training set an epoch has as many steps as upstream's.
+  assert 1_281_167 // config.data.batch_size == 454
+  assert 1_281_167 // _load("imagenet", "method=simclr").data.batch_size == 312
+
+
 def test_imagenet_has_no_other_subsets():
   with pytest.raises(ValueError, match="labels=5"):
     _load("imagenet", "labels=5")

@@ -22,6 +22,7 @@ def uninterrupted(tmp_path_factory, cache):
     "suncet_jax.main",
     *running.SMALL,
     "--workdir=runs/small",  # relative, as in the README
+    "--config.log.tensorboard=True",
     cache=cache,
     cwd=folder,
   )
@@ -53,9 +54,20 @@ def _interrupt(workdir, cache, text, number):
   return process.returncode, seen + rest
 
 
-def test_kill_sigterm_and_ctrl_c_change_no_bit(tmp_path, uninterrupted, cache):
-  code, _ = _interrupt(tmp_path, cache, "step 2/27", signal.SIGKILL)
-  assert code == -signal.SIGKILL
+def _flip_a_bit_of_the_newest_checkpoint(workdir):
+  steps = [p for p in (workdir / "checkpoints").iterdir() if p.name.isdigit()]
+  newest = max(steps, key=lambda p: int(p.name))
+  files = [f for f in (newest / "state").rglob("*") if f.is_file()]
+  largest = max(files, key=lambda f: f.stat().st_size)
+  data = bytearray(largest.read_bytes())
+  data[len(data) // 2] ^= 1
+  largest.write_bytes(data)
+  return newest.name
+
+
+def test_no_interruption_and_no_damage_changes_a_bit(
+  tmp_path, uninterrupted, cache
+):
   code, _ = _interrupt(tmp_path, cache, "step 8/27", signal.SIGKILL)
   assert code == -signal.SIGKILL
 
@@ -68,11 +80,19 @@ def test_kill_sigterm_and_ctrl_c_change_no_bit(tmp_path, uninterrupted, cache):
   assert code == 130, output
   assert "SIGINT received" in output
 
+  damaged = _flip_a_bit_of_the_newest_checkpoint(tmp_path)
+  code, output = _interrupt(tmp_path, cache, "Evaluating", signal.SIGTERM)
+  assert code == 0, output
+  assert f"checkpoint of step {damaged}" in output
+  assert "Going on from step" in output
+  assert "SIGTERM received: stopped" in output
+  assert not (tmp_path / "result.json").exists()
+
   code, output = running.run(
     "suncet_jax.main", *running.SMALL, f"--workdir={tmp_path}", cache=cache
   )
   assert code == 0, output
-  assert "Going on from step" in output
+  assert "Going on from step 27" in output
   ours, theirs = _result(tmp_path), _result(uninterrupted)
   assert ours["params_digest"] == theirs["params_digest"]
   assert ours["metrics"] == theirs["metrics"]
@@ -136,6 +156,25 @@ def test_the_result_has_what_the_contract_says(uninterrupted):
   assert 0 <= result["metrics"]["knn_top1"] <= 1
   for name in ("config.json", "metrics.csv", "report.html", "checkpoints"):
     assert (uninterrupted / name).exists(), name
+
+
+def test_tensorboard_shows_the_same(uninterrupted):
+  from tensorboard.backend.event_processing import event_accumulator
+
+  events = event_accumulator.EventAccumulator(
+    str(uninterrupted), size_guidance={"tensors": 0}
+  )
+  events.Reload()
+  measured = {
+    event.step: float(event.tensor_proto.float_val[0])
+    for event in events.Tensors("val_knn_top1")
+  }
+  assert measured == {
+    int(row["step"]): pytest.approx(float(row["val_knn_top1"]))
+    for row in _history(uninterrupted)
+    if row["val_knn_top1"]
+  }
+  assert {"loss", "suncet", "learning_rate"} <= set(events.Tags()["tensors"])
 
 
 def test_the_history_has_what_is_promised(uninterrupted):
