@@ -160,13 +160,14 @@ def test_the_result_has_what_the_contract_says(uninterrupted):
 
 def test_tensorboard_shows_the_same(uninterrupted):
   from tensorboard.backend.event_processing import event_accumulator
+  from tensorboard.util import tensor_util
 
   events = event_accumulator.EventAccumulator(
     str(uninterrupted), size_guidance={"tensors": 0}
   )
   events.Reload()
   measured = {
-    event.step: float(event.tensor_proto.float_val[0])
+    event.step: tensor_util.make_ndarray(event.tensor_proto).item()
     for event in events.Tensors("val_knn_top1")
   }
   assert measured == {
