@@ -3,8 +3,6 @@
 python -m suncet_jax.evaluate --workdir=runs/digits --evals=knn,linear
 """
 
-import sys
-
 from absl import app, flags
 
 from suncet_jax import command_line
@@ -34,4 +32,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-  sys.exit(app.run(main, flags_parser=command_line.parse_flags))
+  app.run(main, flags_parser=command_line.parse_flags)

@@ -6,8 +6,6 @@ The same command on the same folder goes on where it stopped, or prints the
 result of a finished run.
 """
 
-import sys
-
 from absl import app, flags
 
 from suncet_jax import command_line
@@ -50,4 +48,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-  sys.exit(app.run(main, flags_parser=command_line.parse_flags))
+  app.run(main, flags_parser=command_line.parse_flags)

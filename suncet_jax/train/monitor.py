@@ -48,6 +48,7 @@ class Monitor:
     self._start_step, self._start_seconds = resume_step, seconds
     self._start = self._last = time.monotonic()
     self._last_images: int | None = None
+    self._timed_from: tuple[int, float] | None = None  # step, time
     self._wait = 0.0
     self._events: metric_writers.MetricWriter | None = None
     if self._is_writer:
@@ -105,8 +106,11 @@ class Monitor:
     self._print(step, row)
 
   def _print(self, step: int, row: Mapping[str, float]) -> None:
-    done = step - self._start_step
-    left = (time.monotonic() - self._start) / done * (self._total_steps - step)
+    now = time.monotonic()
+    since_step, since = self._timed_from or (self._start_step, self._start)
+    left = (now - since) / (step - since_step) * (self._total_steps - step)
+    # The first line's time holds the compilation: later ones leave it out.
+    self._timed_from = self._timed_from or (step, now)
     speed = row.get("images_per_second")
     parts = [
       f"step {step}/{self._total_steps}",
