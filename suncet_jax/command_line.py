@@ -17,6 +17,8 @@ from suncet_jax.config import ConfigError, validate
 
 USAGE_ERROR = 2
 
+_WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
+
 _STOPPED = (
   "stopped; what was trained up to the last checkpoint is saved. Run the same "
   "command again to go on."
@@ -48,12 +50,13 @@ def fail(message: str) -> NoReturn:
   raise SystemExit(USAGE_ERROR)
 
 
-def check_arguments(argv: list[str], workdir: str | None) -> None:
-  """Ends the program if --workdir is missing or something is left over."""
+def checked_workdir(argv: list[str]) -> str:
+  """Returns --workdir; ends the program if it, or a flag's --, is missing."""
   if len(argv) > 1:
     fail(f"unexpected arguments {argv[1:]}; flags begin with --.")
-  if not workdir:
+  if not _WORKDIR.value:
     fail("--workdir is missing, expected a folder such as runs/digits.")
+  return _WORKDIR.value
 
 
 def checked_config(flag: flags.FlagHolder) -> ConfigDict:
@@ -111,9 +114,9 @@ def clear_errors() -> Iterator[None]:
   try:
     yield
   except KeyboardInterrupt:
-    _end(130, f"SIGINT received: {_STOPPED}")
+    _end(130, f"SIGINT received: {_STOPPED}", at_once=True)
   except TerminatedError:
-    _end(0, f"SIGTERM received: {_STOPPED}")
+    _end(0, f"SIGTERM received: {_STOPPED}", at_once=True)
   except Exception as error:
     is_deliberate = _is_deliberate(error)
     if not is_deliberate:
@@ -130,10 +133,11 @@ def _is_deliberate(error: Exception) -> bool:
   return isinstance(error, messages) and module.startswith("suncet_jax.")
 
 
-def _end(code: int, message: str) -> NoReturn:
+def _end(code: int, message: str, *, at_once: bool = False) -> NoReturn:
+  """Ends the program; at once means not to wait for threads, of a download."""
   print(message, file=sys.stderr, flush=True)
   jax = sys.modules.get("jax")
-  if jax is not None and jax.process_count() > 1:
+  if at_once or (jax is not None and jax.process_count() > 1):
     sys.stdout.flush()
     os._exit(code)
   raise SystemExit(code)

@@ -1,6 +1,8 @@
 """Evaluates a saved checkpoint of a run again.
 
-python -m suncet_jax.evaluate --workdir=runs/digits --evals=knn,linear
+    python -m suncet_jax.evaluate --workdir=runs/digits --evals=knn,linear
+
+The accuracies are printed and written beside the run's own result.
 """
 
 from absl import app, flags
@@ -8,7 +10,6 @@ from absl import app, flags
 from suncet_jax import command_line
 from suncet_jax.config.validation import EVAL_NAMES
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "The folder of a run.")
 _EVALS = flags.DEFINE_list(
   "evals", list(EVAL_NAMES), f"Some of {', '.join(EVAL_NAMES)}."
 )
@@ -17,7 +18,7 @@ _STEP = flags.DEFINE_integer("step", None, "Which checkpoint; the newest.")
 
 def main(argv: list[str]) -> int:
   """Checks the command line and evaluates; returns the exit code."""
-  command_line.check_arguments(argv, _WORKDIR.value)
+  workdir = command_line.checked_workdir(argv)
   unknown = sorted(set(_EVALS.value) - set(EVAL_NAMES))
   if unknown or not _EVALS.value:
     command_line.fail(
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> int:
   with command_line.clear_errors():
     from suncet_jax.train.run import evaluate
 
-    return evaluate(_WORKDIR.value, _EVALS.value, _STEP.value)
+    return evaluate(workdir, _EVALS.value, _STEP.value)
 
 
 if __name__ == "__main__":

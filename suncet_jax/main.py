@@ -11,9 +11,6 @@ from absl import app, flags
 from suncet_jax import command_line
 
 _CONFIG = command_line.define_config_flag()
-_WORKDIR = flags.DEFINE_string(
-  "workdir", None, "The run's folder: everything is written there."
-)
 _DISTRIBUTED = flags.DEFINE_bool(
   "distributed", False, "Connect the hosts of a TPU pod or another cluster."
 )
@@ -30,7 +27,7 @@ _PROCESS_ID = flags.DEFINE_integer(
 
 def main(argv: list[str]) -> int:
   """Checks the command line and runs; returns the exit code."""
-  command_line.check_arguments(argv, _WORKDIR.value)
+  workdir = command_line.checked_workdir(argv)
   config = command_line.checked_config(_CONFIG)
   command_line.quiet_libraries()
   with command_line.clear_errors():
@@ -44,7 +41,7 @@ def main(argv: list[str]) -> int:
       _PROCESS_ID.value,
       in_cluster=_DISTRIBUTED.value,
     )
-    return run(config, _WORKDIR.value, command_line.as_typed())
+    return run(config, workdir, command_line.as_typed())
 
 
 if __name__ == "__main__":
