@@ -1,4 +1,4 @@
-"""Eight virtual CPU devices, and the golden values where they are at hand."""
+"""Eight virtual CPU devices, golden values, and data sets of our own."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ jax.config.update("jax_num_cpu_devices", 8)
 # Tests compile much and compute little.
 jax.config.update("jax_disable_most_optimizations", True)
 
-_GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "shared" / "golden"
+_GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
 @pytest.fixture
@@ -27,8 +27,6 @@ def x64():
 @pytest.fixture(scope="session")
 def golden():
   """Returns a loader of golden files: `golden("ntxent_B2_d4_tau0.1")`."""
-  if not _GOLDEN.is_dir():
-    pytest.skip("../shared/golden is not here (values of reference code)")
 
   def load(name: str) -> dict[str, np.ndarray]:
     with np.load(_GOLDEN / f"{name}.npz") as file:

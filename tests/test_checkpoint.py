@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import virtual
 
 from suncet_jax import parallel
 from suncet_jax.checkpoint import Checkpoints, TreeMismatchError
@@ -20,12 +21,7 @@ def _state(step, dtype=jnp.float32):
 
 
 def _template(devices=1, dtype=jnp.float32):
-  mesh = jax.make_mesh(
-    (devices,),
-    ("data",),
-    devices=jax.devices()[:devices],
-    axis_types=(jax.sharding.AxisType.Auto,),
-  )
+  mesh = virtual.mesh(devices)
   return jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(
       x.shape, x.dtype, sharding=parallel.replicated(mesh)

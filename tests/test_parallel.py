@@ -3,22 +3,14 @@
 import jax
 import numpy as np
 import pytest
+import virtual
 
 from suncet_jax import losses, parallel
 
 
-def _mesh(devices):
-  return jax.make_mesh(
-    (devices,),
-    ("data",),
-    devices=jax.devices()[:devices],
-    axis_types=(jax.sharding.AxisType.Auto,),
-  )
-
-
 @pytest.mark.parametrize("devices", [1, 2, 8])
 def test_rows_come_back_in_order_wherever_they_lie(devices):
-  placement = parallel.RowPlacement(_mesh(devices), 16)
+  placement = parallel.RowPlacement(virtual.mesh(devices), 16)
   assert placement.rows.tolist() == list(range(16))
   local = np.arange(32.0).reshape(16, 2)
   array = placement.put(local)
@@ -29,15 +21,15 @@ def test_rows_come_back_in_order_wherever_they_lie(devices):
 
 
 def test_sizes_that_devices_cannot_share_are_named_with_the_nearest():
-  parallel.check_divisible(_mesh(4), size=8)
+  parallel.check_divisible(virtual.mesh(4), size=8)
   with pytest.raises(ValueError, match=r"size is 10, .* 4 .* valid: 8 or 12"):
-    parallel.check_divisible(_mesh(4), size=10)
+    parallel.check_divisible(virtual.mesh(4), size=10)
   with pytest.raises(ValueError, match="valid: 4"):
-    parallel.check_divisible(_mesh(4), size=3)
+    parallel.check_divisible(virtual.mesh(4), size=3)
 
 
 def test_a_loss_over_rows_is_the_global_loss():
-  mesh = _mesh(4)
+  mesh = virtual.mesh(4)
   rng = np.random.RandomState(0)
   first, second = rng.randn(2, 8, 5).astype(np.float32)
   placement = parallel.RowPlacement(mesh, 8)

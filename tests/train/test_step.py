@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import virtual
 from ml_collections import ConfigDict
 
 from suncet_jax import models, parallel
@@ -37,18 +38,9 @@ _MODEL = ConfigDict(
 )
 
 
-def _mesh(devices):
-  return jax.make_mesh(
-    (devices,),
-    ("data",),
-    devices=jax.devices()[:devices],
-    axis_types=(jax.sharding.AxisType.Auto,),
-  )
-
-
 def _setting(devices=1, limit=3, rate=0.1):
   """Returns (step, state, batch, plan) of SimCLR + SuNCEt on a tiny net."""
-  mesh = _mesh(devices)
+  mesh = virtual.mesh(devices)
   method = SuNCEt(SimCLR(_AUGMENTATION, mesh))
   model = models.build(_MODEL)
   optimizer = optax.sgd(rate, momentum=0.9)
