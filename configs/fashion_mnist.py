@@ -11,7 +11,8 @@ The baseline without labels:
     python -m suncet_jax.main --config=configs/fashion_mnist.py:method=simclr \
         --workdir=runs/fashion-simclr
 
-Expected figures: docs/results.md, measured there over three seeds.
+Expected figures (docs/results.md): with `epochs=8` kNN 66-69 % and linear probe
+68-72 % over three seeds; the baseline, 16 epochs, 66-69 % and 69-72 %.
 
 Sources of the numbers: a quick study on 10,000 of the images (three stages of
 width 16, 24-pixel crops of area 0.2-1, flip, brightness and contrast 0.4,
