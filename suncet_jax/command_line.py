@@ -66,7 +66,7 @@ def checked_config(flag: flags.FlagHolder) -> ConfigDict:
     if config is None:
       fail("--config is missing, expected a file such as configs/digits.py.")
     config.lock()  # a file that does not load only shows when it is touched
-    validate(config)
+    validate(config, check_files=True)
   except (ConfigError, OSError, ValueError) as error:
     fail(str(error))
   return config

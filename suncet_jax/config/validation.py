@@ -80,11 +80,12 @@ class ConfigError(ValueError):
   """A configuration with faults; the message lists them all."""
 
 
-def validate(config: ConfigDict) -> None:
+def validate(config: ConfigDict, *, check_files: bool = False) -> None:
   """Checks every field and how the fields fit together.
 
   Args:
     config: A configuration made from `suncet_jax.config.base()`.
+    check_files: Whether files that it names must exist on this machine too.
 
   Raises:
     ConfigError: With one line per fault: the field, its value, what was
@@ -93,6 +94,8 @@ def validate(config: ConfigDict) -> None:
   faults = list(_field_faults(config))
   if not faults:  # what follows reads the fields and needs them sane
     faults = list(_combination_faults(config))
+  if check_files:
+    faults += _file_faults(config)
   if faults:
     lines = "\n".join(f"  {fault}" for fault in faults)
     noun = "fault" if len(faults) == 1 else "faults"
@@ -180,17 +183,21 @@ def _label_faults(config: ConfigDict) -> Iterator[str]:
       "data.labelled needs exactly one of per_class, fraction and file; "
       f"given: {', '.join(given) or 'none'}."
     )
-  if labelled.file and not pathlib.Path(labelled.file).is_file():
-    yield (
-      f"data.labelled.file {labelled.file!r} does not exist. The lists of "
-      "ImageNet are imagenet_subsets/1percent.txt and 10percent.txt of "
-      "https://github.com/google-research/simclr: fetch one and set "
-      "--config.data.labelled.file to it."
-    )
   if labelled.views == 1 and labelled.images_per_class == 1:
     yield (
       "data.labelled.images_per_class and data.labelled.views are both 1, so "
       "no labelled row has a positive; expected at least 2 in one of them."
+    )
+
+
+def _file_faults(config: ConfigDict) -> Iterator[str]:
+  path = config.data.labelled.file
+  if path and not pathlib.Path(path).is_file():
+    yield (
+      f"data.labelled.file {path!r} does not exist. The lists of "
+      "ImageNet are imagenet_subsets/1percent.txt and 10percent.txt of "
+      "https://github.com/google-research/simclr: fetch one and set "
+      "--config.data.labelled.file to it."
     )
 
 

@@ -94,7 +94,7 @@ def evaluate(
   folder = RunFolder(workdir)
   config = base()
   config.update(folder.config())
-  validate(config)
+  validate(config, check_files=True)
   if not folder.checkpoints.exists():
     raise FolderError(f"{folder.path} holds no checkpoint yet.")
   parts = experiment.build(config)

@@ -20,10 +20,8 @@ def _load(name, arg=""):
 
 @pytest.fixture
 def elsewhere(monkeypatch, tmp_path):
-  """Another working directory, with stand-ins for the label lists."""
+  """Another working directory, without any file."""
   monkeypatch.chdir(tmp_path)
-  for name in ("1percent.txt", "10percent.txt"):
-    (tmp_path / name).write_text("n01440764_1.JPEG\n")
 
 
 @pytest.mark.parametrize("method", ["suncet", "simclr"])

@@ -75,5 +75,6 @@ def test_a_missing_list_of_labels_says_where_to_get_it():
   config = _sound()
   config.data.labelled.per_class = 0
   config.data.labelled.file = "10percent.txt"
+  validate(config)
   with pytest.raises(ConfigError, match="google-research/simclr"):
-    validate(config)
+    validate(config, check_files=True)
