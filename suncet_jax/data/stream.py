@@ -110,15 +110,37 @@ class Stream:
       return
     count = len(choose(steps.start))
     placement = RowPlacement(self._mesh, count)
-    requested: collections.deque[Rows] = collections.deque()
 
     def request(step: int) -> Rows:
       bits = random_bits(count * views, self._seed, purpose, step)
       seeds = bits.view(np.uint32).reshape(count, views, 2)
-      requested.append(
-        Rows(choose(step)[placement.rows], seeds[placement.rows])
-      )
-      return requested[-1]
+      return Rows(choose(step)[placement.rows], seeds[placement.rows])
 
-    for local in self._source.views(map(request, steps), self._crop):
-      yield placement.put(local), requested.popleft()
+    yield from load_rows(
+      self._source, placement, map(request, steps), self._crop
+    )
+
+
+def load_rows(
+  source: Source, placement: RowPlacement, requests: Iterator[Rows], crop: Crop
+) -> Iterator[tuple[jax.Array, Rows]]:
+  """Loads images for training and puts them on the devices.
+
+  Args:
+    source: Where the images are; it may read ahead.
+    placement: Which device holds which row.
+    requests: The rows of this process, batch by batch.
+    crop: What the host crops, if it does.
+
+  Yields:
+    The images of a batch, uint8 [b, v, h, w, c], and the request they answer.
+  """
+  pending: collections.deque[Rows] = collections.deque()
+
+  def noted() -> Iterator[Rows]:
+    for rows in requests:
+      pending.append(rows)
+      yield rows
+
+  for local in source.views(noted(), crop):
+    yield placement.put(local), pending.popleft()

@@ -9,6 +9,7 @@ from suncet_jax import parallel
 from suncet_jax.data.augment import Augmentation, augment
 from suncet_jax.data.permutation import Purpose, permutation, random_bits
 from suncet_jax.data.sources import Crop, Rows
+from suncet_jax.data.stream import load_rows
 from suncet_jax.evals.finetune import FineTuned, finetune
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.state import TrainState
@@ -74,10 +75,10 @@ class _LabelledBatches:
       tuple(self._experiment.config.evals.finetune.crop_scale),
       self._experiment.augmentation.crop_ratio,
     )
-    pixels = source.views(map(self._rows, steps), crop)
-    for step, images in zip(steps, pixels, strict=True):
-      labels = source.labels[self._rows(step).indices]
-      yield self._placement.put(images[:, 0]), self._placement.put(labels)
+    requests = map(self._rows, steps)
+    for images, rows in load_rows(source, self._placement, requests, crop):
+      labels = source.labels[rows.indices]
+      yield images[:, 0], self._placement.put(labels)
 
   def _rows(self, step: int) -> Rows:
     epoch, batch = divmod(step, self.steps_per_epoch)
