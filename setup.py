@@ -1,5 +1,78 @@
-"""Everything is declared in pyproject.toml."""
+"""Builds the optional native convolutions; the rest is in pyproject.toml.
 
-from setuptools import setup
+Without a C++ compiler, or anything else that they need, the package installs
+in full and convolves with XLA: `python -m suncet_jax.doctor` says so.
+"""
 
-setup()
+import importlib.metadata
+import importlib.util
+import platform
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+
+class OptionalBuild(build_ext):
+  """Says in one line why an optional extension was not built."""
+
+  def build_extension(self, ext: Extension) -> None:
+    """Builds it, if that is possible."""
+    try:
+      super().build_extension(ext)
+    except Exception as error:
+      _say_skipped(error)
+
+
+def _say_skipped(reason: object) -> None:
+  first_line = str(reason).strip().splitlines()[0]
+  print(f"suncet_jax: native convolutions are not built: {first_line}")
+
+
+def _onednn_folder(name: str) -> str:
+  """Returns the folder in which oneDNN's packages installed a file."""
+  for package in ("onednn-cpu-gomp", "onednn-devel-cpu-gomp"):
+    for file in importlib.metadata.files(package) or ():
+      folder = Path(str(file.locate())).resolve().parent
+      if file.name == name and folder.name in ("include", "lib"):
+        return str(folder)
+  raise FileNotFoundError(f"{name} of oneDNN's packages")
+
+
+def _jaxlib_headers() -> str:
+  spec = importlib.util.find_spec("jaxlib")
+  if spec is None or spec.origin is None:
+    raise FileNotFoundError("jaxlib's headers")
+  return str(Path(spec.origin).parent / "include")
+
+
+def _extensions() -> list[Extension]:
+  if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+    _say_skipped("oneDNN is packaged for Linux x86_64 only")
+    return []
+  try:
+    return [
+      Extension(
+        "suncet_jax._onednn",
+        sources=["native/convolution.cc"],
+        depends=[
+          "native/geometry.h",
+          "native/parallel.h",
+          "native/primitives.h",
+        ],
+        include_dirs=[_jaxlib_headers(), _onednn_folder("dnnl.hpp")],
+        library_dirs=[_onednn_folder("libdnnl.so")],
+        libraries=["dnnl"],
+        extra_compile_args=["-std=c++17", "-O3"],
+        # By its file name: with every compiler the OpenMP of oneDNN itself.
+        extra_link_args=["-l:libgomp.so.1"],
+        language="c++",
+        optional=True,
+      )
+    ]
+  except (FileNotFoundError, importlib.metadata.PackageNotFoundError) as error:
+    _say_skipped(error)
+    return []
+
+
+setup(ext_modules=_extensions(), cmdclass={"build_ext": OptionalBuild})

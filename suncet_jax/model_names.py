@@ -74,6 +74,7 @@ STEMS: Mapping[str, Stem] = types.MappingProxyType(
 )
 
 DTYPES = ("float32", "bfloat16", "float64")
+CONVOLUTIONS = ("auto", "xla")
 WIDTHS = (1, 2, 4)
 HEAD_LAYERS = (2, 3)
 
@@ -83,8 +84,8 @@ def model_faults(config: Any) -> list[str]:
 
   Args:
     config: `config.model`, an object with the attributes `name`, `width`,
-      `stem`, `dtype`, `zero_init_residual` and `head` (with `layers`, `hidden`,
-      `out`, `batch_norm` and `output_batch_norm`).
+      `stem`, `dtype`, `convolution`, `zero_init_residual` and `head` (with
+      `layers`, `hidden`, `out`, `batch_norm` and `output_batch_norm`).
 
   Returns:
     One sentence per fault, with the value and what was expected; empty if none.
@@ -96,6 +97,7 @@ def model_faults(config: Any) -> list[str]:
       ("width", config.width, WIDTHS),
       ("stem", config.stem, STEMS),
       ("dtype", config.dtype, DTYPES),
+      ("convolution", config.convolution, CONVOLUTIONS),
       ("head.layers", config.head.layers, HEAD_LAYERS),
     )
     if value not in valid

@@ -102,6 +102,9 @@ def _model() -> dict:
     "width": 1,
     "stem": "imagenet",
     "dtype": "float32",  # of the computation; "bfloat16" on GPU and TPU
+    # "auto": on one CPU device oneDNN's, if it is there (python -m
+    # suncet_jax.doctor says), else XLA's. "xla": XLA's everywhere.
+    "convolution": "auto",
     "zero_init_residual": False,
     "head": {
       "layers": 2,

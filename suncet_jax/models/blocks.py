@@ -12,7 +12,7 @@ from jax.nn.initializers import Initializer
 
 from suncet_jax.models.conv import Conv
 from suncet_jax.models.norm import BatchNorm
-from suncet_jax.models.precision import Precision
+from suncet_jax.models.numerics import Numerics
 
 
 class BasicBlock(nn.Module):
@@ -23,20 +23,20 @@ class BasicBlock(nn.Module):
     stride: of the block.
     zero_init_residual: whether gamma of the last norm starts at 0, so that the
       block starts as its shortcut (Goyal et al. 2017, arXiv 1706.02677, 5.1).
-    precision: dtypes.
+    numerics: dtypes.
   """
 
   planes: int
   stride: int
   zero_init_residual: bool
-  precision: Precision
+  numerics: Numerics
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """Maps [b, h, w, c] to [b, ceil(h/stride), ceil(w/stride), planes]."""
-    conv = functools.partial(Conv, precision=self.precision)
-    norm = functools.partial(BatchNorm, precision=self.precision)
-    shortcut = _shortcut(x, self.planes, self.stride, self.precision, train)
+    conv = functools.partial(Conv, numerics=self.numerics)
+    norm = functools.partial(BatchNorm, numerics=self.numerics)
+    shortcut = _shortcut(x, self.planes, self.stride, self.numerics, train)
     x = conv(self.planes, 3, stride=self.stride, name="conv1")(x)
     x = nn.relu(norm(name="norm1")(x, train=train))
     x = conv(self.planes, 3, name="conv2")(x)
@@ -52,21 +52,21 @@ class BottleneckBlock(nn.Module):
     planes: channels of the first two convolutions.
     stride: of the 3x3 convolution.
     zero_init_residual: see `BasicBlock`.
-    precision: dtypes.
+    numerics: dtypes.
   """
 
   planes: int
   stride: int
   zero_init_residual: bool
-  precision: Precision
+  numerics: Numerics
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """Maps [b, h, w, c] to [b, ceil(h/stride), ceil(w/stride), 4 * planes]."""
-    conv = functools.partial(Conv, precision=self.precision)
-    norm = functools.partial(BatchNorm, precision=self.precision)
+    conv = functools.partial(Conv, numerics=self.numerics)
+    norm = functools.partial(BatchNorm, numerics=self.numerics)
     features = 4 * self.planes
-    shortcut = _shortcut(x, features, self.stride, self.precision, train)
+    shortcut = _shortcut(x, features, self.stride, self.numerics, train)
     x = conv(self.planes, 1, name="conv1")(x)
     x = nn.relu(norm(name="norm1")(x, train=train))
     x = conv(self.planes, 3, stride=self.stride, name="conv2")(x)
@@ -84,10 +84,10 @@ def _last_scale_init(zero_init_residual: bool) -> Initializer:
 
 
 def _shortcut(
-  x: jax.Array, features: int, stride: int, precision: Precision, train: bool
+  x: jax.Array, features: int, stride: int, numerics: Numerics, train: bool
 ) -> jax.Array:
   """Returns x, through a 1x1 convolution and a norm where the shape changes."""
   if x.shape[-1] == features and stride == 1:
     return x
-  x = Conv(features, 1, precision, stride=stride, name="shortcut_conv")(x)
-  return BatchNorm(precision, name="shortcut_norm")(x, train=train)
+  x = Conv(features, 1, numerics, stride=stride, name="shortcut_conv")(x)
+  return BatchNorm(numerics, name="shortcut_norm")(x, train=train)

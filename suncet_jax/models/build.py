@@ -7,7 +7,7 @@ import flax.linen as nn
 from suncet_jax import model_names
 from suncet_jax.models.head import ProjectionHead
 from suncet_jax.models.model import Model
-from suncet_jax.models.precision import Precision, precision_of
+from suncet_jax.models.numerics import Numerics, numerics_of
 from suncet_jax.models.resnet import ResNet
 from suncet_jax.models.wide_resnet import WideResNet
 
@@ -22,6 +22,7 @@ def build(config: Any) -> Model:
       stem: one of `model_names.STEMS`; WideResNets take only "cifar".
       dtype: "float32", "bfloat16" or "float64". Parameters and statistics are
         float32 unless it is "float64".
+      convolution: "auto" or "xla"; see `suncet_jax.convolution.convolve`.
       zero_init_residual: bool, whether each residual block of a ResNet starts
         as its shortcut.
       head: `layers` (2 or 3), `hidden` (0 = size of the features), `out`,
@@ -34,18 +35,18 @@ def build(config: Any) -> Model:
   faults = model_names.model_faults(config)
   if faults:
     raise ValueError(" ".join(faults))
-  precision = precision_of(config.dtype)
+  numerics = numerics_of(config.dtype, config.convolution)
   feature_size = _feature_size(config)
   return Model(
     feature_size=feature_size,
-    backbone=_backbone(config, precision),
+    backbone=_backbone(config, numerics),
     head=ProjectionHead(
       layers=config.head.layers,
       hidden=config.head.hidden or feature_size,
       out=config.head.out,
       batch_norm=config.head.batch_norm,
       output_batch_norm=config.head.output_batch_norm,
-      precision=precision,
+      numerics=numerics,
     ),
   )
 
@@ -56,14 +57,14 @@ def _feature_size(config: Any) -> int:
   return expansion * config.width * architecture.planes[-1]
 
 
-def _backbone(config: Any, precision: Precision) -> nn.Module:
+def _backbone(config: Any, numerics: Numerics) -> nn.Module:
   architecture = model_names.MODEL_NAMES[config.name]
   if architecture.block == "preactivation":
-    return WideResNet(architecture, precision)
+    return WideResNet(architecture, numerics)
   return ResNet(
     architecture,
     model_names.STEMS[config.stem],
     config.width,
     config.zero_init_residual,
-    precision,
+    numerics,
   )

@@ -1,72 +1,67 @@
 """The one convolution of all models."""
 
+from collections.abc import Sequence
+
 import flax.linen as nn
 import jax
 from jax.nn.initializers import Initializer
 
+from suncet_jax.convolution import convolve
 from suncet_jax.models import initializers
-from suncet_jax.models.precision import Precision
-
-
-def convolve(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-  """Convolves with `kernel_size // 2` zeros on every side.
-
-  The padding is written out because "SAME" pads strided convolutions only at
-  the bottom and right for even sizes, unlike the reference implementation.
-
-  Args:
-    images: [b, h, w, c] activations.
-    kernel: [k, k, c, features] weights of the same dtype, k odd.
-    stride: in both directions.
-
-  Returns:
-    [b, ceil(h / stride), ceil(w / stride), features] activations.
-  """
-  pad = kernel.shape[0] // 2
-  return jax.lax.conv_general_dilated(
-    images,
-    kernel,
-    window_strides=(stride, stride),
-    padding=((pad, pad), (pad, pad)),
-    dimension_numbers=("NHWC", "HWIO", "NHWC"),
-  )
+from suncet_jax.models.numerics import Numerics
 
 
 class Conv(nn.Module):
   """A square convolution with parameters "kernel" and, if asked, "bias".
 
+  The zeros around the images are `kernel_size // 2` on every side: "SAME" pads
+  strided convolutions only at the bottom and right for even sizes, unlike the
+  reference implementation.
+
   Attributes:
     features: output channels.
-    kernel_size: height and width of the kernel, odd.
-    precision: dtypes.
+    kernel_size: height and width of the kernel.
+    numerics: dtypes and implementation.
     stride: in both directions.
+    padding: None for `kernel_size // 2` on every side; or the zeros
+      ((top, bottom), (left, right)), "SAME" or "VALID".
     use_bias: whether to add a bias; not where a batch norm follows.
     kernel_init: start of the kernel.
   """
 
   features: int
   kernel_size: int
-  precision: Precision
+  numerics: Numerics
   stride: int = 1
+  padding: str | Sequence[tuple[int, int]] | None = None
   use_bias: bool = False
   kernel_init: Initializer = initializers.kaiming_fan_out
 
   @nn.compact
   def __call__(self, images: jax.Array) -> jax.Array:
-    """Maps [b, h, w, c] to [b, ceil(h/stride), ceil(w/stride), features]."""
+    """Maps [b, h, w, c] to [b, ceil(h/stride), ceil(w/stride), features].
+
+    That is with the default padding and an odd kernel size.
+    """
     shape = (
       self.kernel_size,
       self.kernel_size,
       images.shape[-1],
       self.features,
     )
-    compute, store = self.precision
+    compute, store, implementation = self.numerics
     kernel = self.param("kernel", self.kernel_init, shape, store)
+    side = (self.kernel_size // 2, self.kernel_size // 2)
     images = convolve(
-      images.astype(compute), kernel.astype(compute), self.stride
+      images.astype(compute),
+      kernel.astype(compute),
+      strides=(self.stride, self.stride),
+      padding=(side, side) if self.padding is None else self.padding,
+      implementation=implementation,
     )
     if not self.use_bias:
       return images
     bias_init = initializers.uniform_bias(self.kernel_size**2 * shape[2])
     bias = self.param("bias", bias_init, (self.features,), store)
-    return images + bias.astype(compute)
+    # Added in the stored dtype, so that its gradient is summed in that too.
+    return (images.astype(store) + bias).astype(compute)

@@ -5,7 +5,7 @@ import jax
 
 from suncet_jax.models import initializers
 from suncet_jax.models.norm import BatchNorm
-from suncet_jax.models.precision import Precision
+from suncet_jax.models.numerics import Numerics
 
 
 class ProjectionHead(nn.Module):
@@ -22,7 +22,7 @@ class ProjectionHead(nn.Module):
     batch_norm: whether a norm follows each hidden layer, before its ReLU.
     output_batch_norm: whether a norm with gamma but no beta follows the last
       layer. The Dense layers then carry no bias.
-    precision: dtypes.
+    numerics: dtypes.
   """
 
   layers: int
@@ -30,7 +30,7 @@ class ProjectionHead(nn.Module):
   out: int
   batch_norm: bool
   output_batch_norm: bool
-  precision: Precision
+  numerics: Numerics
 
   @nn.compact
   def __call__(self, features: jax.Array, *, train: bool) -> jax.Array:
@@ -39,22 +39,20 @@ class ProjectionHead(nn.Module):
     for i in range(1, self.layers):
       x = self._dense(x, self.hidden, f"dense{i}")
       if self.batch_norm:
-        x = BatchNorm(self.precision, name=f"norm{i}")(x, train=train)
+        x = BatchNorm(self.numerics, name=f"norm{i}")(x, train=train)
       x = nn.relu(x)
     x = self._dense(x, self.out, f"dense{self.layers}")
     if self.output_batch_norm:
-      norm = BatchNorm(
-        self.precision, use_bias=False, name=f"norm{self.layers}"
-      )
+      norm = BatchNorm(self.numerics, use_bias=False, name=f"norm{self.layers}")
       x = norm(x, train=train)
-    return x.astype(self.precision.store)
+    return x.astype(self.numerics.store)
 
   def _dense(self, x: jax.Array, units: int, name: str) -> jax.Array:
     return nn.Dense(
       units,
       use_bias=not self.output_batch_norm,
-      dtype=self.precision.compute,
-      param_dtype=self.precision.store,
+      dtype=self.numerics.compute,
+      param_dtype=self.numerics.store,
       kernel_init=initializers.uniform_fan_in,
       bias_init=initializers.uniform_bias(x.shape[-1]),
       name=name,

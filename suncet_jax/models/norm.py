@@ -1,6 +1,7 @@
 """Batch normalisation with the running variance of the reference."""
 
 import math
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
-from suncet_jax.models.precision import Precision
+from suncet_jax.models.numerics import Numerics
 
 EPSILON = 1e-5
 DECAY = 0.9
@@ -39,6 +40,60 @@ def batch_moments(
   return mean, jnp.maximum(mean_square - jnp.square(mean), 0)
 
 
+@jax.custom_vjp
+def normalize(
+  x: jax.Array, scale: jax.Array, bias: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """Normalises by the batch: scale * (x - mean) / sqrt(var + 1e-5) + bias.
+
+  Ioffe and Szegedy 2015 (arXiv 1502.03167), algorithm 1, with the gradient of
+  its section 3 written out: derived by JAX it reads and writes the activations
+  three times more, and that is what a norm costs. Reverse mode only.
+
+  Args:
+    x: [..., c] activations of any floating dtype.
+    scale: [c], whose dtype is that of all sums and of [c] results.
+    bias: [c].
+
+  Returns:
+    [..., c] of the dtype of x; [c] mean and [c] biased variance, which are
+    constants to the gradient.
+  """
+  return _normalize_forward(x, scale, bias)[0]
+
+
+def _normalize_forward(
+  x: jax.Array, scale: jax.Array, bias: jax.Array
+) -> tuple[Any, Any]:
+  mean, var = batch_moments(x, scale.dtype)
+  inverse = jax.lax.rsqrt(var + EPSILON)
+  y = (x.astype(scale.dtype) - mean) * (inverse * scale) + bias
+  return (y.astype(x.dtype), mean, var), (x, scale, mean, inverse)
+
+
+def _normalize_backward(residuals: Any, cotangents: Any) -> Any:
+  x, scale, mean, inverse = residuals
+  dtype = scale.dtype
+  dy = cotangents[0].astype(dtype)
+  x_wide = x.astype(dtype)
+  rows = tuple(range(x.ndim - 1))
+  count = math.prod(x.shape[:-1])
+  d_bias = jnp.sum(dy, axis=rows)
+  # sum(dy * (x - mean)) without writing x - mean down; it is as exact as the
+  # variance is.
+  d_scale = (jnp.sum(dy * x_wide, axis=rows) - mean * d_bias) * inverse
+  # dx = scale * inverse * (dy - mean(dy) - x_hat * mean(dy * x_hat)), its terms
+  # gathered by what they multiply.
+  of_dy = scale * inverse
+  of_x = of_dy * inverse * d_scale / count
+  constant = of_dy * d_bias / count - mean * of_x
+  dx = of_dy * dy - of_x * x_wide - constant
+  return dx.astype(x.dtype), d_scale, d_bias
+
+
+normalize.defvjp(_normalize_forward, _normalize_backward)
+
+
 class BatchNorm(nn.Module):
   """Batch norm: gamma * (x - mean) / sqrt(variance + 1e-5) + beta.
 
@@ -51,12 +106,12 @@ class BatchNorm(nn.Module):
   global batch: there is no axis name to give.
 
   Attributes:
-    precision: dtypes; statistics are computed in `precision.store`.
+    numerics: dtypes; statistics are computed in `numerics.store`.
     use_bias: whether there is a beta.
     scale_init: start of gamma.
   """
 
-  precision: Precision
+  numerics: Numerics
   use_bias: bool = True
   scale_init: Initializer = nn.initializers.ones
 
@@ -67,21 +122,23 @@ class BatchNorm(nn.Module):
     Raises:
       ValueError: one row in training, which has no variance.
     """
-    compute, store = self.precision
+    compute, store, _ = self.numerics
     shape = (x.shape[-1],)
     running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape, store)
     running_var = self.variable("batch_stats", "var", jnp.ones, shape, store)
-    mean, var = running_mean.value, running_var.value
-    if train:
-      mean, var = batch_moments(x, store)
-      unbiased = var * _unbiasing_factor(x.shape)
-      running_mean.value = _decayed(running_mean.value, mean)
-      running_var.value = _decayed(running_var.value, unbiased)
     scale = self.param("scale", self.scale_init, shape, store)
-    x = (x.astype(store) - mean) * (jax.lax.rsqrt(var + EPSILON) * scale)
+    bias = jnp.zeros(shape, store)
     if self.use_bias:
-      x = x + self.param("bias", nn.initializers.zeros, shape, store)
-    return x.astype(compute)
+      bias = self.param("bias", nn.initializers.zeros, shape, store)
+    if not train:
+      factor = jax.lax.rsqrt(running_var.value + EPSILON) * scale
+      x = (x.astype(store) - running_mean.value) * factor + bias
+      return x.astype(compute)
+    unbiasing = _unbiasing_factor(x.shape)
+    y, mean, var = normalize(x, scale, bias)
+    running_mean.value = _decayed(running_mean.value, mean)
+    running_var.value = _decayed(running_var.value, unbiasing * var)
+    return y.astype(compute)
 
 
 def _decayed(running: jax.Array, current: jax.Array) -> jax.Array:

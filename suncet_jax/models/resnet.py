@@ -12,7 +12,8 @@ from suncet_jax import model_names
 from suncet_jax.models.blocks import BasicBlock, BottleneckBlock
 from suncet_jax.models.conv import Conv
 from suncet_jax.models.norm import BatchNorm
-from suncet_jax.models.precision import Precision
+from suncet_jax.models.numerics import Numerics
+from suncet_jax.models.pool import max_pool
 
 
 class ResNet(nn.Module):
@@ -23,14 +24,14 @@ class ResNet(nn.Module):
     stem: first convolution and pool.
     width: factor of all channels, the stem's and the inner ones included.
     zero_init_residual: whether gamma of each block's last norm starts at 0.
-    precision: dtypes.
+    numerics: dtypes.
   """
 
   architecture: model_names.Architecture
   stem: model_names.Stem
   width: int
   zero_init_residual: bool
-  precision: Precision
+  numerics: Numerics
 
   @nn.compact
   def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
@@ -39,7 +40,7 @@ class ResNet(nn.Module):
     block = (
       BottleneckBlock if self.architecture.block == "bottleneck" else BasicBlock
     )
-    x = _Stem(self.stem, self.width * stem_planes, self.precision, name="stem")(
+    x = _Stem(self.stem, self.width * stem_planes, self.numerics, name="stem")(
       images, train=train
     )
     for i, (planes, depth) in enumerate(zip(stage_planes, depths, strict=True)):
@@ -48,10 +49,10 @@ class ResNet(nn.Module):
           self.width * planes,
           stride=2 if i > 0 and j == 0 else 1,
           zero_init_residual=self.zero_init_residual,
-          precision=self.precision,
+          numerics=self.numerics,
           name=f"stage{i + 1}_block{j + 1}",
         )(x, train=train)
-    return jnp.mean(x, axis=(1, 2), dtype=self.precision.store)
+    return jnp.mean(x, axis=(1, 2), dtype=self.numerics.store)
 
 
 class _Stem(nn.Module):
@@ -59,15 +60,15 @@ class _Stem(nn.Module):
 
   spec: model_names.Stem
   planes: int
-  precision: Precision
+  numerics: Numerics
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    kernel_size, stride, max_pool = self.spec
+    kernel_size, stride, has_pool = self.spec
     x = Conv(
-      self.planes, kernel_size, self.precision, stride=stride, name="conv"
+      self.planes, kernel_size, self.numerics, stride=stride, name="conv"
     )(x)
-    x = nn.relu(BatchNorm(self.precision, name="norm")(x, train=train))
-    if max_pool:
-      x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+    x = nn.relu(BatchNorm(self.numerics, name="norm")(x, train=train))
+    if has_pool:
+      x = max_pool(x)
     return x

@@ -17,7 +17,7 @@ from suncet_jax import model_names
 from suncet_jax.models import initializers
 from suncet_jax.models.conv import Conv
 from suncet_jax.models.norm import BatchNorm
-from suncet_jax.models.precision import Precision
+from suncet_jax.models.numerics import Numerics
 
 _BiasedConv = functools.partial(
   Conv, use_bias=True, kernel_init=initializers.uniform_fan_in
@@ -29,27 +29,27 @@ class WideResNet(nn.Module):
 
   Attributes:
     architecture: planes and depths.
-    precision: dtypes.
+    numerics: dtypes.
   """
 
   architecture: model_names.Architecture
-  precision: Precision
+  numerics: Numerics
 
   @nn.compact
   def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
     """Maps images [b, h, w, c] to features [b, f] of the stored dtype."""
     _, stem_planes, stage_planes, depths = self.architecture
-    x = _BiasedConv(stem_planes, 3, self.precision, name="stem_conv")(images)
+    x = _BiasedConv(stem_planes, 3, self.numerics, name="stem_conv")(images)
     for i, (planes, depth) in enumerate(zip(stage_planes, depths, strict=True)):
       for j in range(depth):
         x = _PreactivationBlock(
           planes,
           stride=2 if i > 0 and j == 0 else 1,
-          precision=self.precision,
+          numerics=self.numerics,
           name=f"stage{i + 1}_block{j + 1}",
         )(x, train=train)
-    x = nn.relu(BatchNorm(self.precision, name="final_norm")(x, train=train))
-    return jnp.mean(x, axis=(1, 2), dtype=self.precision.store)
+    x = nn.relu(BatchNorm(self.numerics, name="final_norm")(x, train=train))
+    return jnp.mean(x, axis=(1, 2), dtype=self.numerics.store)
 
 
 class _PreactivationBlock(nn.Module):
@@ -57,12 +57,12 @@ class _PreactivationBlock(nn.Module):
 
   planes: int
   stride: int
-  precision: Precision
+  numerics: Numerics
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    conv = functools.partial(_BiasedConv, precision=self.precision)
-    norm = functools.partial(BatchNorm, precision=self.precision)
+    conv = functools.partial(_BiasedConv, numerics=self.numerics)
+    norm = functools.partial(BatchNorm, numerics=self.numerics)
     shortcut = x
     if x.shape[-1] != self.planes or self.stride != 1:
       shortcut = conv(self.planes, 1, stride=self.stride, name="shortcut_conv")(

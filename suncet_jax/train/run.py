@@ -14,6 +14,7 @@ from etils import epath
 from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
+from suncet_jax import convolution
 from suncet_jax.checkpoint import Checkpoints
 from suncet_jax.config import base, fingerprint, validate
 from suncet_jax.digest import tree_digest
@@ -54,6 +55,8 @@ def run(config: ConfigDict, workdir: epath.PathLike, command: str) -> int:
   if jax.process_index() == 0:
     folder.keep_config(config)
   _say(experiment.split_summary(parts))
+  name, reason = convolution.in_use(config.model.convolution)
+  _say(f"Convolution: {name} ({reason})")
   evaluator = evaluation.Evaluator(parts)
   with StopRequest() as stop:
     state, seconds = _train(parts, folder, evaluator, stop)
@@ -226,6 +229,7 @@ def _result(
     "versions": {
       "python": platform.python_version(),
       **{name: importlib.metadata.version(name) for name in _PACKAGES},
+      "convolution": convolution.in_use(parts.config.model.convolution)[0],
     },
   }
 

@@ -20,6 +20,7 @@ def model_config(head=None, **fields):
     "width": 1,
     "stem": "cifar",
     "dtype": "float32",
+    "convolution": "auto",
     "zero_init_residual": False,
   }
   small_head = {

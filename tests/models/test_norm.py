@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from suncet_jax.models.norm import BatchNorm
-from suncet_jax.models.precision import Precision
+from suncet_jax.models.norm import EPSILON, BatchNorm, normalize
+from suncet_jax.models.numerics import Numerics
 
-_FLOAT32 = Precision(jnp.float32, jnp.float32)
-_BFLOAT16 = Precision(jnp.bfloat16, jnp.float32)
+_FLOAT32 = Numerics(jnp.float32, jnp.float32)
+_BFLOAT16 = Numerics(jnp.bfloat16, jnp.float32)
 
 
 def _variables(rng, channels):
@@ -22,8 +22,8 @@ def _variables(rng, channels):
   }
 
 
-def _train(variables, x, precision=_FLOAT32):
-  y, updates = BatchNorm(precision).apply(
+def _train(variables, x, numerics=_FLOAT32):
+  y, updates = BatchNorm(numerics).apply(
     variables, x, train=True, mutable=["batch_stats"]
   )
   return y, updates["batch_stats"]
@@ -100,16 +100,39 @@ def test_gradient_is_orthogonal_to_shift_and_scale(x64):
   variables = jax.tree.map(np.float64, _variables(rng, 3))
   x = jnp.asarray(rng.standard_normal((6, 3)))
   weights = rng.standard_normal((6, 3))
-  precision = Precision(jnp.float64, jnp.float64)
+  numerics = Numerics(jnp.float64, jnp.float64)
 
   def objective(x):
-    return jnp.sum(weights * _train(variables, x, precision)[0])
+    return jnp.sum(weights * _train(variables, x, numerics)[0])
 
   gradient = jax.grad(objective)(x)
   assert np.abs(gradient).max() > 0.01
   np.testing.assert_allclose(gradient.sum(axis=0), 0, atol=1e-12)
   centred = x - x.mean(axis=0)
   np.testing.assert_allclose((gradient * centred).sum(axis=0), 0, atol=1e-4)
+
+
+def test_the_written_out_gradient_is_the_derived_one(x64):
+  """Also where the mean is large beside the deviation."""
+  rng = np.random.default_rng(7)
+  x = jnp.asarray(30 + rng.standard_normal((5, 3, 2, 4)))
+  scale, bias = jnp.asarray(rng.standard_normal((2, 4)))
+  weights = rng.standard_normal(x.shape)
+
+  def derived(x, scale, bias):
+    centred = x - x.mean(axis=(0, 1, 2))
+    var = (centred**2).mean(axis=(0, 1, 2))
+    y = centred / jnp.sqrt(var + EPSILON) * scale + bias
+    return (weights * jnp.sin(y)).sum()
+
+  def ours(x, scale, bias):
+    return (weights * jnp.sin(normalize(x, scale, bias)[0])).sum()
+
+  expected = jax.grad(derived, (0, 1, 2))(x, scale, bias)
+  for a, b in zip(
+    jax.grad(ours, (0, 1, 2))(x, scale, bias), expected, strict=True
+  ):
+    np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10)
 
 
 def test_one_row_in_training_is_an_error():

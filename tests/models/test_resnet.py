@@ -16,7 +16,7 @@ from model_testing import (
 
 from suncet_jax import model_names, models
 from suncet_jax.models.blocks import BasicBlock, BottleneckBlock
-from suncet_jax.models.precision import Precision
+from suncet_jax.models.numerics import Numerics
 
 
 @pytest.mark.parametrize("name", ["resnet8", "resnet18", "resnet50"])
@@ -51,12 +51,12 @@ def test_bottlenecks_halve_the_resolution_on_the_3x3_convolution():
 
 @pytest.mark.parametrize("block", [BasicBlock, BottleneckBlock])
 def test_zero_init_residual_makes_a_block_the_identity(block):
-  precision = Precision(jnp.float32, jnp.float32)
+  numerics = Numerics(jnp.float32, jnp.float32)
   x = random_images(3, 4, 4, 8)
   planes = 8 if block is BasicBlock else 2
 
   def run(zero_init_residual):
-    module = block(planes, 1, zero_init_residual, precision)
+    module = block(planes, 1, zero_init_residual, numerics)
     variables = module.init(jax.random.key(0), x, train=False)
     return module.apply(variables, x, train=True, mutable=["batch_stats"])[0]
 

@@ -26,6 +26,7 @@ _MODEL = ConfigDict(
     "width": 1,
     "stem": "cifar_stride2",
     "dtype": "float32",
+    "convolution": "auto",
     "zero_init_residual": False,
     "head": {
       "layers": 2,

@@ -1,0 +1,102 @@
+"""Finds, loads and registers the native convolutions."""
+
+import ctypes
+import functools
+import importlib.metadata
+import importlib.util
+import platform
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+# The handlers of native/convolution.cc, which are JAX primitives as well.
+FORWARD = "suncet_convolution"
+IMAGE_GRADIENT = "suncet_convolution_image_gradient"
+KERNEL_GRADIENT = "suncet_convolution_kernel_gradient"
+
+_PACKAGE = "onednn-cpu-gomp"
+
+
+class Status(NamedTuple):
+  """Whether oneDNN can convolve on this machine's CPU.
+
+  Attributes:
+    version: of oneDNN; empty if it cannot be used.
+    dtypes: that it computes here.
+    reason: why it cannot be used, and what to do; empty if it can.
+  """
+
+  version: str = ""
+  dtypes: tuple[jnp.dtype, ...] = ()
+  reason: str = ""
+
+
+class _UnavailableError(Exception):
+  """Says why there are no native convolutions."""
+
+
+@functools.cache
+def status() -> Status:
+  """Loads and registers the native part, once; never raises."""
+  try:
+    library = _load()
+  except _UnavailableError as error:
+    return Status(reason=str(error))
+  library.suncet_onednn_version.restype = ctypes.c_char_p
+  dtypes = [jnp.dtype("float32")]
+  if library.suncet_onednn_has_bfloat16():
+    dtypes.append(jnp.dtype("bfloat16"))
+  return Status(library.suncet_onednn_version().decode(), tuple(dtypes))
+
+
+def _load() -> ctypes.CDLL:
+  _check_platform()
+  path = _native_part()
+  try:
+    # First what the native part needs: it is found by its name then.
+    ctypes.CDLL(str(_onednn()))
+    library = ctypes.CDLL(str(path))
+    for name in (FORWARD, IMAGE_GRADIENT, KERNEL_GRADIENT):
+      handler = jax.ffi.pycapsule(getattr(library, name))
+      jax.ffi.register_ffi_target(name, handler, platform="cpu")
+  # JAX says "RuntimeError" if the library was built for another version of it.
+  except (OSError, AttributeError, RuntimeError) as error:
+    raise _UnavailableError(
+      f"the native part does not load: {error}. Install suncet_jax again, so"
+      " that it is built for what is installed now."
+    ) from error
+  return library
+
+
+def _check_platform() -> None:
+  system, machine = platform.system(), platform.machine()
+  if (system, machine) != ("Linux", "x86_64"):
+    raise _UnavailableError(
+      f"oneDNN is packaged for Linux x86_64 only; this is {system} {machine}."
+    )
+
+
+def _native_part() -> Path:
+  spec = importlib.util.find_spec("suncet_jax._onednn")
+  if spec is None or spec.origin is None:
+    raise _UnavailableError(
+      "the native part was not built, as when there is no C++ compiler."
+      " Install one (on Debian: apt-get install g++), then suncet_jax again;"
+      " pip install -v says what is wrong."
+    )
+  return Path(spec.origin)
+
+
+def _onednn() -> Path:
+  try:
+    files = importlib.metadata.files(_PACKAGE) or []
+  except importlib.metadata.PackageNotFoundError:
+    files = []
+  for file in files:
+    if file.name == "libdnnl.so.3":
+      return Path(str(file.locate()))
+  raise _UnavailableError(
+    f"the package {_PACKAGE} is not installed. Run: pip install {_PACKAGE}"
+  )

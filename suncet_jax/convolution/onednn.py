@@ -1,0 +1,174 @@
+"""oneDNN's convolution as JAX primitives.
+
+A convolution is linear in its images and in its kernel, and so are its two
+gradients: the derivative of each of the three is one of the others. That makes
+them three primitives that can be differentiated any number of times, forward
+and backward, where a custom VJP could be once.
+
+Lowered for one CPU device a primitive is a call of oneDNN; lowered for
+anything else (GPU, TPU, or several devices, over which the compiler must
+partition) it is XLA's own operation.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from suncet_jax.convolution import library, xla
+
+
+def _primitive(
+  name: str,
+  portable: Callable[..., jax.Array],
+  result: Callable[..., Any],
+) -> Primitive:
+  """Makes a primitive from what XLA computes and the type of the result."""
+  primitive = Primitive(name)
+  primitive.def_abstract_eval(result)
+  static = ("strides", "padding", "shape")
+  primitive.def_impl(jax.jit(primitive.bind, static_argnames=static))
+  lower_portable = mlir.lower_fun(portable, multiple_results=False)
+  lower_native = jax.ffi.ffi_lowering(name)
+
+  def lower_for_cpu(
+    context: mlir.LoweringRuleContext,
+    *operands: Any,
+    strides: tuple[int, int],
+    padding: xla.Padding,
+    **shape: tuple[int, ...],
+  ) -> Any:
+    devices = getattr(context.module_context.axis_context, "num_devices", None)
+    if devices != 1:
+      window = {"strides": strides, "padding": padding}
+      return lower_portable(context, *operands, **window, **shape)
+    return lower_native(
+      context,
+      *operands,
+      strides=np.array(strides, np.int64),
+      padding=np.array(padding, np.int64).ravel(),
+    )
+
+  mlir.register_lowering(primitive, lower_portable)
+  mlir.register_lowering(primitive, lower_for_cpu, platform="cpu")
+  return primitive
+
+
+def _forward_type(images: Any, kernel: Any, **window: Any) -> Any:
+  # lax knows the shape, and what is wrong with shapes that do not fit.
+  outputs = jax.eval_shape(
+    lambda *operands: xla.forward(*operands, **window),
+    jax.ShapeDtypeStruct(images.shape, images.dtype),
+    jax.ShapeDtypeStruct(kernel.shape, kernel.dtype),
+  )
+  return images.update(shape=outputs.shape, weak_type=False)
+
+
+def _gradient_type(
+  operand: Any, _: Any, *, shape: tuple[int, ...], **window: Any
+) -> Any:
+  return operand.update(shape=shape, weak_type=False)
+
+
+_forward = _primitive(library.FORWARD, xla.forward, _forward_type)
+_image_gradient = _primitive(
+  library.IMAGE_GRADIENT, xla.image_gradient, _gradient_type
+)
+_kernel_gradient = _primitive(
+  library.KERNEL_GRADIENT, xla.kernel_gradient, _gradient_type
+)
+
+
+# Each rule gets the cotangent of the result and both operands, of which the
+# one to find the cotangent of is known by its shape only.
+ad.defbilinear(
+  _forward,
+  lambda outputs, images, kernel, **window: _image_gradient.bind(
+    outputs, kernel, shape=images.aval.shape, **window
+  ),
+  lambda outputs, images, kernel, **window: _kernel_gradient.bind(
+    images, outputs, shape=kernel.aval.shape, **window
+  ),
+)
+ad.defbilinear(
+  _image_gradient,
+  lambda images, outputs, kernel, *, shape, **window: _forward.bind(
+    images, kernel, **window
+  ),
+  lambda images, outputs, kernel, *, shape, **window: _kernel_gradient.bind(
+    images, outputs, shape=kernel.aval.shape, **window
+  ),
+)
+ad.defbilinear(
+  _kernel_gradient,
+  lambda kernel, images, outputs, *, shape, **window: _image_gradient.bind(
+    outputs, kernel, shape=images.aval.shape, **window
+  ),
+  lambda kernel, images, outputs, *, shape, **window: _forward.bind(
+    images, kernel, **window
+  ),
+)
+
+
+def _row_wise_batching(primitive: Primitive) -> Callable[..., Any]:
+  """Makes the vmap rule of a function that treats every image for itself."""
+
+  def rule(
+    operands: tuple[jax.Array, jax.Array],
+    axes: tuple[int | None, int | None],
+    **params: Any,
+  ) -> tuple[jax.Array, int]:
+    if axes[0] is None or axes[1] is not None:
+      raise _kernel_vmap_error()
+    rows = jax.numpy.moveaxis(operands[0], axes[0], 0)
+    count, batch = rows.shape[:2]
+    if "shape" in params:
+      params["shape"] = (count * batch, *params["shape"][1:])
+    merged = rows.reshape(count * batch, *rows.shape[2:])
+    result = primitive.bind(merged, operands[1], **params)
+    return result.reshape(count, batch, *result.shape[1:]), 0
+
+  return rule
+
+
+def _refuse_batching(*_: Any, **__: Any) -> Any:
+  raise _kernel_vmap_error()
+
+
+def _kernel_vmap_error() -> NotImplementedError:
+  return NotImplementedError(
+    "vmap over the kernel of a convolution, or over examples of its gradient,"
+    " is not supported by oneDNN's. Set model.convolution to 'xla' (or"
+    " implementation='xla')."
+  )
+
+
+batching.primitive_batchers[_forward] = _row_wise_batching(_forward)
+batching.primitive_batchers[_image_gradient] = _row_wise_batching(
+  _image_gradient
+)
+batching.primitive_batchers[_kernel_gradient] = _refuse_batching
+
+
+def forward(
+  images: jax.Array,
+  kernel: jax.Array,
+  *,
+  strides: tuple[int, int],
+  padding: xla.Padding,
+) -> jax.Array:
+  """Convolves images [b, h, w, c] with a kernel [h, w, c, o].
+
+  Args:
+    images: float32 or bfloat16, not empty.
+    kernel: of the same dtype.
+    strides: of rows and columns.
+    padding: zeros ((top, bottom), (left, right)), none negative.
+
+  Returns:
+    [b, h, w, o].
+  """
+  return _forward.bind(images, kernel, strides=strides, padding=padding)

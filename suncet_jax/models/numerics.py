@@ -1,0 +1,42 @@
+"""How a model computes: two dtypes and one implementation."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+
+class Numerics(NamedTuple):
+  """What every module of a model is told about its arithmetic.
+
+  Attributes:
+    compute: dtype of activations and of the operands of products.
+    store: dtype of parameters and batch-norm statistics, and of every sum over
+      rows.
+    convolution: "auto" or "xla"; see `suncet_jax.convolution.convolve`.
+  """
+
+  compute: DTypeLike
+  store: DTypeLike
+  convolution: str = "auto"
+
+
+def numerics_of(dtype: str, convolution: str) -> Numerics:
+  """Returns the numerics that two values of a config stand for.
+
+  Args:
+    dtype: "float32", "bfloat16" (stored in float32) or "float64".
+    convolution: "auto" or "xla".
+
+  Raises:
+    ValueError: "float64" while JAX would silently compute it in float32.
+  """
+  if dtype == "float64":
+    if not jax.config.read("jax_enable_x64"):
+      raise ValueError(
+        "model.dtype 'float64' needs JAX's 64-bit mode, which is off. Set"
+        " JAX_ENABLE_X64=1 or choose 'float32'."
+      )
+    return Numerics(jnp.float64, jnp.float64, convolution)
+  return Numerics(jnp.dtype(dtype), jnp.float32, convolution)
