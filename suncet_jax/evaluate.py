@@ -7,7 +7,7 @@ The accuracies are printed and written beside the run's own result.
 
 from absl import app, flags
 
-from suncet_jax import command_line
+from suncet_jax import command_line, cpu_memory
 from suncet_jax.config.validation import EVAL_NAMES
 
 _EVALS = flags.DEFINE_list(
@@ -26,6 +26,7 @@ def main(argv: list[str]) -> int:
       f"{', '.join(EVAL_NAMES)}."
     )
   command_line.quiet_libraries()
+  cpu_memory.keep()
   with command_line.clear_errors():
     from suncet_jax.train.run import evaluate
 

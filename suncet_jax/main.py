@@ -8,7 +8,7 @@ result of a finished run.
 
 from absl import app, flags
 
-from suncet_jax import command_line
+from suncet_jax import command_line, cpu_memory
 
 _CONFIG = command_line.define_config_flag()
 _DISTRIBUTED = flags.DEFINE_bool(
@@ -30,6 +30,7 @@ def main(argv: list[str]) -> int:
   workdir = command_line.checked_workdir(argv)
   config = command_line.checked_config(_CONFIG)
   command_line.quiet_libraries()
+  cpu_memory.keep()
   with command_line.clear_errors():
     # JAX and TensorFlow only load for a sound configuration.
     from suncet_jax.parallel import start_processes
