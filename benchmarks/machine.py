@@ -1,0 +1,91 @@
+"""What a table of times must say about where it was measured."""
+
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+import re
+import shlex
+import subprocess
+import sys
+
+_PACKAGES = (
+  "jax",
+  "jaxlib",
+  "flax",
+  "optax",
+  "onednn-cpu-gomp",
+  "torchvision",
+  "pillow",
+)
+
+
+def header(*, has_torch: bool) -> str:
+  """Returns lines on machine, versions, date and command, in markdown.
+
+  Args:
+    has_torch: whether PyTorch was asked for and belongs to the versions.
+  """
+  return "\n".join(
+    (
+      f"- Machine: {_cpu_model()}, {_cpu_count()} CPUs for this process",
+      f"- Versions: Python {platform.python_version()}, {_versions()}",
+      *([f"- PyTorch: {_torch_version()}"] if has_torch else []),
+      f"- Convolution, ours: {_convolution()}",
+      f"- Date: {datetime.date.today().isoformat()}",
+      f"- Command: `{_command()}`",
+    )
+  )
+
+
+def _convolution() -> str:
+  # In a process of its own, which may start JAX on the CPU.
+  done = subprocess.run(
+    [sys.executable, "-m", "suncet_jax.doctor"],
+    env={**os.environ, "JAX_PLATFORMS": "cpu"},
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+  return lines["convolution"]
+
+
+def _cpu_model() -> str:
+  try:
+    text = pathlib.Path("/proc/cpuinfo").read_text()
+  except OSError:  # not Linux
+    text = ""
+  name = re.search(r"model name\s*:\s*(.+)", text)
+  return name[1] if name else platform.processor() or platform.machine()
+
+
+def _cpu_count() -> int:
+  if hasattr(os, "sched_getaffinity"):  # not on macOS
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
+
+
+def _versions() -> str:
+  found = []
+  for name in _PACKAGES:
+    try:
+      found.append(f"{name} {importlib.metadata.version(name)}")
+    except importlib.metadata.PackageNotFoundError:
+      found.append(f"no {name}")
+  return ", ".join(found)
+
+
+def _torch_version() -> str:
+  """Asks another process: this one goes without PyTorch."""
+  script = pathlib.Path(__file__).with_name("torch_version.py")
+  result = subprocess.run(
+    [sys.executable, script], capture_output=True, text=True, check=False
+  )
+  return result.stdout.strip() if result.returncode == 0 else "not installed"
+
+
+def _command() -> str:
+  script = os.path.relpath(sys.argv[0])
+  return shlex.join(["python", script, *sys.argv[1:]])

@@ -1,0 +1,31 @@
+"""The fashion_mnist job with this package: its stream and its step."""
+
+import fashion_data
+import jax
+from workers import Job
+
+from suncet_jax import cpu_memory
+
+_ENDLESS = 1_000_000  # steps, more than anyone measures
+
+
+def make() -> Job:
+  """Returns the job of steps that include their input."""
+  cpu_memory.keep()
+  parts = fashion_data.experiment()
+  step, state = parts.step_fn(), parts.initial_state()
+  plan = parts.method.plan(0)
+  batches = parts.stream.batches(
+    0,
+    _ENDLESS,
+    unlabelled_views=len(plan.unlabelled),
+    labelled_views=len(plan.labelled),
+  )
+
+  def job(steps: int) -> None:
+    nonlocal state
+    for _ in range(steps):
+      state, _ = step(state, next(batches), plan)
+    jax.block_until_ready(state)
+
+  return job
