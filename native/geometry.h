@@ -78,10 +78,15 @@ inline std::optional<std::string> ReadGeometry(
   if (x[3] != w[2] || y[3] != w[3] || x[0] != y[0]) {
     return "channels or batches do not fit together; got " + shapes;
   }
+  for (const Integers& shape : {x, w, y}) {
+    for (int64_t length : shape) {
+      if (length < 1) return "no axis may be empty; got " + shapes;
+    }
+  }
   for (int axis = 0; axis < 2; ++axis) {
     const int64_t low = padding[2 * axis], high = padding[2 * axis + 1];
     const int64_t room = x[1 + axis] + low + high - w[axis];
-    if (strides[axis] < 1 || low < 0 || high < 0 || w[axis] < 1 || room < 0 ||
+    if (strides[axis] < 1 || low < 0 || high < 0 || room < 0 ||
         room / strides[axis] + 1 != y[1 + axis]) {
       return "outputs do not follow from images, kernel, strides and padding;"
              " got " +

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 
 #include "xla/ffi/api/ffi.h"
 
@@ -67,7 +68,7 @@ class Loop {
     }
   }
 
-  // Returns when all tasks are done; throws what the first failed one threw.
+  // Returns when all tasks are done; throws the first error that was noted.
   void Wait() {
     std::unique_lock<std::mutex> lock(mutex_);
     finished_.wait(lock, [this] { return done_ == count_; });
@@ -91,8 +92,12 @@ inline void ParallelFor(xla::ffi::ThreadPool& pool, int64_t count,
                         const std::function<void(int64_t)>& task) {
   auto loop = std::make_shared<Loop>(count, task);
   const int64_t helpers = std::min(pool.num_threads(), count) - 1;
-  for (int64_t i = 0; i < helpers; ++i) {
-    pool.Schedule([loop] { loop->Work(); });
+  try {
+    for (int64_t i = 0; i < helpers; ++i) {
+      pool.Schedule([loop] { loop->Work(); });
+    }
+  } catch (const std::bad_alloc&) {
+    // Helpers that run already use this frame; the caller does what is left.
   }
   loop->Work();
   loop->Wait();

@@ -17,8 +17,9 @@ using Layout = dnnl::memory::desc;
 using Tag = dnnl::memory::format_tag;
 
 inline const dnnl::engine& Engine() {
-  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  return engine;
+  // Never destroyed: XLA's threads may still run when statics are.
+  static const auto* engine = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  return *engine;
 }
 
 // Working memory of a primitive: one block for each thread that grows and is

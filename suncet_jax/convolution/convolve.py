@@ -23,6 +23,7 @@ def convolve(
   the dtype is one that it has; in every other case it is
   `jax.lax.conv_general_dilated`. The choice falls when the program is lowered,
   so one traced program runs on any platform. Values differ by rounding only.
+  `jax.export` for the CPU needs "xla": a call of oneDNN is of this process.
 
   Args:
     images: [b, h, w, c].
@@ -35,15 +36,20 @@ def convolve(
     [b, rows, columns, o] of the dtype of the images.
 
   Raises:
-    ValueError: another implementation, or shapes that do not fit.
+    ValueError: another implementation, a stride below 1, or shapes that do not
+      fit.
     TypeError: two dtypes.
     NotImplementedError: under `jax.vmap` over the kernel, with "auto" where
-      oneDNN is there.
+      oneDNN is there, whatever the platform.
   """
   if implementation not in CONVOLUTIONS:
     raise ValueError(
       f"implementation must be one of {CONVOLUTIONS}; got {implementation!r}."
     )
+  rows, columns = strides
+  strides = (int(rows), int(columns))
+  if min(strides) < 1:
+    raise ValueError(f"strides must be >= 1; got {strides}.")
   pads = _explicit(padding, images.shape, kernel.shape, strides)
   is_native = implementation == "auto" and _suits_onednn(images, kernel, pads)
   forward = onednn.forward if is_native else xla.forward
@@ -70,8 +76,6 @@ def _suits_onednn(
   return (
     images.dtype == kernel.dtype
     and images.dtype in library.status().dtypes
-    and images.size > 0
-    and kernel.size > 0
     and min(min(pads) for pads in padding) >= 0
     and not _is_partitioned(images)
     and not _is_partitioned(kernel)
@@ -79,6 +83,7 @@ def _suits_onednn(
 
 
 def _is_partitioned(array: jax.Array) -> bool:
-  """Whether a mesh of several devices, or a `shard_map`, is known by now."""
+  """Whether several devices or axes of the user's own are known by now."""
   mesh = jax.typeof(array).sharding.mesh
-  return not mesh.empty and (mesh.size > 1 or bool(mesh.manual_axes))
+  has_axes = bool(mesh.manual_axes or mesh.explicit_axes)
+  return not mesh.empty and (mesh.size > 1 or has_axes)

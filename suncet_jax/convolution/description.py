@@ -5,11 +5,14 @@ import jax
 from suncet_jax.convolution import library
 
 
-def in_use(implementation: str = "auto") -> tuple[str, str]:
+def in_use(
+  implementation: str = "auto", dtype: str = "float32"
+) -> tuple[str, str]:
   """Says what `convolve` computes with on the default devices, and why.
 
   Args:
     implementation: as `convolve` takes it.
+    dtype: of the images.
 
   Returns:
     ("oneDNN 3.2.0" or "XLA", the reason).
@@ -22,6 +25,8 @@ def in_use(implementation: str = "auto") -> tuple[str, str]:
   if status.reason:
     slow = "2 to 4 times slower in training than oneDNN: "
     return "XLA", slow + status.reason
+  if jax.numpy.dtype(dtype) not in status.dtypes:
+    return "XLA", f"oneDNN {status.version} has no {dtype} on this processor"
   if jax.device_count() > 1:
     mesh = f"a mesh of {jax.device_count()} devices, which XLA partitions"
     return "XLA", f"{mesh}; on one of them it is oneDNN {status.version}"

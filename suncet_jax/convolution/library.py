@@ -41,17 +41,12 @@ class _UnavailableError(Exception):
 def status() -> Status:
   """Loads and registers the native part, once; never raises."""
   try:
-    library = _load()
+    return _load()
   except _UnavailableError as error:
     return Status(reason=str(error))
-  library.suncet_onednn_version.restype = ctypes.c_char_p
-  dtypes = [jnp.dtype("float32")]
-  if library.suncet_onednn_has_bfloat16():
-    dtypes.append(jnp.dtype("bfloat16"))
-  return Status(library.suncet_onednn_version().decode(), tuple(dtypes))
 
 
-def _load() -> ctypes.CDLL:
+def _load() -> Status:
   _check_platform()
   path = _native_part()
   try:
@@ -61,13 +56,21 @@ def _load() -> ctypes.CDLL:
     for name in (FORWARD, IMAGE_GRADIENT, KERNEL_GRADIENT):
       handler = jax.ffi.pycapsule(getattr(library, name))
       jax.ffi.register_ffi_target(name, handler, platform="cpu")
+    return _describe(library)
   # JAX says "RuntimeError" if the library was built for another version of it.
   except (OSError, AttributeError, RuntimeError) as error:
     raise _UnavailableError(
-      f"the native part does not load: {error}. Install suncet_jax again, so"
-      " that it is built for what is installed now."
+      f"the native part does not load: {error}. Run pip install -U jax, then"
+      " install suncet_jax again: it is built for the newest jaxlib."
     ) from error
-  return library
+
+
+def _describe(library: ctypes.CDLL) -> Status:
+  library.suncet_onednn_version.restype = ctypes.c_char_p
+  dtypes = [jnp.dtype("float32")]
+  if library.suncet_onednn_has_bfloat16():
+    dtypes.append(jnp.dtype("bfloat16"))
+  return Status(library.suncet_onednn_version().decode(), tuple(dtypes))
 
 
 def _check_platform() -> None:

@@ -6,10 +6,11 @@ them three primitives that can be differentiated any number of times, forward
 and backward, where a custom VJP could be once.
 
 Lowered for one CPU device a primitive is a call of oneDNN; lowered for
-anything else (GPU, TPU, or several devices, over which the compiler must
-partition) it is XLA's own operation.
+anything else (GPU, TPU, empty arrays, or several devices, over which the
+compiler must partition) it is XLA's own operation.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ import jax
 import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+from jax.interpreters.xla import apply_primitive
 
 from suncet_jax.convolution import library, xla
 
@@ -29,8 +31,7 @@ def _primitive(
   """Makes a primitive from what XLA computes and the type of the result."""
   primitive = Primitive(name)
   primitive.def_abstract_eval(result)
-  static = ("strides", "padding", "shape")
-  primitive.def_impl(jax.jit(primitive.bind, static_argnames=static))
+  primitive.def_impl(functools.partial(apply_primitive, primitive))
   lower_portable = mlir.lower_fun(portable, multiple_results=False)
   lower_native = jax.ffi.ffi_lowering(name)
 
@@ -42,7 +43,8 @@ def _primitive(
     **shape: tuple[int, ...],
   ) -> Any:
     devices = getattr(context.module_context.axis_context, "num_devices", None)
-    if devices != 1:
+    shapes = [aval.shape for aval in (*context.avals_in, *context.avals_out)]
+    if devices != 1 or any(0 in shape for shape in shapes):
       window = {"strides": strides, "padding": padding}
       return lower_portable(context, *operands, **window, **shape)
     return lower_native(
@@ -82,8 +84,13 @@ _kernel_gradient = _primitive(
 )
 
 
-# Each rule gets the cotangent of the result and both operands, of which the
-# one to find the cotangent of is known by its shape only.
+# What becomes of the cotangent of a result, for the first operand and for the
+# second. Each rule gets that cotangent and both operands, of which the one that
+# is asked about is known by its shape only.
+#
+#   forward(images, kernel)          -> image gradient, kernel gradient
+#   image_gradient(outputs, kernel)  -> forward, kernel gradient
+#   kernel_gradient(images, outputs) -> image gradient, forward
 ad.defbilinear(
   _forward,
   lambda outputs, images, kernel, **window: _image_gradient.bind(

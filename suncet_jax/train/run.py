@@ -55,7 +55,7 @@ def run(config: ConfigDict, workdir: epath.PathLike, command: str) -> int:
   if jax.process_index() == 0:
     folder.keep_config(config)
   _say(experiment.split_summary(parts))
-  name, reason = convolution.in_use(config.model.convolution)
+  name, reason = _convolution(config)
   _say(f"Convolution: {name} ({reason})")
   evaluator = evaluation.Evaluator(parts)
   with StopRequest() as stop:
@@ -211,6 +211,10 @@ def _evaluate(
   return done
 
 
+def _convolution(config: ConfigDict) -> tuple[str, str]:
+  return convolution.in_use(config.model.convolution, config.model.dtype)
+
+
 def _result(
   parts: experiment.Experiment,
   state: TrainState,
@@ -229,7 +233,7 @@ def _result(
     "versions": {
       "python": platform.python_version(),
       **{name: importlib.metadata.version(name) for name in _PACKAGES},
-      "convolution": convolution.in_use(parts.config.model.convolution)[0],
+      "convolution": _convolution(parts.config)[0],
     },
   }
 

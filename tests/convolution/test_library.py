@@ -78,6 +78,9 @@ def test_the_doctor_names_what_is_in_use(monkeypatch, capsys):
   found = library.Status("3.2.1", (jnp.dtype("float32"),))
   monkeypatch.setattr(library, "status", lambda: found)
   assert convolution.in_use("xla")[0] == "XLA"
+  name, reason = convolution.in_use(dtype="bfloat16")
+  assert name == "XLA"
+  assert "no bfloat16" in reason
   # These tests see eight devices.
   name, reason = convolution.in_use()
   assert name == "XLA"

@@ -69,12 +69,14 @@ def test_values_and_gradients_are_xlas(case):
     ((5, 4, 4, 128), (3, 3, 128, 512)),
     ((21, 6, 6, 128), (1, 1, 128, 1024)),
     ((2, 33, 31, 3), (7, 7, 3, 64)),
+    ((3, 9, 8, 5), (2, 4, 5, 6)),  # even, not square
   ],
 )
-def test_large_shapes(shape, kernel_shape):
+@pytest.mark.parametrize("strides", [(1, 1), (3, 2)])
+def test_other_shapes(shape, kernel_shape, strides):
   images, kernel = windows.arrays(shape, kernel_shape)
   run = functools.partial(
-    windows.with_gradients, images, kernel, (1, 1), "SAME"
+    windows.with_gradients, images, kernel, strides, "SAME"
   )
   for ours, expected in zip(run("auto"), run("xla"), strict=True):
     assert windows.relative_error(ours, expected) < 1e-5
@@ -90,6 +92,34 @@ def test_oneDNN_is_called_only_where_it_should_be():
   half = images.astype(jnp.float16), kernel.astype(jnp.float16)
   assert not windows.uses_onednn(convolve, *half)
   assert not windows.uses_onednn(convolve, images[:0], kernel)
+
+
+@pytest.mark.parametrize("shape", [(0, 9, 9, 3), (2, 5, 5, 3)])
+def test_empty_batches_and_empty_outputs_have_gradients(shape):
+  images, kernel = windows.arrays(shape, (7, 7, 3, 4))
+  found = windows.with_gradients(images, kernel, (1, 1), "VALID", "auto")
+  assert found[0].size == 0
+  np.testing.assert_array_equal(found[1], np.zeros(shape))
+  np.testing.assert_array_equal(found[2], np.zeros(kernel.shape))
+
+
+def test_the_switches_for_debugging_work():
+  images, kernel = windows.arrays((2, 5, 5, 3), (3, 3, 3, 4))
+  expected = convolve(images, kernel)
+  with jax.disable_jit():
+    np.testing.assert_array_equal(convolve(images, kernel), expected)
+  with jax.debug_nans(True), pytest.raises(FloatingPointError):
+    convolve(images.at[0, 0, 0, 0].set(jnp.nan), kernel)
+
+
+def test_lists_of_strides_are_fine_and_zero_is_refused():
+  images, kernel = windows.arrays((2, 5, 5, 3), (3, 3, 3, 4))
+  np.testing.assert_array_equal(
+    convolve(images, kernel, strides=[2, 2]),
+    convolve(images, kernel, strides=(2, 2)),
+  )
+  with pytest.raises(ValueError, match=r"strides must be >= 1; got \(0, 1\)"):
+    convolve(images, kernel, strides=(0, 1))
 
 
 def test_one_program_lowers_for_every_platform():
@@ -232,6 +262,15 @@ def test_a_wrong_call_of_the_native_code_is_an_error(x64, changes, fault):
   ):
     with pytest.raises(jax.errors.JaxRuntimeError, match=fault):
       jax.block_until_ready(_call(target, result, *operands, **window))
+
+
+def test_an_empty_batch_is_an_error_of_the_native_code():
+  images, outputs = jnp.zeros((0, 5, 5, 3)), jnp.zeros((0, 5, 5, 4))
+  gradient = jax.ShapeDtypeStruct((3, 3, 3, 4), jnp.float32)
+  with pytest.raises(jax.errors.JaxRuntimeError, match=r"empty.*\[0, 5, 5, 3"):
+    jax.block_until_ready(
+      _call("suncet_convolution_kernel_gradient", gradient, images, outputs)
+    )
 
 
 def test_many_threads_may_convolve_at_once():

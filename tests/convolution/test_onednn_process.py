@@ -17,14 +17,14 @@ import hashlib, os, sys
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv[1])])
 import windows
 digest = hashlib.sha256()
-for shape, kernel in (
-    ((67, 14, 14, 16), (3, 3, 16, 32)),
-    ((5, 4, 4, 128), (3, 3, 128, 512)),
-    ((9, 17, 15, 3), (7, 7, 3, 64)),
+for shape, kernel, strides, dtype in (
+    ((67, 14, 14, 16), (3, 3, 16, 32), (1, 1), "float32"),
+    ((5, 4, 4, 128), (3, 3, 128, 512), (1, 1), "bfloat16"),
+    ((9, 17, 15, 3), (7, 7, 3, 64), (2, 2), "float32"),
 ):
-  images, weights = windows.arrays(shape, kernel)
+  images, weights = windows.arrays(shape, kernel, dtype)
   for _ in range(3):
-    found = windows.with_gradients(images, weights, (1, 1), "SAME", "auto")
+    found = windows.with_gradients(images, weights, strides, "SAME", "auto")
   for array in found:
     digest.update(array.tobytes())
 print(digest.hexdigest())
