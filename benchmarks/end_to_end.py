@@ -11,7 +11,6 @@ readers are stopped too, so that they do not read ahead. Needs torch,
 torchvision and pillow; TFDS downloads the images where they are missing.
 """
 
-import argparse
 import json
 import pathlib
 import statistics
@@ -20,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 
+import command
 import machine
 import table
 from workers import Worker, take_turns
@@ -30,7 +30,7 @@ _TITLES = {"torch": "torchvision PIL + PyTorch", "ours": "ours"}
 
 def main(arguments: Sequence[str]) -> None:
   """Measures and prints."""
-  options = _parse(arguments)
+  options = command.parser(__doc__, repeats=9).parse_args(arguments)
   with tempfile.TemporaryDirectory() as folder:
     views = _write_data(folder)
     seconds, failures = _measure(folder, options.repeats)
@@ -49,19 +49,7 @@ def main(arguments: Sequence[str]) -> None:
     _ratio(seconds),
     "\n".join(f"- {name}: {why}" for name, why in failures.items()),
   )
-  text = "\n\n".join(filter(None, parts))
-  print(text)
-  if options.out:
-    options.out.write_text(text + "\n")
-
-
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-  parser = argparse.ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
-  parser.add_argument("--repeats", type=int, default=9)
-  parser.add_argument("--out", type=pathlib.Path, help="also write it there")
-  return parser.parse_args(arguments)
+  command.publish(parts, options.out)
 
 
 def _write_data(folder: str) -> int:

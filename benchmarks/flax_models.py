@@ -110,10 +110,7 @@ class BasicBlock(nn.Module):
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     """Maps [b, h, w, c] to [b, h', w', planes]."""
     conv, norm = _conv(self.dtype), _norm(self.dtype, train)
-    shortcut = x
-    if x.shape[-1] != self.planes or self.stride != 1:
-      shortcut = conv(self.planes, 1, self.stride, name="shortcut_conv")(x)
-      shortcut = norm(name="shortcut_norm")(shortcut)
+    shortcut = _shortcut(x, self.planes, self.stride, conv, norm)
     x = conv(self.planes, 3, self.stride, name="conv1")(x)
     x = nn.relu(norm(name="norm1")(x))
     x = norm(name="norm2")(conv(self.planes, 3, name="conv2")(x))
@@ -132,10 +129,7 @@ class Bottleneck(nn.Module):
     """Maps [b, h, w, c] to [b, h', w', 4 * planes]."""
     conv, norm = _conv(self.dtype), _norm(self.dtype, train)
     features = 4 * self.planes
-    shortcut = x
-    if x.shape[-1] != features or self.stride != 1:
-      shortcut = conv(features, 1, self.stride, name="shortcut_conv")(x)
-      shortcut = norm(name="shortcut_norm")(shortcut)
+    shortcut = _shortcut(x, features, self.stride, conv, norm)
     x = nn.relu(norm(name="norm1")(conv(self.planes, 1, name="conv1")(x)))
     x = conv(self.planes, 3, self.stride, name="conv2")(x)
     x = nn.relu(norm(name="norm2")(x))
@@ -192,6 +186,20 @@ def _blocks(
     for i, (planes, depth) in enumerate(stages)
     for j in range(depth)
   ]
+
+
+def _shortcut(
+  x: jax.Array,
+  features: int,
+  stride: int,
+  conv: Callable[..., nn.Conv],
+  norm: Callable[..., nn.BatchNorm],
+) -> jax.Array:
+  """Returns x, projected where the shape changes."""
+  if x.shape[-1] == features and stride == 1:
+    return x
+  x = conv(features, 1, stride, name="shortcut_conv")(x)
+  return norm(name="shortcut_norm")(x)
 
 
 def _conv(dtype: DTypeLike, use_bias: bool = False) -> Callable[..., Any]:

@@ -9,14 +9,13 @@ largest size that the network has. Last a matrix product, as the limit of what
 the processor computes in float32. Both forms are measured in turn.
 """
 
-import argparse
-import pathlib
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import command
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -61,12 +60,7 @@ def resnet50() -> list[Layer]:
 
 def main(arguments: Sequence[str]) -> None:
   """Measures and prints."""
-  parser = argparse.ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
-  parser.add_argument("--repeats", type=int, default=9)
-  parser.add_argument("--out", type=pathlib.Path, help="also write it there")
-  options = parser.parse_args(arguments)
+  options = command.parser(__doc__, repeats=9).parse_args(arguments)
   cpu_memory.keep()
   lines = [
     table.head(["", "XLA or Flax, ms", "ours, ms", "ratio", "ours, GF/s"]),
@@ -74,17 +68,13 @@ def main(arguments: Sequence[str]) -> None:
     _line("batch norm + ReLU, 8x56x56x256", *_norms(options.repeats)),
     _line("max pool, 8x112x112x64", *_pools(options.repeats)),
   ]
-  text = "\n\n".join(
-    (
-      machine.header(has_torch=False),
-      f"Medians of {options.repeats}, float32.",
-      "\n".join(lines),
-      f"A 3000x3000 matrix product: {_gemm(options.repeats):.0f} GF/s.",
-    )
+  parts = (
+    machine.header(has_torch=False),
+    f"Medians of {options.repeats}, float32.",
+    "\n".join(lines),
+    f"A 3000x3000 matrix product: {_gemm(options.repeats):.0f} GF/s.",
   )
-  print(text)
-  if options.out:
-    options.out.write_text(text + "\n")
+  command.publish(parts, options.out)
 
 
 def _medians(

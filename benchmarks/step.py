@@ -11,11 +11,11 @@ columns of a row are measured in turn, one step each, in processes of their own
 
 import argparse
 import contextlib
-import pathlib
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
+import command
 import machine
 import table
 from rows import ROWS
@@ -74,22 +74,15 @@ def main(arguments: Sequence[str]) -> None:
   has_torch = any(name.startswith("torch") for name in options.columns)
   header = machine.header(has_torch=has_torch)
   parts = header, explanation, "\n".join(lines), "\n".join(notes)
-  text = "\n\n".join(filter(None, parts))
-  print(text)
-  if options.out:
-    options.out.write_text(text + "\n")
+  command.publish(parts, options.out)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-  parser = argparse.ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
+  parser = command.parser(__doc__, repeats=15)
   parser.add_argument("--rows", type=_names(ROWS), default=_DEFAULT_ROWS)
   parser.add_argument(
     "--columns", type=_names(COLUMNS), default=",".join(COLUMNS)
   )
-  parser.add_argument("--repeats", type=int, default=15)
-  parser.add_argument("--out", type=pathlib.Path, help="also write it there")
   return parser.parse_args(arguments)
 
 

@@ -46,7 +46,8 @@ size_t RoundUp(size_t bytes) {
 class Temporary {
  public:
   explicit Temporary(size_t bytes)
-      : data_(std::aligned_alloc(kAlignment, RoundUp(std::max<size_t>(bytes, 1)))) {
+      : data_(std::aligned_alloc(kAlignment,
+                                 RoundUp(std::max<size_t>(bytes, 1)))) {
     if (!data_) throw std::bad_alloc();
   }
   ~Temporary() { std::free(data_); }
@@ -304,8 +305,7 @@ SUNCET_HANDLER(suncet_convolution_image_gradient, ImageGradientHandler);
 SUNCET_HANDLER(suncet_convolution_kernel_gradient, KernelGradientHandler);
 
 // What a user may want to know, and whether this processor has bfloat16.
-extern "C" const char*
-suncet_onednn_version() {
+extern "C" const char* suncet_onednn_version() {
   const dnnl::version_t* version = dnnl::version();
   static const std::string text = std::to_string(version->major) + "." +
                                   std::to_string(version->minor) + "." +
@@ -313,8 +313,7 @@ suncet_onednn_version() {
   return text.c_str();
 }
 
-extern "C" int
-suncet_onednn_has_bfloat16() {
+extern "C" int suncet_onednn_has_bfloat16() {
   using suncet::Geometry;
   const Geometry geometry = {dnnl::memory::data_type::bf16,
                              {1, 16, 4, 4},

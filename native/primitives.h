@@ -43,6 +43,14 @@ inline void* Scratch(size_t bytes) {
   return block.data;
 }
 
+// Makes a primitive take its working memory from `Scratch`. oneDNN's own belongs
+// to the thread that made the primitive, not to the one that runs it.
+inline dnnl::primitive_attr OwnScratch() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
 // A primitive and the layouts it wants. oneDNN caches what is expensive to
 // make, so these are made anew for every call.
 struct Compiled {
@@ -82,10 +90,8 @@ inline void Execute(const Compiled& compiled,
 // Copies between layouts on the calling thread.
 inline void Reorder(const Layout& from, void* source, const Layout& to,
                     void* target) {
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const dnnl::reorder::primitive_desc description(Engine(), from, Engine(), to,
-                                                  attributes);
+                                                  OwnScratch());
   const Compiled copy = Compile(description, from, {}, to);
   Execute(copy, {{DNNL_ARG_FROM, from, source}, {DNNL_ARG_TO, to, target}});
 }
@@ -105,8 +111,6 @@ struct Part {
 
 inline dnnl::convolution_forward::primitive_desc ForwardDescription(
     const Geometry& geometry, const Part& part) {
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return {Engine(),
           dnnl::prop_kind::forward_training,
           dnnl::algorithm::convolution_direct,
@@ -116,7 +120,7 @@ inline dnnl::convolution_forward::primitive_desc ForwardDescription(
           geometry.strides,
           geometry.pad_low,
           geometry.pad_high,
-          attributes};
+          OwnScratch()};
 }
 
 inline Compiled Forward(const Geometry& geometry, int64_t rows) {
@@ -128,12 +132,10 @@ inline Compiled Forward(const Geometry& geometry, int64_t rows) {
 
 inline Compiled ImageGradient(const Geometry& geometry, int64_t rows) {
   const Part part(geometry, rows, geometry.kernel[0]);
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const dnnl::convolution_backward_data::primitive_desc description(
       Engine(), dnnl::algorithm::convolution_direct, part.images, part.kernel,
       part.outputs, geometry.strides, geometry.pad_low, geometry.pad_high,
-      ForwardDescription(geometry, part), attributes);
+      ForwardDescription(geometry, part), OwnScratch());
   return Compile(description, description.diff_src_desc(),
                  description.weights_desc(), description.diff_dst_desc());
 }
@@ -145,12 +147,10 @@ inline Compiled KernelGradient(const Geometry& geometry, int64_t rows,
   const Part part(geometry, rows, features);
   const Layout gradient(part.kernel.get_dims(), Memory::data_type::f32,
                         Tag::any);
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const dnnl::convolution_backward_weights::primitive_desc description(
       Engine(), dnnl::algorithm::convolution_direct, part.images, gradient,
       part.outputs, geometry.strides, geometry.pad_low, geometry.pad_high,
-      ForwardDescription(geometry, part), attributes);
+      ForwardDescription(geometry, part), OwnScratch());
   return Compile(description, description.src_desc(),
                  description.diff_weights_desc(), description.diff_dst_desc());
 }

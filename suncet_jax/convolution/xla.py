@@ -1,5 +1,6 @@
 """XLA's convolution and its two gradients."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -32,11 +33,7 @@ def image_gradient(
   **window: Any,
 ) -> jax.Array:
   """Maps cotangents of the outputs to those of the images, of `shape`."""
-  images = jax.ShapeDtypeStruct(shape, outputs.dtype)
-  transpose = jax.linear_transpose(
-    lambda images: forward(images, kernel, **window), images
-  )
-  return transpose(outputs)[0]
+  return _transposed(lambda x: forward(x, kernel, **window), shape, outputs)
 
 
 def kernel_gradient(
@@ -47,8 +44,13 @@ def kernel_gradient(
   **window: Any,
 ) -> jax.Array:
   """Maps cotangents of the outputs to those of the kernel, of `shape`."""
-  kernel = jax.ShapeDtypeStruct(shape, outputs.dtype)
-  transpose = jax.linear_transpose(
-    lambda kernel: forward(images, kernel, **window), kernel
-  )
-  return transpose(outputs)[0]
+  return _transposed(lambda w: forward(images, w, **window), shape, outputs)
+
+
+def _transposed(
+  linear: Callable[[jax.Array], jax.Array],
+  shape: tuple[int, ...],
+  outputs: jax.Array,
+) -> jax.Array:
+  operand = jax.ShapeDtypeStruct(shape, outputs.dtype)
+  return jax.linear_transpose(linear, operand)(outputs)[0]

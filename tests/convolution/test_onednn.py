@@ -149,24 +149,17 @@ def test_derivatives_of_any_order_forward_and_backward():
     rtol=0.03,
   )
 
-  def second(implementation):
-    def loss(kernel):
-      outputs = convolve2(images, kernel, implementation=implementation)
-      return (outputs**3).sum()
-
-    return jax.jit(jax.hessian(loss))(kernel)
+  def loss(kernel, implementation):
+    outputs = convolve2(images, kernel, implementation=implementation)
+    return (outputs**3).sum()
 
   # jax.hessian maps over kernel tangents, which oneDNN's refuses.
   with pytest.raises(NotImplementedError, match=r"model\.convolution"):
-    second("auto")
-  tangent = jnp.ones_like(kernel)
+    jax.jit(jax.hessian(loss), static_argnums=1)(kernel, "auto")
 
   def curvature(implementation):
-    def loss(kernel):
-      outputs = convolve2(images, kernel, implementation=implementation)
-      return (outputs**3).sum()
-
-    return jax.jvp(jax.grad(loss), (kernel,), (tangent,))[1]
+    gradient = jax.grad(functools.partial(loss, implementation=implementation))
+    return jax.jvp(gradient, (kernel,), (jnp.ones_like(kernel),))[1]
 
   error = windows.relative_error(curvature("auto"), curvature("xla"))
   assert error < 1e-5
