@@ -90,16 +90,29 @@ def check_options(temperature: ArrayLike, block_size: int | None) -> None:
 
   Args:
     temperature: scalar > 0; a traced or device value is not looked at.
-    block_size: None or 0.
+    block_size: None or an integer >= 0.
 
   Raises:
-    ValueError: `temperature` is a number that is not > 0, or `block_size`
-      asks for blocks.
+    TypeError: `block_size` is neither None nor an integer.
+    ValueError: `temperature` is no scalar, or a number that is not > 0, or
+      `block_size` is negative.
   """
+  if jnp.ndim(temperature) != 0:
+    raise ValueError(
+      "temperature must be a scalar, got an array of shape "
+      f"{jnp.shape(temperature)}."
+    )
   if isinstance(temperature, numbers.Real) and not temperature > 0:
     raise ValueError(f"temperature must be > 0, got {temperature}.")
-  if block_size:
+  if block_size is None:
+    return
+  if not isinstance(block_size, numbers.Integral):
+    raise TypeError(
+      "block_size must be None or an integer, the rows of a block, got "
+      f"{block_size!r}."
+    )
+  if block_size < 0:
     raise ValueError(
-      "block_size must be None or 0: this version always materialises the "
-      f"similarity matrix, got {block_size}."
+      "block_size must be >= 0, the rows of a block (0: no blocks), got "
+      f"{block_size}."
     )

@@ -23,6 +23,21 @@ def masked_logsumexp(logits: jax.Array, is_term: jax.Array) -> jax.Array:
   return jnp.where(has_term, jax.nn.logsumexp(terms, axis=1), 0)
 
 
+def count_positives(labels: jax.Array) -> jax.Array:
+  """Counts the other rows of each row's class, without comparing all pairs.
+
+  Args:
+    labels: `[m]`, integer, negative = unlabelled.
+
+  Returns:
+    `[m]` int32, 0 for unlabelled rows.
+  """
+  ordered = jnp.sort(labels)
+  end = jnp.searchsorted(ordered, labels, side="right", method="sort")
+  start = jnp.searchsorted(ordered, labels, side="left", method="sort")
+  return jnp.where(labels >= 0, end - start - 1, 0)
+
+
 def mean_over_anchors(
   values: jax.Array, is_valid: jax.Array, axis_name: AxisName | None
 ) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Similarities of the local anchors to the keys of all devices."""
+"""Rows of length 1, their positions among all devices, and their products."""
 
 from typing import NamedTuple, TypeAlias
 
@@ -65,6 +65,11 @@ def first_row(n: int, axis_name: AxisName | None) -> ArrayLike:
   return 0 if axis_name is None else n * jax.lax.axis_index(axis_name)
 
 
+def axis_size(axis_name: AxisName | None) -> int:
+  """Returns the number of devices of a mapped axis, 1 outside of one."""
+  return 1 if axis_name is None else jax.lax.axis_size(axis_name)
+
+
 def gather(rows: jax.Array, axis_name: AxisName | None) -> jax.Array:
   """Collects the rows of all devices, in the order of the devices.
 
@@ -80,100 +85,83 @@ def gather(rows: jax.Array, axis_name: AxisName | None) -> jax.Array:
   return jax.lax.all_gather(rows, axis_name, tiled=True)
 
 
-def join_views(
-  first: jax.Array, second: jax.Array, axis_name: AxisName | None
-) -> tuple[jax.Array, jax.Array]:
-  """Puts two views below each other, with images as labels.
+def positions_of(n: int, axis_name: AxisName | None) -> jax.Array:
+  """Returns which of the rows of all devices each local row is.
+
+  Args:
+    n: rows on each device.
+    axis_name: the mapped axis, None outside of one.
+
+  Returns:
+    `[n]` integer.
+  """
+  return jnp.asarray(first_row(n, axis_name) + jnp.arange(n))
+
+
+def own_rows(rows: jax.Array, n: int, axis_name: AxisName | None) -> jax.Array:
+  """Picks this device's rows from those of all devices, `gather`'s inverse.
+
+  Args:
+    rows: `[m, ...]`.
+    n: rows on each device.
+    axis_name: the mapped axis, None outside of one.
+
+  Returns:
+    `[n, ...]`.
+  """
+  if axis_name is None:
+    return rows
+  start = first_row(n, axis_name)
+  return jax.lax.dynamic_slice_in_dim(rows, start, n)
+
+
+def interleave(first: jax.Array, second: jax.Array) -> jax.Array:
+  """Puts the two views of every image below each other.
+
+  Rows 2i and 2i + 1 are views of image i, on any number of devices: unlike the
+  one view below the other, this moves no rows that are split over a mesh.
 
   Args:
     first: `[n, d]`.
     second: `[n, d]`, row i of the same image as row i of `first`.
-    axis_name: the mapped axis that images are spread over.
 
   Returns:
-    Embeddings `[2n, d]` and labels `[2n]`, integer: the number of the image,
-    unique over all devices.
+    `[2n, d]`.
   """
-  n = first.shape[0]
-  images = first_row(n, axis_name) + jnp.arange(n)
-  embeddings = jnp.concatenate([first, second])
-  return embeddings, jnp.concatenate([images, images])
+  return jnp.stack([first, second], axis=1).reshape(-1, first.shape[1])
 
 
-def is_self(n: int, m: int, axis_name: AxisName | None) -> jax.Array:
-  """Marks each anchor's own key.
-
-  Args:
-    n: rows on each device.
-    m: rows on all devices.
-    axis_name: the mapped axis, None outside of one.
-
-  Returns:
-    `[n, m]` bool.
-  """
-  rows = first_row(n, axis_name) + jnp.arange(n)
-  return rows[:, None] == jnp.arange(m)[None, :]
-
-
-def products(
-  anchors: jax.Array, keys: jax.Array, matmul_dtype: DTypeLike | None = None
+def multiply(
+  left: jax.Array,
+  right: jax.Array,
+  contract: tuple[int, int],
+  *,
+  dtype: DTypeLike,
+  matmul_dtype: DTypeLike | None = None,
 ) -> jax.Array:
-  """Multiplies all anchors with all keys.
+  """Multiplies two matrices.
 
   Args:
-    anchors: `[n, d]`, float32 or float64.
-    keys: `[m, d]`, same dtype.
+    left: rank 2, floating.
+    right: rank 2, floating.
+    contract: the axis of each that is summed over.
+    dtype: of the sums and the result.
     matmul_dtype: dtype that the operands are cast to, None for their own.
 
   Returns:
-    `[n, m]`, of the dtype of `anchors`, which sums are accumulated in.
+    Rank 2.
   """
-  dtype = anchors.dtype
   precision = jax.lax.Precision.DEFAULT
   if matmul_dtype is None:
     # Accelerators multiply float32 in fewer bits unless told not to; who wants
     # that speed asks for it by `matmul_dtype`.
     precision = jax.lax.Precision.HIGHEST
   else:
-    anchors, keys = anchors.astype(matmul_dtype), keys.astype(matmul_dtype)
-  return jnp.einsum(
-    "nd,md->nm",
-    anchors,
-    keys,
+    left, right = left.astype(matmul_dtype), right.astype(matmul_dtype)
+  return jax.lax.dot_general(
+    left,
+    right,
+    (((contract[0],), (contract[1],)), ((), ())),
     precision=precision,
     preferred_element_type=dtype,
   )
-
-
-def compare(
-  embeddings: jax.Array,
-  labels: jax.Array,
-  *,
-  temperature: ArrayLike,
-  axis_name: AxisName | None = None,
-  stop_gradient_keys: bool = False,
-  matmul_dtype: DTypeLike | None = None,
-) -> Similarity:
-  """Compares the local rows, as anchors, with the rows of all devices.
-
-  Args:
-    embeddings: `[n, d]`, floating.
-    labels: `[n]`, integer, negative = unlabelled (neither anchor nor key).
-    temperature: scalar > 0.
-    axis_name: the mapped axis that rows are gathered over.
-    stop_gradient_keys: whether the keys are constants to the gradient.
-    matmul_dtype: dtype of the operands of the product.
-
-  Returns:
-    Similarities and masks.
-  """
-  anchors = l2_normalise(embeddings)
-  keys, key_labels = gather(anchors, axis_name), gather(labels, axis_name)
-  if stop_gradient_keys:
-    keys = jax.lax.stop_gradient(keys)
-  logits = products(anchors, keys, matmul_dtype)
-  logits = logits / jnp.asarray(temperature, logits.dtype)
-  is_other = ~is_self(labels.shape[0], key_labels.shape[0], axis_name)
-  is_key = is_other & (labels >= 0)[:, None] & (key_labels >= 0)[None, :]
-  is_positive = is_key & (labels[:, None] == key_labels[None, :])
-  return Similarity(logits, is_key, is_positive)

@@ -1,14 +1,29 @@
 """What the geometry of the embeddings says about the training."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from suncet_jax.losses import _checks, _similarity
+from suncet_jax.losses import _checks
+from suncet_jax.losses._partition import everywhere, maps_explicit_rows
 from suncet_jax.losses._reduce import mean_over_anchors
-from suncet_jax.losses._similarity import AxisName
+from suncet_jax.losses._row_blocks import block_count, map_blocks, pad
+from suncet_jax.losses._similarity import (
+  AxisName,
+  interleave,
+  l2_normalise,
+  multiply,
+  positions_of,
+)
+from suncet_jax.losses._tile import Rows, Scale, compare
+
+_Tree = TypeVar("_Tree")
 
 
+@maps_explicit_rows
 def contrastive_accuracy(
   first: ArrayLike, second: ArrayLike, *, axis_name: AxisName | None = None
 ) -> jax.Array:
@@ -40,19 +55,37 @@ def contrastive_accuracy(
     1.0
   """
   first, second = _checks.checked_pair(first, second)
-  rows, images = _similarity.join_views(first, second, axis_name)
-  cosines, is_key, is_positive = _similarity.compare(
-    rows, images, temperature=1.0, axis_name=axis_name
-  )
-  is_negative = is_key & ~is_positive
-  nearest_negative = jnp.max(
-    cosines, axis=1, where=is_negative, initial=-jnp.inf
-  )
+  units = l2_normalise(interleave(first, second))
+  rows = _views(units, positions_of(units.shape[0], axis_name))
+  all_units = everywhere(units, axis_name)
+  keys = _views(all_units, jnp.arange(all_units.shape[0]))
+  scale = Scale(jnp.ones((), units.dtype), True, None)
+
+  def of_block(block: Rows) -> jax.Array:
+    tile = compare(block, keys, scale, each_pair_once=False)
+    return _is_hit(*tile).astype(units.dtype)
+
+  is_hit = _map_rows(of_block, rows, keys.labels.size)
+  return mean_over_anchors(is_hit, rows.is_row, axis_name)
+
+
+def _views(units: jax.Array, positions: jax.Array) -> Rows:
+  """Returns rows labelled by image."""
+  return Rows(units, positions // 2, positions >= 0, positions)
+
+
+def _is_hit(
+  cosines: jax.Array, is_key: jax.Array, is_positive: jax.Array
+) -> jax.Array:
+  """Returns `[n]`: whether the positive is nearer than all negatives."""
   other_view = jnp.max(cosines, axis=1, where=is_positive, initial=-jnp.inf)
-  is_hit = (other_view > nearest_negative).astype(cosines.dtype)
-  return mean_over_anchors(is_hit, is_positive.any(axis=1), axis_name)
+  nearest_negative = jnp.max(
+    cosines, axis=1, where=is_key & ~is_positive, initial=-jnp.inf
+  )
+  return other_view > nearest_negative
 
 
+@maps_explicit_rows
 def alignment(
   first: ArrayLike, second: ArrayLike, *, axis_name: AxisName | None = None
 ) -> jax.Array:
@@ -95,14 +128,13 @@ def alignment(
     <https://arxiv.org/abs/2005.10242>`_, 2020: alignment with exponent 2.
   """
   first, second = _checks.checked_pair(first, second)
-  difference = _similarity.l2_normalise(first) - _similarity.l2_normalise(
-    second
-  )
+  difference = l2_normalise(first) - l2_normalise(second)
   distances = jnp.sum(jnp.square(difference), axis=1)
   is_valid = jnp.ones_like(distances, dtype=bool)
   return mean_over_anchors(distances, is_valid, axis_name)
 
 
+@maps_explicit_rows
 def uniformity(
   embeddings: ArrayLike,
   *,
@@ -146,25 +178,51 @@ def uniformity(
     Alignment and Uniformity on the Hypersphere
     <https://arxiv.org/abs/2005.10242>`_, 2020: uniformity.
   """
-  rows = _similarity.l2_normalise(
-    _checks.checked_embeddings("embeddings", embeddings)
-  )
-  keys = _similarity.gather(rows, axis_name)
-  n, m = rows.shape[0], keys.shape[0]
+  rows = l2_normalise(_checks.checked_embeddings("embeddings", embeddings))
+  n, keys = rows.shape[0], everywhere(rows, axis_name)
+  m = keys.shape[0]
   if m < 2:
     raise ValueError(
       f"uniformity needs at least 2 rows over all devices, got {m}."
     )
-  is_pair = ~_similarity.is_self(n, m, axis_name)
-  kernel = jnp.exp(-jnp.asarray(t, rows.dtype) * _squared_distances(rows, keys))
-  means = jnp.sum(jnp.where(is_pair, kernel, 0), axis=1) / (m - 1)
+
+  def of_block(block: tuple[jax.Array, jax.Array]) -> jax.Array:
+    units, positions = block
+    is_pair = positions[:, None] != jnp.arange(m)[None, :]
+    exponents = -jnp.asarray(t, rows.dtype) * _squared_distances(units, keys)
+    return jnp.sum(jnp.where(is_pair, jnp.exp(exponents), 0), axis=1) / (m - 1)
+
+  means = _map_rows(of_block, (rows, positions_of(n, axis_name)), m)
   is_valid = jnp.ones_like(means, dtype=bool)
   return jnp.log(mean_over_anchors(means, is_valid, axis_name))
+
+
+def _map_rows(
+  function: Callable[[_Tree], jax.Array], rows: _Tree, m: int
+) -> jax.Array:
+  """Applies a function to blocks of anchors, each with m keys.
+
+  Args:
+    function: of arrays `[b, ...]`; returns `[b]`. To differentiate, every block
+      is computed a second time, so that no matrix is kept.
+    rows: arrays `[n, ...]`.
+    m: number of keys.
+
+  Returns:
+    `[n]`.
+  """
+  n = jax.tree.leaves(rows)[0].shape[0]
+  blocks = block_count(n, m)
+  rows = pad(rows, -n % blocks)
+  if blocks > 1:
+    function = jax.checkpoint(function)
+  return map_blocks(function, rows, blocks)[:n]
 
 
 def _squared_distances(rows: jax.Array, keys: jax.Array) -> jax.Array:
   """Returns `[n, m]` squared distances of rows `[n, d]` and keys `[m, d]`."""
   row_norms = jnp.sum(jnp.square(rows), axis=1)[:, None]
   key_norms = jnp.sum(jnp.square(keys), axis=1)[None, :]
-  distances = row_norms + key_norms - 2 * _similarity.products(rows, keys)
-  return jnp.maximum(distances, 0)  # rounding may go below
+  products = multiply(rows, keys, (1, 1), dtype=rows.dtype)
+  # Rounding may go below 0.
+  return jnp.maximum(row_norms + key_norms - 2 * products, 0)

@@ -4,10 +4,12 @@ import jax
 from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.losses import _checks
-from suncet_jax.losses._reduce import masked_logsumexp, mean_over_anchors
-from suncet_jax.losses._similarity import AxisName, compare
+from suncet_jax.losses._contrast import contrast, labelled_rows
+from suncet_jax.losses._partition import maps_explicit_rows
+from suncet_jax.losses._similarity import AxisName
 
 
+@maps_explicit_rows
 def suncet(
   embeddings: ArrayLike,
   labels: ArrayLike,
@@ -34,26 +36,34 @@ def suncet(
     labels: `[n]`, integer; negative means unlabelled: the row is neither
       anchor nor key.
     temperature: :math:`\tau > 0`.
-    axis_name: name of the mapped axis inside `jax.shard_map` or `jax.pmap`;
-      keys then come from all its devices. None elsewhere.
+    axis_name: name of the mapped axis inside `jax.shard_map` or `jax.pmap`, or
+      a tuple of names; keys then come from all its devices. None elsewhere.
     stop_gradient_keys: whether the gradient flows through anchors only. By
       default it is exact, through anchors and keys.
-    block_size: None or 0; the similarity matrix is materialised.
-    matmul_dtype: dtype to which the operands of the similarity product are
-      cast, for example `jnp.bfloat16`; sums are accumulated in float32.
+    block_size: rows that are compared with all keys at a time; 0 compares all
+      at once. None chooses: blocks from 2,048 keys on. Blocks give the same
+      value with memory that grows with n, not with n squared.
+    matmul_dtype: dtype to which the operands of products are cast, for example
+      `jnp.bfloat16`, whose products are fast; sums are taken in float32. None
+      multiplies in the dtype of the sums, to its full precision.
 
   Returns:
     Scalar in nats, the same on all devices: float32, or float64 for float64
     embeddings. No anchor with a positive gives 0 with zero gradient.
 
   Raises:
-    TypeError: embeddings are not floating or labels not integer.
-    ValueError: wrong shapes, `temperature` not > 0, or a `block_size`.
+    TypeError: embeddings are not floating, labels or `block_size` no integers,
+      or a second derivative of blocks.
+    ValueError: wrong shapes, `temperature` not a scalar > 0, or `block_size`
+      negative.
 
   Note:
     Gradients: under `jax.jit`, also with sharded arrays, there is nothing to
     do. Inside `jax.shard_map` and `jax.pmap` take `jax.lax.pmean` of the
     gradients of the parameters, never `psum`.
+
+    Derivatives: in blocks the first one only, forward or backward, with
+    respect to embeddings and temperature; all of them with `block_size=0`.
 
   Example:
     >>> import jax.numpy as jnp
@@ -69,18 +79,15 @@ def suncet(
     Semi-Supervised Learning of Visual Representations
     <https://arxiv.org/abs/2006.10803>`_, 2020: the SuNCEt loss.
   """
-  embeddings = _checks.checked_embeddings("embeddings", embeddings)
-  labels = _checks.checked_labels(labels, embeddings.shape[0])
+  units, labels = labelled_rows(embeddings, labels)
   _checks.check_options(temperature, block_size)
-  logits, is_key, is_positive = compare(
-    embeddings,
+  return contrast(
+    units,
     labels,
+    "log_sum_exp",
     temperature=temperature,
     axis_name=axis_name,
     stop_gradient_keys=stop_gradient_keys,
+    block_size=block_size,
     matmul_dtype=matmul_dtype,
   )
-  over_keys = masked_logsumexp(logits, is_key)
-  over_positives = masked_logsumexp(logits, is_positive)
-  has_positive = is_positive.any(axis=1)
-  return mean_over_anchors(over_keys - over_positives, has_positive, axis_name)

@@ -5,10 +5,16 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.losses import _checks
-from suncet_jax.losses._reduce import masked_logsumexp, mean_over_anchors
-from suncet_jax.losses._similarity import AxisName, Similarity, compare
+from suncet_jax.losses._contrast import contrast, labelled_rows
+from suncet_jax.losses._partition import everywhere, maps_explicit_rows
+from suncet_jax.losses._reduce import count_positives, mean_over_anchors
+from suncet_jax.losses._similarity import AxisName, own_rows
+from suncet_jax.losses._tile import Positives
+
+_POSITIVES: dict[str, Positives] = {"in": "log_sum_exp", "out": "mean"}
 
 
+@maps_explicit_rows
 def supcon(
   embeddings: ArrayLike,
   labels: ArrayLike,
@@ -40,13 +46,16 @@ def supcon(
       anchor nor key.
     temperature: :math:`\tau > 0`. There is no base temperature: nothing scales
       the loss.
-    axis_name: name of the mapped axis inside `jax.shard_map` or `jax.pmap`;
-      keys then come from all its devices. None elsewhere.
+    axis_name: name of the mapped axis inside `jax.shard_map` or `jax.pmap`, or
+      a tuple of names; keys then come from all its devices. None elsewhere.
     stop_gradient_keys: whether the gradient flows through anchors only. By
       default it is exact, through anchors and keys.
-    block_size: None or 0; the similarity matrix is materialised.
-    matmul_dtype: dtype to which the operands of the similarity product are
-      cast, for example `jnp.bfloat16`; sums are accumulated in float32.
+    block_size: rows that are compared with all keys at a time; 0 compares all
+      at once. None chooses: blocks from 2,048 keys on. Blocks give the same
+      value with memory that grows with n, not with n squared.
+    matmul_dtype: dtype to which the operands of products are cast, for example
+      `jnp.bfloat16`, whose products are fast; sums are taken in float32. None
+      multiplies in the dtype of the sums, to its full precision.
     variant: "out" or "in", the place of the mean over positives: outside or
       inside of the logarithm.
 
@@ -55,14 +64,18 @@ def supcon(
     embeddings. No anchor with a positive gives 0 with zero gradient.
 
   Raises:
-    TypeError: embeddings are not floating or labels not integer.
-    ValueError: wrong shapes, `temperature` not > 0, a `block_size`, or an
-      unknown `variant`.
+    TypeError: embeddings are not floating, labels or `block_size` no integers,
+      or a second derivative of blocks.
+    ValueError: wrong shapes, `temperature` not a scalar > 0, `block_size`
+      negative, or an unknown `variant`.
 
   Note:
     Gradients: under `jax.jit`, also with sharded arrays, there is nothing to
     do. Inside `jax.shard_map` and `jax.pmap` take `jax.lax.pmean` of the
     gradients of the parameters, never `psum`.
+
+    Derivatives: in blocks the first one only, forward or backward, with
+    respect to embeddings and temperature; all of them with `block_size=0`.
 
   Example:
     >>> import jax.numpy as jnp
@@ -75,46 +88,32 @@ def supcon(
     Khosla et al., `Supervised Contrastive Learning
     <https://arxiv.org/abs/2004.11362>`_, 2020: equations 2 and 3.
   """
-  embeddings = _checks.checked_embeddings("embeddings", embeddings)
-  labels = _checks.checked_labels(labels, embeddings.shape[0])
+  units, labels = labelled_rows(embeddings, labels)
   _checks.check_options(temperature, block_size)
-  if variant not in _POSITIVE_TERMS:
+  if variant not in _POSITIVES:
     raise ValueError(
-      f"variant must be one of {sorted(_POSITIVE_TERMS)}, got {variant!r}."
+      f"variant must be one of {sorted(_POSITIVES)}, got {variant!r}."
     )
-  similarity = compare(
-    embeddings,
+  loss = contrast(
+    units,
     labels,
+    _POSITIVES[variant],
     temperature=temperature,
     axis_name=axis_name,
     stop_gradient_keys=stop_gradient_keys,
+    block_size=block_size,
     matmul_dtype=matmul_dtype,
   )
-  over_keys = masked_logsumexp(similarity.logits, similarity.is_key)
-  over_positives = _POSITIVE_TERMS[variant](similarity)
-  has_positive = similarity.is_positive.any(axis=1)
-  return mean_over_anchors(over_keys - over_positives, has_positive, axis_name)
+  if variant == "out":
+    return loss
+  return loss + _mean_log_count(labels, loss.dtype, axis_name)
 
 
-def _mean_of_positives(similarity: Similarity) -> jax.Array:
-  """Returns `[n]`: the mean of the logits of the positives."""
-  positives = jnp.where(similarity.is_positive, similarity.logits, 0)
-  return jnp.sum(positives, axis=1) / _count_positives(similarity)
-
-
-def _log_mean_exp_of_positives(similarity: Similarity) -> jax.Array:
-  """Returns `[n]`: the logarithm of the mean of exp(logits) of positives."""
-  total = masked_logsumexp(similarity.logits, similarity.is_positive)
-  return total - jnp.log(_count_positives(similarity))
-
-
-def _count_positives(similarity: Similarity) -> jax.Array:
-  """Returns `[n]`: the number of positives, 1 where there is none."""
-  count = jnp.sum(similarity.is_positive, axis=1)
-  return jnp.maximum(count, 1).astype(similarity.logits.dtype)
-
-
-_POSITIVE_TERMS = {
-  "in": _log_mean_exp_of_positives,
-  "out": _mean_of_positives,
-}
+def _mean_log_count(
+  labels: jax.Array, dtype: DTypeLike, axis_name: AxisName | None
+) -> jax.Array:
+  """Returns the mean over anchors of the logarithm of |P(i)|."""
+  counts = count_positives(everywhere(labels, axis_name))
+  counts = own_rows(counts, labels.size, axis_name)
+  logs = jnp.log(jnp.maximum(counts, 1).astype(dtype))
+  return mean_over_anchors(logs, counts > 0, axis_name)

@@ -1,6 +1,7 @@
 """Same losses and parameter gradients on any number of devices, any way."""
 
 import functools
+import re
 
 import jax
 import numpy as np
@@ -12,9 +13,8 @@ from suncet_jax import losses
 _AXIS = "data"
 
 
-def _mesh(device_count):
-  axis_types = (jax.sharding.AxisType.Auto,)
-  return jax.make_mesh((device_count,), (_AXIS,), axis_types=axis_types)
+def _mesh(device_count, axis_type=jax.sharding.AxisType.Auto):
+  return jax.make_mesh((device_count,), (_AXIS,), axis_types=(axis_type,))
 
 
 def _gradients_inside(functions, weights, batch):
@@ -83,6 +83,9 @@ def _run(way, functions, weights, batch, device_count):
   """Returns [(loss, gradient of the weights)] of every function."""
   if way == "pmap":
     return _run_pmap(functions, weights, batch, device_count)
+  if way == "explicit_jit":
+    mesh = _mesh(device_count, jax.sharding.AxisType.Explicit)
+    return _run_jit(functions, weights, batch, mesh)
   mesh = _mesh(device_count)
   if way == "jit":
     return _run_jit(functions, weights, batch, mesh)
@@ -112,15 +115,18 @@ def _label_loss(loss, rows, labels, **options):
   return function
 
 
-_ways_and_counts = [("jit", 1), ("shard_map_inside_grad", 4)] + [
-  (way, count)
-  for way in ("jit", "shard_map", "shard_map_no_vma", "pmap")
-  for count in (2, 4, 8)
+_WAYS = ("jit", "explicit_jit", "shard_map", "shard_map_no_vma", "pmap")
+_ways_and_counts = [
+  ("jit", 1),
+  ("shard_map", 1),
+  ("shard_map_inside_grad", 4),
+  *((way, count) for way in _WAYS for count in (2, 4, 8)),
 ]
 
 
+@pytest.mark.parametrize("block_size", [0, 2])
 @pytest.mark.parametrize(("way", "device_count"), _ways_and_counts)
-def test_golden_of_four_ranks(x64, golden, way, device_count):
+def test_golden_of_four_ranks(x64, golden, way, device_count, block_size):
   pairs = golden("ntxent_4rank_B2_d8_tau0.1")
   labelled = golden("suncet_4rank_C3_I2_d8_tau0.1_sm0.0_shared")
   n = int(pairs["batch_size_per_rank"])
@@ -131,8 +137,14 @@ def test_golden_of_four_ranks(x64, golden, way, device_count):
     "labels": labelled["labels"].reshape(-1),
   }
   functions = [
-    _pair_loss(losses.ntxent, "first", "second", stop_gradient_keys=True),
-    _label_loss(losses.suncet, "rows", "labels"),
+    _pair_loss(
+      losses.ntxent,
+      "first",
+      "second",
+      stop_gradient_keys=True,
+      block_size=block_size,
+    ),
+    _label_loss(losses.suncet, "rows", "labels", block_size=block_size),
   ]
   weights = {"first": pairs["W"], "rows": labelled["W"]}
   outputs = _run(way, functions, weights, batch, device_count)
@@ -146,24 +158,32 @@ def test_golden_of_four_ranks(x64, golden, way, device_count):
     )
 
 
-def _mixed_batch():
+def _mixed_batch(dtype):
   rng = np.random.default_rng(0)
   # Devices hold unequal numbers of valid anchors: 0 on the first.
   labels = np.array([-1, -1, -1, 7, 0, 1, 1, -1, 2, 2, 0, 0, 3, 3, 3, 1])
   return {
-    "first": rng.normal(size=(16, 4)),
-    "second": rng.normal(size=(16, 4)),
+    "first": rng.normal(size=(16, 4)).astype(dtype),
+    "second": rng.normal(size=(16, 4)).astype(dtype),
     "labels": labels,
   }
 
 
-_FUNCTIONS = [
-  _pair_loss(losses.ntxent, "first", "second"),
+def _functions(**options):
+  return [
+    _pair_loss(losses.ntxent, "first", "second", **options),
+    _label_loss(
+      losses.suncet, "first", "labels", stop_gradient_keys=True, **options
+    ),
+    _label_loss(losses.suncet, "first", "labels", **options),
+    _label_loss(losses.supcon, "first", "labels", **options),
+    _label_loss(losses.supcon, "first", "labels", variant="in", **options),
+  ]
+
+
+_DIAGNOSTICS = [
   _pair_loss(losses.alignment, "first", "second"),
   _pair_loss(losses.contrastive_accuracy, "first", "second"),
-  _label_loss(losses.suncet, "first", "labels", stop_gradient_keys=True),
-  _label_loss(losses.supcon, "first", "labels"),
-  _label_loss(losses.supcon, "first", "labels", variant="in"),
   lambda weights, batch, axis_name: losses.uniformity(
     batch["first"] @ weights["first"], axis_name=axis_name
   ),
@@ -171,25 +191,101 @@ _FUNCTIONS = [
 
 
 @functools.cache
-def _on_one_device():
-  weights = {"first": np.random.default_rng(1).normal(size=(4, 5))}
-  return weights, _run("jit", _FUNCTIONS, weights, _mixed_batch(), 1)
+def _on_one_device(dtype):
+  rng = np.random.default_rng(1)
+  weights = {"first": rng.normal(size=(4, 5)).astype(dtype)}
+  functions = _functions(block_size=0) + _DIAGNOSTICS
+  return weights, _run("jit", functions, weights, _mixed_batch(dtype), 1)
 
 
-@pytest.mark.parametrize(
-  "way", ["jit", "shard_map", "shard_map_no_vma", "pmap"]
-)
-def test_all_functions_equal_one_device(x64, way):
-  weights, expected = _on_one_device()
-  outputs = _run(way, _FUNCTIONS, weights, _mixed_batch(), 8)
+def _assert_equal(outputs, expected, tolerance):
   for one, many in zip(expected, outputs, strict=True):
-    np.testing.assert_allclose(many[0], one[0], rtol=1e-12)
-    np.testing.assert_allclose(
-      many[1]["first"], one[1]["first"], rtol=1e-9, atol=1e-12
+    np.testing.assert_allclose(many[0], one[0], rtol=tolerance, atol=1e-12)
+    got, wanted = (np.asarray(pair[1]["first"]) for pair in (many, one))
+    error = np.linalg.norm(got - wanted)
+    assert error <= tolerance * np.linalg.norm(wanted)
+
+
+@pytest.mark.parametrize("block_size", [0, 1, 3])
+@pytest.mark.parametrize("way", _WAYS)
+def test_all_functions_equal_one_device(x64, way, block_size):
+  weights, expected = _on_one_device(np.float64)
+  functions = _functions(block_size=block_size) + _DIAGNOSTICS
+  outputs = _run(way, functions, weights, _mixed_batch(np.float64), 8)
+  _assert_equal(outputs, expected, 1e-11)
+
+
+@pytest.mark.parametrize("way", ["jit", "shard_map", "pmap"])
+@pytest.mark.parametrize("device_count", [1, 2, 8])
+def test_all_functions_equal_one_device_in_float32(way, device_count):
+  weights, expected = _on_one_device(np.float32)
+  functions = _functions(block_size=2) + _DIAGNOSTICS
+  batch = _mixed_batch(np.float32)
+  outputs = _run(way, functions, weights, batch, device_count)
+  _assert_equal(outputs, expected, 1e-6)
+
+
+def _collectives(function, way, device_count, *arrays):
+  """Returns the kinds of collectives of a compiled function, sorted."""
+  mesh = _mesh(device_count)
+  rows = NamedSharding(mesh, PartitionSpec(_AXIS))
+  if way == "shard_map":
+    function = jax.shard_map(
+      functools.partial(function, axis_name=_AXIS),
+      mesh=mesh,
+      in_specs=PartitionSpec(_AXIS),
+      out_specs=PartitionSpec(),
     )
+  n = arrays[0].shape[0]
+  compiled = (
+    jax.jit(jax.value_and_grad(function))
+    .lower(*(jax.device_put(array, rows) for array in arrays))
+    .compile()
+  )
+  text = compiled.as_text()
+  # Nothing of all rows against all rows.
+  assert f"[{n},{n}]" not in text
+  names = "all-gather|all-reduce|reduce-scatter|all-to-all|collective-permute"
+  found = re.findall(rf"= (\w+)\[[\d,]*\]\S* ({names})(?:-start)?\(", text)
+  return sorted(f"{name} {dtype}" for dtype, name in found)
 
 
-def test_gather_over_two_axes(x64):
+@pytest.mark.parametrize("device_count", [2, 8])
+@pytest.mark.parametrize("way", ["jit", "shard_map"])
+@pytest.mark.parametrize("stop_gradient_keys", [False, True])
+def test_collectives_of_suncet(way, device_count, stop_gradient_keys):
+  loss = functools.partial(
+    losses.suncet, block_size=8, stop_gradient_keys=stop_gradient_keys
+  )
+  rows = np.ones((64, 4), np.float32)
+  found = _collectives(loss, way, device_count, rows, np.arange(64) % 7)
+  # Embeddings and labels; then each anchor's two log-sum-exps, which take the
+  # place of a reduce-scatter of gradients.
+  gathers = ["all-gather f32"] * (1 if stop_gradient_keys else 2)
+  gathers += ["all-gather s32"]
+  assert [name for name in found if "gather" in name] == gathers
+  # What is left are sums of scalars.
+  assert {name for name in found if "gather" not in name} <= {
+    "all-reduce f32",
+    "all-reduce s32",
+  }
+  assert len(found) - len(gathers) <= 2
+
+
+@pytest.mark.parametrize("way", ["jit", "shard_map"])
+def test_collectives_of_ntxent(way):
+  rows = np.ones((64, 4), np.float32)
+  loss = functools.partial(losses.ntxent, block_size=8)
+  found = _collectives(loss, way, 8, rows, rows)
+  # Images are known by their place, so there are no labels to gather.
+  assert [name for name in found if "all-reduce" not in name] == [
+    "all-gather f32",
+    "all-gather f32",
+  ]
+
+
+@pytest.mark.parametrize("block_size", [0, 2])
+def test_gather_over_two_axes(x64, block_size):
   rng = np.random.default_rng(1)
   rows, labels = rng.normal(size=(16, 3)), np.arange(16) % 5
   axes = ("host", "device")
@@ -197,7 +293,7 @@ def test_gather_over_two_axes(x64):
     (2, 4), axes, axis_types=(jax.sharding.AxisType.Auto,) * 2
   )
   mapped = jax.shard_map(
-    functools.partial(losses.suncet, axis_name=axes),
+    functools.partial(losses.suncet, axis_name=axes, block_size=block_size),
     mesh=mesh,
     in_specs=PartitionSpec(axes),
     out_specs=PartitionSpec(),
@@ -207,10 +303,11 @@ def test_gather_over_two_axes(x64):
   np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("block_size", [0, 2])
 @pytest.mark.parametrize("way", ["shard_map_no_vma", "pmap"])
-def test_no_valid_anchor_on_any_device(way):
+def test_no_valid_anchor_on_any_device(way, block_size):
   batch = {"rows": np.eye(8, dtype=np.float32), "labels": np.arange(8)}
-  function = _label_loss(losses.suncet, "rows", "labels")
+  function = _label_loss(losses.suncet, "rows", "labels", block_size=block_size)
   weights = {"rows": np.eye(8, 3, dtype=np.float32)}
   [(loss, grad)] = _run(way, [function], weights, batch, 4)
   assert loss == 0

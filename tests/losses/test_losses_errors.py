@@ -80,15 +80,27 @@ def test_temperature_of_ntxent():
 
 
 @_BY_LABEL
-@pytest.mark.parametrize("block_size", [1, 512])
-def test_block_size(loss, block_size):
-  with pytest.raises(ValueError, match=rf"None or 0.* got {block_size}"):
+def test_shape_of_temperature(loss):
+  with pytest.raises(ValueError, match=r"scalar, got an array of shape \(4,\)"):
+    loss(_ROWS, _LABELS, temperature=np.full(4, 0.1))
+
+
+@_BY_LABEL
+def test_negative_block_size(loss):
+  with pytest.raises(ValueError, match=r"block_size must be >= 0.* got -1"):
+    loss(_ROWS, _LABELS, block_size=-1)
+
+
+@_BY_LABEL
+@pytest.mark.parametrize("block_size", [0.5, "512"])
+def test_block_size_that_is_no_integer(loss, block_size):
+  with pytest.raises(TypeError, match=rf"integer.* got {block_size!r}"):
     loss(_ROWS, _LABELS, block_size=block_size)
 
 
 def test_block_size_of_ntxent():
-  with pytest.raises(ValueError, match=r"None or 0.* got 64"):
-    losses.ntxent(_ROWS, _ROWS, block_size=64)
+  with pytest.raises(ValueError, match=r"block_size must be >= 0.* got -64"):
+    losses.ntxent(_ROWS, _ROWS, block_size=-64)
 
 
 def test_block_size_zero_is_materialised():

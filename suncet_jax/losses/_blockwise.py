@@ -1,0 +1,250 @@
+"""The mean of anchors' values without a matrix of all similarities.
+
+Two sweeps over tiles of the similarity matrix. The first leaves each anchor's
+log-sum-exp; the second makes the tiles again and the gradient of them. As the
+loss is a scalar, its whole derivative is that gradient: differentiating costs
+`[n, d]` memory and works in forward mode, too, but only once.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from suncet_jax.losses import _row_blocks, _tile, _triangle
+from suncet_jax.losses._partition import device_count, replicate
+from suncet_jax.losses._reduce import count_positives, mean_over_anchors
+from suncet_jax.losses._row_blocks import pad
+from suncet_jax.losses._similarity import (
+  AxisName,
+  axis_size,
+  gather,
+  own_rows,
+  positions_of,
+)
+from suncet_jax.losses._tile import Positives, Rows, Scale, Statistics
+
+_Tree = TypeVar("_Tree")
+
+# Rows and columns of a tile on one device: small enough for a cache, large
+# enough for a product to be worth its start.
+_TILE_ROWS = 1024
+
+
+class Plan(NamedTuple):
+  """What is known of a loss while it is traced.
+
+  Attributes:
+    positives: what an anchor's positives give.
+    axis_name: the mapped axis that rows are spread over.
+    stop_gradient_keys: whether rows have no gradient as keys.
+    block_size: rows of a block; None chooses.
+    matmul_dtype: of the operands of products; None for their own.
+    is_bounded: see `Scale`.
+  """
+
+  positives: Positives
+  axis_name: AxisName | None
+  stop_gradient_keys: bool
+  block_size: int | None
+  matmul_dtype: DTypeLike | None
+  is_bounded: bool
+
+
+@functools.partial(jax.jit, static_argnames="plan")
+def mean_value(
+  units: jax.Array, labels: jax.Array, temperature: jax.Array, plan: Plan
+) -> jax.Array:
+  """Averages log-sum-exp over keys, less what positives give, over anchors.
+
+  Args:
+    units: `[n, d]`, n > 0, float32 or float64, rows of length 1 or 0.
+    labels: `[n]`, integer, negative = neither anchor nor key. Where positives
+      give nothing only the sign matters.
+    temperature: scalar > 0, of the dtype of the units.
+    plan: all else.
+
+  Returns:
+    Scalar of that dtype, the same on all devices. It has a first derivative
+    with respect to units and temperature, and no second one.
+  """
+  return _mean_value(plan, units, labels, temperature)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _mean_value(
+  plan: Plan, units: jax.Array, labels: jax.Array, temperature: jax.Array
+) -> jax.Array:
+  values, _ = _evaluate(plan, units, labels, temperature, with_gradient=False)
+  return mean_over_anchors(*values, plan.axis_name)
+
+
+@_mean_value.defjvp
+def _differentiate(
+  plan: Plan, primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> tuple[jax.Array, jax.Array]:
+  units, labels, temperature = primals
+  units, temperature = _differentiable_once((units, temperature))
+  d_units, _, d_temperature = tangents
+  values, gradient = _evaluate(
+    plan, units, labels, temperature, with_gradient=True
+  )
+  # Logits are bilinear in anchors and keys: along the units themselves the
+  # gradient is the derivative by log(1 / temperature), once for each of both.
+  sides = 1 if plan.stop_gradient_keys else 2
+  along_units = jnp.sum(gradient * units) / sides
+  tangent = jnp.sum(gradient * d_units)
+  tangent -= along_units / temperature * d_temperature
+  if plan.axis_name is not None:
+    tangent = jax.lax.psum(tangent, plan.axis_name)
+  return mean_over_anchors(*values, plan.axis_name), tangent
+
+
+@jax.custom_jvp
+def _differentiable_once(tree: _Tree) -> _Tree:
+  """Returns its argument, and refuses to be differentiated."""
+  return tree
+
+
+@_differentiable_once.defjvp
+def _refuse(
+  primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> tuple[Any, Any]:
+  del primals, tangents
+  raise TypeError(
+    "The blockwise losses of suncet_jax have first derivatives only, got a "
+    "second one; block_size=0 takes the materialised form, which has all."
+  )
+
+
+def _evaluate(
+  plan: Plan,
+  units: jax.Array,
+  labels: jax.Array,
+  temperature: jax.Array,
+  *,
+  with_gradient: bool,
+) -> tuple[tuple[jax.Array, jax.Array], jax.Array | None]:
+  """Returns ([n] values, [n] is an anchor) and the gradient of their mean."""
+  scale = Scale(1 / temperature, plan.is_bounded, plan.matmul_dtype)
+  rows = _as_rows(plan, units, labels)
+  on_one = functools.partial(_on_one_device, plan, scale, with_gradient)
+  on_many = functools.partial(_on_many_devices, plan, scale, with_gradient)
+  if axis_size(plan.axis_name) > 1:
+    spread = functools.partial(gather, axis_name=plan.axis_name)
+    return on_many(spread, rows)
+  return jax.lax.cond(
+    device_count() == 1, on_one, functools.partial(on_many, replicate), rows
+  )
+
+
+def _as_rows(plan: Plan, units: jax.Array, labels: jax.Array) -> Rows:
+  if plan.matmul_dtype is not None:
+    units = units.astype(plan.matmul_dtype)
+  positions = positions_of(labels.size, plan.axis_name)
+  return Rows(units, labels, labels >= 0, positions)
+
+
+def _on_one_device(
+  plan: Plan, scale: Scale, with_gradient: bool, rows: Rows
+) -> tuple[tuple[jax.Array, jax.Array], jax.Array | None]:
+  n = rows.labels.size
+  block = _even_block(n, plan.block_size)
+  counts = _counts(plan, rows)
+  rows, counts = pad((rows, counts), -n % block)
+  sums = _triangle.sums(rows, scale, plan.positives, block)
+  values, statistics = _tile.finish(sums, counts, plan.positives)
+  is_anchor = counts > 0
+  gradient = None
+  if with_gradient:
+    total = _triangle.gradient(
+      rows,
+      statistics,
+      scale,
+      plan.positives,
+      block,
+      through_keys=not plan.stop_gradient_keys,
+    )
+    gradient = _per_anchor(total[:n], is_anchor)
+  return (values[:n], is_anchor[:n]), gradient
+
+
+def _on_many_devices(
+  plan: Plan,
+  scale: Scale,
+  with_gradient: bool,
+  spread: Callable[[jax.Array], jax.Array],
+  rows: Rows,
+) -> tuple[tuple[jax.Array, jax.Array], jax.Array | None]:
+  n = rows.labels.size
+  keys = _all_rows(plan, spread, rows)
+  blocks = _row_blocks.block_count(n, keys.labels.size, plan.block_size)
+  all_counts = _counts(plan, keys)
+  if plan.axis_name is None:
+    all_counts = replicate(all_counts)
+  counts = own_rows(all_counts, n, plan.axis_name)
+  anchors, counts = pad((rows, counts), -n % blocks)
+  sums = _row_blocks.sums(anchors, keys, scale, plan.positives, blocks)
+  values, statistics = _tile.finish(sums, counts, plan.positives)
+  is_anchor = counts > 0
+  gradient = None
+  if with_gradient:
+    all_statistics = _all_statistics(plan, spread, statistics, n)
+    total = _row_blocks.gradient(
+      (anchors, statistics),
+      (keys, all_statistics),
+      scale,
+      plan.positives,
+      blocks,
+      through_keys=not plan.stop_gradient_keys,
+    )
+    gradient = _per_anchor(total[:n], all_counts > 0)
+  return (values[:n], is_anchor[:n]), gradient
+
+
+def _all_rows(
+  plan: Plan, spread: Callable[[jax.Array], jax.Array], rows: Rows
+) -> Rows:
+  """Returns the rows of all devices."""
+  units = spread(rows.units)
+  positions = jnp.arange(units.shape[0])
+  if plan.positives == "none":  # labels play no part
+    return Rows(units, jnp.zeros_like(positions), positions >= 0, positions)
+  labels = spread(rows.labels)
+  return Rows(units, labels, labels >= 0, positions)
+
+
+def _all_statistics(
+  plan: Plan,
+  spread: Callable[[jax.Array], jax.Array],
+  statistics: Statistics,
+  n: int,
+) -> Statistics:
+  """Returns the statistics of the rows of all devices, without padding."""
+  count = 1 if plan.positives == "none" else 2
+  together = jnp.stack(statistics[:count], axis=1)[:n]
+  columns = spread(together).T
+  return Statistics(columns[0], columns[-1])
+
+
+def _counts(plan: Plan, rows: Rows) -> jax.Array:
+  """Returns how many positives each row has: 0 makes it no anchor."""
+  if plan.positives == "none":
+    return rows.is_row.astype(jnp.int32)
+  return count_positives(rows.labels)
+
+
+def _per_anchor(total: jax.Array, is_anchor: jax.Array) -> jax.Array:
+  """Divides by the number of anchors."""
+  return total / jnp.maximum(jnp.sum(is_anchor), 1).astype(total.dtype)
+
+
+def _even_block(n: int, block_size: int | None) -> int:
+  """Returns the size of blocks of about the same size."""
+  # At least four, as tiles on the diagonal are half in vain.
+  largest = block_size or min(_TILE_ROWS, -(-n // 4))
+  blocks = -(-n // largest)
+  return -(-n // blocks)

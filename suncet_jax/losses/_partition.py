@@ -1,0 +1,139 @@
+"""What is known only when a program is lowered: how many devices share it.
+
+Under `jax.jit` a function sees global arrays and not where they lie. These two
+operations are filled in when the program is lowered for its devices, so that
+one traced function serves one device and many.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
+
+from suncet_jax.losses._similarity import AxisName, gather
+
+_P = ParamSpec("_P")
+
+_device_count_p = Primitive("suncet_device_count")
+_replicate_p = Primitive("suncet_replicate")
+
+
+def device_count() -> jax.Array:
+  """Returns how many devices the partitioner spreads this program over.
+
+  Returns:
+    Scalar int32, a constant once lowered. Inside `jax.shard_map` and
+    `jax.pmap` it is 1: there each device has a program of its own.
+  """
+  return _device_count_p.bind()
+
+
+def replicate(array: jax.Array) -> jax.Array:
+  """Returns the array, whole on every device that shares the program."""
+  return _replicate_p.bind(array)
+
+
+def everywhere(array: jax.Array, axis_name: AxisName | None) -> jax.Array:
+  """Returns the rows of all devices on each of them.
+
+  Args:
+    array: `[n, ...]`.
+    axis_name: the mapped axis, None outside of one.
+
+  Returns:
+    `[m, ...]`.
+  """
+  if axis_name is None:
+    return replicate(array)
+  return gather(array, axis_name)
+
+
+def maps_explicit_rows(
+  function: Callable[_P, jax.Array],
+) -> Callable[_P, jax.Array]:
+  """Lets a function take rows that are split over an explicit mesh.
+
+  Where types say how rows lie (`jax.sharding.AxisType.Explicit`), all pairs of
+  them cannot be formed without saying how. This maps the function over the
+  devices by `jax.shard_map`, with its `axis_name` set.
+
+  Args:
+    function: of arrays of rows `[n, ...]`; its options are keyword-only and
+      `axis_name` is one of them. Returns a scalar.
+
+  Returns:
+    The same function; for other arrays it does nothing else.
+  """
+  signature = inspect.signature(function)
+  untyped: Callable[..., jax.Array] = function
+
+  @functools.wraps(function)
+  def mapped(*args: _P.args, **kwargs: _P.kwargs) -> jax.Array:
+    bound = signature.bind(*args, **kwargs)
+    split = _explicit_rows(bound.args)
+    if split is None or bound.kwargs.get("axis_name") is not None:
+      return function(*args, **kwargs)
+    axes = split.spec[0]
+    options = {**bound.kwargs, "axis_name": axes}
+    return jax.shard_map(
+      lambda *rows: untyped(*rows, **options),
+      mesh=split.mesh,
+      in_specs=PartitionSpec(axes),
+      out_specs=PartitionSpec(),
+    )(*(jax.reshard(array, split) for array in bound.args))
+
+  return mapped
+
+
+def _explicit_rows(arrays: Sequence[Any]) -> NamedSharding | None:
+  """Returns how rows are split over an explicit mesh, if an array's are."""
+  for array in arrays:
+    sharding = jax.typeof(array).sharding
+    if sharding.mesh.explicit_axes and sharding.spec and sharding.spec[0]:
+      return NamedSharding(sharding.mesh, PartitionSpec(sharding.spec[0]))
+  return None
+
+
+def _count_when_lowered(context: mlir.LoweringRuleContext) -> int:
+  # Inside shard_map and pmap the context is another one, without the number.
+  return getattr(context.module_context.axis_context, "num_devices", 1) or 1
+
+
+def _lower_device_count(context: mlir.LoweringRuleContext) -> Any:
+  count = _count_when_lowered(context)
+  return mlir.lower_fun(lambda: jnp.int32(count), multiple_results=False)(
+    context
+  )
+
+
+def _lower_replicate(context: mlir.LoweringRuleContext, array: Any) -> Any:
+  count = _count_when_lowered(context)
+  if count == 1:
+    return [array]
+  # The names do not matter: nothing is split over them.
+  mesh = AbstractMesh((count,), ("all",), axis_types=(AxisType.Auto,))
+  everywhere = NamedSharding(mesh, PartitionSpec())
+  constrain = mlir.lower_fun(
+    lambda x: jax.lax.with_sharding_constraint(x, everywhere),
+    multiple_results=False,
+  )
+  return constrain(context, array)
+
+
+_device_count_p.def_abstract_eval(
+  lambda: jax.core.ShapedArray((), jnp.dtype(jnp.int32))
+)
+_device_count_p.def_impl(lambda: jnp.int32(1))
+mlir.register_lowering(_device_count_p, _lower_device_count)
+
+_replicate_p.def_abstract_eval(lambda array: array)
+_replicate_p.def_impl(lambda array: array)
+ad.deflinear2(_replicate_p, lambda cotangent, _: [cotangent])
+batching.defvectorized(_replicate_p)
+mlir.register_lowering(_replicate_p, _lower_replicate)

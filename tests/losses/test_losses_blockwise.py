@@ -1,0 +1,321 @@
+"""Blocks: the same value and gradient as the materialised form, less memory."""
+
+import functools
+
+import hypothesis
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import loss_oracle
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from suncet_jax import losses
+
+
+def _ntxent(rows, labels, **options):
+  del labels
+  n = len(rows) // 2
+  return losses.ntxent(rows[:n], rows[n : 2 * n], **options)
+
+
+_LOSSES = {
+  "ntxent": _ntxent,
+  "suncet": losses.suncet,
+  "supcon_out": losses.supcon,
+  "supcon_in": functools.partial(losses.supcon, variant="in"),
+}
+_every_loss = pytest.mark.parametrize("name", _LOSSES)
+
+
+def _rows(n, d=5, seed=0):
+  return np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
+
+
+def _labels(n, seed=0):
+  return np.random.default_rng(seed).integers(-2, 5, n).astype(np.int32)
+
+
+def _value_and_grad(name, rows, labels, **options):
+  loss = functools.partial(_LOSSES[name], **options)
+  return jax.jit(jax.value_and_grad(loss))(rows, labels)
+
+
+def _assert_equal_forms(name, rows, labels, tolerance, **options):
+  blocks = _value_and_grad(name, rows, labels, **options)
+  whole = _value_and_grad(name, rows, labels, **{**options, "block_size": 0})
+  np.testing.assert_allclose(blocks[0], whole[0], rtol=tolerance, atol=1e-6)
+  scale = np.abs(whole[1]).max()
+  np.testing.assert_allclose(blocks[1], whole[1], atol=tolerance * scale + 1e-9)
+
+
+@_every_loss
+@pytest.mark.parametrize("stop_gradient_keys", [False, True])
+@pytest.mark.parametrize(
+  ("n", "block_size"),
+  [(2, 1), (2, 5), (6, 3), (14, 3), (22, 22), (36, 1), (36, 16), (50, 64)],
+)
+def test_equals_the_materialised_form(name, n, block_size, stop_gradient_keys):
+  _assert_equal_forms(
+    name,
+    _rows(n),
+    _labels(n),
+    2e-6,
+    block_size=block_size,
+    stop_gradient_keys=stop_gradient_keys,
+  )
+
+
+@pytest.mark.parametrize("name", ["ntxent", "suncet"])
+@hypothesis.settings(max_examples=8, deadline=None, derandomize=True)
+@hypothesis.given(
+  n=st.integers(1, 20).map(lambda half: 2 * half),
+  block_size=st.integers(1, 24),
+  seed=st.integers(0, 99),
+)
+def test_equals_the_materialised_form_of_any_shape(name, n, block_size, seed):
+  rows, labels = _rows(n, seed=seed), _labels(n, seed=seed)
+  _assert_equal_forms(name, rows, labels, 5e-6, block_size=block_size)
+
+
+@_every_loss
+@pytest.mark.parametrize("temperature", [0.01, 0.024, 0.025, 0.5, 10.0])
+@pytest.mark.parametrize("is_traced", [False, True])
+def test_any_temperature(x64, name, temperature, is_traced):
+  rows, labels = _rows(24).astype(np.float64), _labels(24)
+  if is_traced:
+    temperature = jnp.asarray(temperature)
+  options = {"temperature": temperature, "block_size": 7}
+  _assert_equal_forms(name, rows, labels, 1e-9, **options)
+
+
+@_every_loss
+def test_low_temperature_in_float32(name):
+  # A row with a twin and one at right angles to all others: their largest
+  # exponents are 100 apart, more than the range of float32.
+  rows = np.eye(12, 11, dtype=np.float32)
+  rows[11] = rows[0]
+  labels = np.arange(12, dtype=np.int32) % 3
+  _assert_equal_forms(name, rows, labels, 1e-5, temperature=0.01, block_size=5)
+
+
+@_every_loss
+@pytest.mark.parametrize("stop_gradient_keys", [False, True])
+def test_gradient_by_differences(x64, name, stop_gradient_keys):
+  def loss(rows, temperature):
+    return _LOSSES[name](
+      rows, _labels(14), temperature=temperature, block_size=4
+    )
+
+  arguments = _rows(14).astype(np.float64), 0.2
+  if not stop_gradient_keys:  # differences know of no detached keys
+    check_grads(jax.jit(loss), arguments, order=1)
+    return
+  gradients = [
+    jax.jit(
+      jax.grad(
+        lambda rows, temperature, b=block_size: _LOSSES[name](
+          rows,
+          _labels(14),
+          temperature=temperature,
+          stop_gradient_keys=True,
+          block_size=b,
+        ),
+        argnums=(0, 1),
+      )
+    )(*arguments)
+    for block_size in (0, 4)
+  ]
+  jax.tree.map(
+    functools.partial(np.testing.assert_allclose, rtol=1e-9), *gradients
+  )
+
+
+@_every_loss
+def test_forward_mode(x64, name):
+  rows, labels = _rows(14).astype(np.float64), _labels(14)
+  direction = _rows(14, seed=1).astype(np.float64)
+  tangents = [
+    jax.jvp(
+      lambda z, b=block_size: _LOSSES[name](z, labels, block_size=b),
+      (rows,),
+      (direction,),
+    )[1]
+    for block_size in (0, 4)
+  ]
+  np.testing.assert_allclose(tangents[1], tangents[0], rtol=1e-9)
+
+
+@_every_loss
+def test_a_second_derivative_is_refused(name):
+  def squared_gradient(rows):
+    loss = functools.partial(_LOSSES[name], labels=_labels(8), block_size=4)
+    return jnp.sum(jax.grad(loss)(rows) ** 2)
+
+  with pytest.raises(TypeError, match=r"first derivatives only.* block_size=0"):
+    jax.grad(squared_gradient)(_rows(8))
+
+
+@_every_loss
+def test_a_second_derivative_of_the_materialised_form(x64, name):
+  loss = functools.partial(_LOSSES[name], labels=_labels(6), block_size=0)
+  check_grads(jax.jit(loss), (_rows(6).astype(np.float64),), order=2)
+
+
+@_every_loss
+def test_vmap(name):
+  rows = _rows(3 * 14).reshape(3, 14, 5)
+  loss = functools.partial(_LOSSES[name], labels=_labels(14), block_size=4)
+  got = jax.jit(jax.vmap(jax.value_and_grad(loss)))(rows)
+  for one, value, gradient in zip(rows, *got, strict=True):
+    expected = _value_and_grad(name, one, _labels(14), block_size=0)
+    np.testing.assert_allclose(value, expected[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(gradient, expected[1], atol=1e-6)
+
+
+@_every_loss
+def test_inside_checkpoint_and_scan(name):
+  rows, labels = _rows(2 * 14).reshape(2, 14, 5), _labels(14)
+
+  def total(rows, block_size):
+    @jax.checkpoint
+    def step(carry, z):
+      return carry + _LOSSES[name](z, labels, block_size=block_size), None
+
+    return jax.lax.scan(step, 0.0, rows)[0]
+
+  got = jax.jit(jax.grad(total), static_argnums=1)(rows, 4)
+  expected = jax.jit(jax.grad(total), static_argnums=1)(rows, 0)
+  np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+@_every_loss
+def test_without_jit(name):
+  got = jax.value_and_grad(functools.partial(_LOSSES[name], block_size=4))(
+    _rows(14), _labels(14)
+  )
+  expected = _value_and_grad(name, _rows(14), _labels(14), block_size=4)
+  np.testing.assert_allclose(got[0], expected[0], rtol=1e-6)
+  np.testing.assert_allclose(got[1], expected[1], atol=1e-6)
+
+
+@_every_loss
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("block_size", [0, 16])
+def test_low_precision_product(name, dtype, block_size):
+  rows, labels = _rows(64, 32), np.arange(64, dtype=np.int32) % 8
+  got = _value_and_grad(
+    name, rows, labels, block_size=block_size, matmul_dtype=dtype
+  )
+  exact = _value_and_grad(name, rows, labels, block_size=0)
+  assert got[0].dtype == got[1].dtype == np.float32
+  assert got[0] != exact[0]
+  np.testing.assert_allclose(got[0], exact[0], rtol=1e-3)
+  error = np.linalg.norm(got[1] - exact[1]) / np.linalg.norm(exact[1])
+  assert error < 5e-3
+
+
+@_every_loss
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_low_precision_inputs(name, dtype):
+  rows, labels = jnp.asarray(_rows(24), dtype), _labels(24)
+  got = _value_and_grad(name, rows, labels, block_size=7)
+  exact = _value_and_grad(name, rows.astype(np.float32), labels, block_size=0)
+  assert got[0].dtype == np.float32
+  assert got[1].dtype == dtype
+  np.testing.assert_allclose(got[0], exact[0], rtol=1e-5)
+  got_gradient, exact_gradient = np.float64(got[1]), np.float64(exact[1])
+  scale = np.abs(exact_gradient).max()
+  np.testing.assert_allclose(got_gradient, exact_gradient, atol=5e-3 * scale)
+
+
+def test_bfloat16_product_never_falls_below_zero():
+  # Numerator and denominator must see the same rounding.
+  rows = _rows(32, 32)
+  near = rows + 1e-3 * _rows(32, 32, seed=1)
+  loss = losses.ntxent(
+    rows, near, temperature=0.02, block_size=16, matmul_dtype=jnp.bfloat16
+  )
+  assert 0 <= loss < 1e-3
+
+
+@pytest.mark.parametrize("block_size", [0, 4])
+@pytest.mark.parametrize("name", ["suncet", "supcon_out", "supcon_in"])
+def test_nan_in_unlabelled_rows_reaches_nothing(name, block_size):
+  rows, labels = _rows(14), _labels(14)
+  expected = _value_and_grad(name, rows, labels, block_size=block_size)
+  rows[labels < 0] = np.nan
+  got = _value_and_grad(name, rows, labels, block_size=block_size)
+  np.testing.assert_array_equal(got[0], expected[0])
+  np.testing.assert_array_equal(got[1], expected[1])
+  np.testing.assert_array_equal(got[1][labels < 0], 0)
+
+
+@_every_loss
+def test_nan_gives_nan(name):
+  rows, labels = _rows(14), np.arange(14, dtype=np.int32) % 3
+  rows[3, 0] = np.nan
+  loss, gradient = _value_and_grad(name, rows, labels, block_size=4)
+  assert np.isnan(loss)
+  assert np.isnan(gradient).any()
+
+
+@pytest.mark.parametrize("name", ["suncet", "supcon_out", "supcon_in"])
+@pytest.mark.parametrize("label", [-1, None])
+def test_no_anchor(name, label):
+  labels = np.arange(9) if label is None else np.full(9, label)
+  loss, gradient = _value_and_grad(name, _rows(9), labels, block_size=4)
+  assert loss == 0
+  np.testing.assert_array_equal(gradient, np.zeros((9, 5)))
+
+
+@pytest.mark.parametrize("name", ["suncet", "supcon_out", "supcon_in"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64])
+def test_labels_of_any_integer_dtype(name, dtype):
+  labels = np.array([0, 127, 0, 127, 5, 5, 5, 9, 0])
+  got = _value_and_grad(name, _rows(9), labels.astype(dtype), block_size=4)
+  expected = _value_and_grad(name, _rows(9), labels, block_size=0)
+  np.testing.assert_allclose(got[0], expected[0], rtol=1e-5)
+
+
+def test_zero_and_duplicated_rows():
+  rows, labels = _rows(14), np.arange(14, dtype=np.int32) % 3
+  rows[[0, 3]] = 0
+  rows[5:9] = rows[5]
+  loss, gradient = _value_and_grad("suncet", rows, labels, block_size=4)
+  np.testing.assert_allclose(loss, loss_oracle.suncet(rows, labels), rtol=1e-5)
+  np.testing.assert_array_equal(gradient[np.array([0, 3])], np.zeros((2, 5)))
+
+
+def _temporary_bytes(n, block_size):
+  loss = functools.partial(_ntxent, labels=None, block_size=block_size)
+  rows = jax.ShapeDtypeStruct((n, 8), np.float32)
+  compiled = jax.jit(jax.value_and_grad(loss)).lower(rows).compile()
+  return compiled.memory_analysis().temp_size_in_bytes
+
+
+def test_memory_is_linear():
+  small, large = (_temporary_bytes(n, 128) for n in (1024, 8192))
+  # Eight times as many rows; a matrix would be 64 times as large.
+  assert large < 8 * small
+  assert large < 4 * 8192 * 8192 / 50
+
+
+def test_blocks_are_chosen_for_many_rows():
+  chosen, forced = (_temporary_bytes(4096, b) for b in (None, 0))
+  assert chosen < forced / 4
+  assert _temporary_bytes(1024, None) == _temporary_bytes(1024, 0)
+
+
+def test_as_many_rows_as_there_may_be():
+  n = 65_536
+  rows = jnp.tile(jnp.array([[1.0, 0.0], [0.0, 1.0]]), (n // 2, 1))
+  labels = jnp.tile(jnp.arange(2), n // 2)
+  # Tests compile in haste; this one has more to compute.
+  optimised = {"xla_backend_optimization_level": 3}
+  compiled = jax.jit(losses.suncet).lower(rows, labels).compile(optimised)
+  loss = compiled(rows, labels)
+  # Half of the rows agree with an anchor, the others are at right angles.
+  expected = np.log1p(np.exp(-10) * (n // 2) / (n // 2 - 1))
+  np.testing.assert_allclose(loss, expected, rtol=0.03)
