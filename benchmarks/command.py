@@ -2,7 +2,7 @@
 
 import argparse
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 
 def parser(description: str | None, repeats: int) -> argparse.ArgumentParser:
@@ -19,6 +19,21 @@ def parser(description: str | None, repeats: int) -> argparse.ArgumentParser:
   made.add_argument("--repeats", type=int, default=repeats)
   made.add_argument("--out", type=pathlib.Path, help="also write it there")
   return made
+
+
+def names(valid: Collection[str]) -> Callable[[str], list[str]]:
+  """Returns a parser of comma-separated names."""
+
+  def parse(text: str) -> list[str]:
+    found = text.split(",")
+    unknown = [name for name in found if name not in valid]
+    if unknown:
+      raise argparse.ArgumentTypeError(
+        f"unknown: {', '.join(unknown)}; expected some of {', '.join(valid)}"
+      )
+    return found
+
+  return parse
 
 
 def publish(parts: Iterable[str], out: pathlib.Path | None) -> None:

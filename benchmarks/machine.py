@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 
 _PACKAGES = (
   "jax",
@@ -21,22 +22,36 @@ _PACKAGES = (
 )
 
 
-def header(*, has_torch: bool) -> str:
+def header(
+  *,
+  has_torch: bool,
+  has_convolution: bool = True,
+  packages: Sequence[str] = _PACKAGES,
+) -> str:
   """Returns lines on machine, versions, date and command, in markdown.
 
   Args:
     has_torch: whether PyTorch was asked for and belongs to the versions.
+    has_convolution: whether networks were measured.
+    packages: whose versions matter.
   """
   return "\n".join(
     (
       f"- Machine: {_cpu_model()}, {_cpu_count()} CPUs for this process",
-      f"- Versions: Python {platform.python_version()}, {_versions()}",
+      f"- Versions: Python {platform.python_version()}, {_versions(packages)}",
       *([f"- PyTorch: {_torch_version()}"] if has_torch else []),
-      f"- Convolution, ours: {_convolution()}",
+      *([f"- Convolution, ours: {_convolution()}"] if has_convolution else []),
       f"- Date: {datetime.date.today().isoformat()}",
       f"- Command: `{_command()}`",
     )
   )
+
+
+def load() -> str:
+  """Returns a line on what else keeps the machine busy, to be asked first."""
+  if not hasattr(os, "getloadavg"):  # Windows
+    return "Load average at the start: unknown"
+  return f"Load average at the start: {os.getloadavg()[0]:.2f} (1 minute)"
 
 
 def _convolution() -> str:
@@ -67,9 +82,9 @@ def _cpu_count() -> int:
   return os.cpu_count() or 1
 
 
-def _versions() -> str:
+def _versions(packages: Sequence[str]) -> str:
   found = []
-  for name in _PACKAGES:
+  for name in packages:
     try:
       found.append(f"{name} {importlib.metadata.version(name)}")
     except importlib.metadata.PackageNotFoundError:

@@ -12,7 +12,7 @@ columns of a row are measured in turn, one step each, in processes of their own
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import command
@@ -79,26 +79,11 @@ def main(arguments: Sequence[str]) -> None:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
   parser = command.parser(__doc__, repeats=15)
-  parser.add_argument("--rows", type=_names(ROWS), default=_DEFAULT_ROWS)
+  parser.add_argument("--rows", type=command.names(ROWS), default=_DEFAULT_ROWS)
   parser.add_argument(
-    "--columns", type=_names(COLUMNS), default=",".join(COLUMNS)
+    "--columns", type=command.names(COLUMNS), default=",".join(COLUMNS)
   )
   return parser.parse_args(arguments)
-
-
-def _names(valid: Collection[str]) -> Callable[[str], list[str]]:
-  """Returns a parser of comma-separated names."""
-
-  def names(text: str) -> list[str]:
-    found = text.split(",")
-    unknown = [name for name in found if name not in valid]
-    if unknown:
-      raise argparse.ArgumentTypeError(
-        f"unknown: {', '.join(unknown)}; expected some of {', '.join(valid)}"
-      )
-    return found
-
-  return names
 
 
 def _measure(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
+from torchvision_cpu import import_transforms
 
 # An image's index and the number of its views.
 Request = tuple[int, int]
@@ -42,7 +43,7 @@ def make_transform(augment: dict[str, Any]) -> Callable[[Image.Image], Any]:
   Args:
     augment: the part "augment" of a configuration, without blur.
   """
-  transforms = _torchvision_transforms()
+  transforms = import_transforms()
   jitter = transforms.ColorJitter(augment["brightness"], augment["contrast"])
   return transforms.Compose(
     [
@@ -54,25 +55,6 @@ def make_transform(augment: dict[str, Any]) -> Callable[[Image.Image], Any]:
       transforms.ToTensor(),
     ]
   )
-
-
-def _torchvision_transforms() -> Any:
-  """Imports torchvision's transforms, also beside a PyTorch for the CPU.
-
-  The compiled part of PyPI's torchvision wants CUDA. Without that part its
-  import fails because two operators are not declared, which have nothing to
-  do with transforms of PIL images.
-  """
-  try:
-    from torchvision import transforms
-  except RuntimeError:
-    library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-      library.define(
-        f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-      )
-    from torchvision import transforms
-  return transforms
 
 
 class _Views(Dataset):

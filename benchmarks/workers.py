@@ -12,6 +12,11 @@ parent writes that number as a line and reads the seconds it took:
     child -> {"ready": true}
     parent -> 10
     child -> {"seconds": 1.25}
+    parent -> facts
+    child -> {"facts": {"peak_bytes": 250000000}}
+
+The facts are the most memory that the child has held, and whatever the job's
+own method `facts` returns, if it has one.
 
 Run as a program, this file is the child.
 """
@@ -28,6 +33,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TextIO
 
+import memory
+
 Job = Callable[[int], None]
 
 _WARM_UP_STEPS = 3
@@ -41,7 +48,7 @@ class Worker:
   """The parent's side: a child that holds one job."""
 
   def __init__(self, maker: str, **arguments: Any) -> None:
-    """Starts the child; `wait_until_ready` must come next.
+    """Starts the child, stopped; `wait_until_ready` must come next.
 
     Args:
       maker: "module:function" in this folder, a function that returns the job.
@@ -58,6 +65,9 @@ class Worker:
       # A group, because a job may have helpers, to be stopped with it.
       process_group=0,
     )
+    # Children that warm up at once would disturb each other: PyTorch's
+    # threads take tens of times as long where they do not have the CPUs.
+    self._signal(signal.SIGSTOP)
 
   def __enter__(self) -> Self:
     return self
@@ -68,11 +78,12 @@ class Worker:
     self._process.communicate()
 
   def wait_until_ready(self) -> None:
-    """Waits until the job is made and warm, then stops the child.
+    """Lets the child make its job and warm it up, then stops it.
 
     Raises:
       WorkerError: The job cannot be made here.
     """
+    self._signal(signal.SIGCONT)
     self._answer()
     self._signal(signal.SIGSTOP)
 
@@ -82,12 +93,24 @@ class Worker:
     Raises:
       WorkerError: They failed.
     """
+    return self._ask(str(steps))["seconds"]
+
+  def facts(self) -> dict[str, Any]:
+    """Returns what the child knows about itself besides times.
+
+    Raises:
+      WorkerError: It has ended.
+    """
+    return self._ask("facts")["facts"]
+
+  def _ask(self, question: str) -> dict[str, Any]:
+    """Lets the child go on until it has answered."""
     self._signal(signal.SIGCONT)
     with contextlib.suppress(BrokenPipeError):  # no answer will tell
-      print(steps, file=self._process.stdin)
+      print(question, file=self._process.stdin)
     answer = self._answer()
     self._signal(signal.SIGSTOP)
-    return answer["seconds"]
+    return answer
 
   def _answer(self) -> dict[str, Any]:
     assert self._process.stdout is not None  # opened by __init__
@@ -142,9 +165,17 @@ def take_turns(
 def _serve(job: Job, answers: TextIO) -> None:
   """Runs the job as often as the lines of the standard input say."""
   for line in sys.stdin:
+    if line.strip() == "facts":
+      _tell(answers, facts=_facts(job))
+      continue
     start = time.perf_counter()
     job(int(line))
     _tell(answers, seconds=time.perf_counter() - start)
+
+
+def _facts(job: Job) -> dict[str, Any]:
+  own: Callable[[], dict[str, Any]] = getattr(job, "facts", dict)
+  return {"peak_bytes": memory.peak(), **own()}
 
 
 def _tell(answers: TextIO, **answer: Any) -> None:

@@ -1,5 +1,6 @@
 """The benchmarks time the same networks, and print a table."""
 
+import importlib.util
 import os
 import pathlib
 import subprocess
@@ -139,3 +140,144 @@ def test_the_layers_timed_are_those_of_the_network(monkeypatch):
     for _ in range(layer.count)
   ]
   assert sorted(timed) == sorted(kernels)
+
+
+@pytest.fixture
+def benchmarks_path(monkeypatch):
+  monkeypatch.syspath_prepend(_FOLDER)
+
+
+def _tables(text):
+  """Returns each markdown table as {title: cell} of its only row."""
+  lines = text.splitlines()
+  starts = [i - 1 for i, line in enumerate(lines) if line.startswith("|---")]
+  return [
+    dict(
+      zip(
+        *(
+          [cell.strip() for cell in lines[at].strip("|").split("|")]
+          for at in (start, start + 2)
+        ),
+        strict=True,
+      )
+    )
+    for start in starts
+  ]
+
+
+def test_losses_print_tables_of_times_memory_and_limits():
+  command = [
+    sys.executable,
+    _FOLDER / "losses.py",
+    "--rows=64x8",
+    "--columns=ours_fp32,ours_bf16,materialised,optax,ours_supcon,limit",
+    "--repeats=2",
+    "--rss=64x8",
+  ]
+  environment = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+  result = subprocess.run(
+    command, capture_output=True, text=True, check=True, env=environment
+  )
+  tables = _tables(result.stdout)
+  assert len(tables) == 2 * 3
+  for cells in tables:
+    assert cells.pop("n x d") == "64x8"
+    # Limits of so little work may round to nothing.
+    numbers = [float(cell.split(" ")[0]) for cell in cells.values()]
+    assert all(number >= 0 for number in numbers)
+  times, memory, limits, *of_suncet = tables
+  assert list(times) == [
+    "ours fp32",
+    "ours bf16",
+    "ours materialised",
+    "optax",
+    "optax / ours fp32",
+    "ours materialised / ours fp32",
+  ]
+  assert all(float(cell.split(" ")[0]) > 0 for cell in times.values())
+  peaks = [cell.split(" / ")[1] for cell in memory.values()]
+  assert all(float(peak) > 10 for peak in peaks)
+  assert float(limits["fp32 products, GF/s"]) >= 0
+  assert "ours, SupCon" in of_suncet[0]
+  assert "MB at its peak." in result.stdout
+
+
+@pytest.mark.usefixtures("benchmarks_path")
+def test_columns_that_do_not_fit_are_measured_in_groups():
+  import loss_columns
+  import loss_measure
+  from loss_rows import Row
+
+  row, columns = Row(4096, 128), loss_columns.COLUMNS["ntxent"]
+  references = {"ours_fp32", "ours_bf16"}
+  budget = 21e9
+  possible = {
+    name: column
+    for name, column in columns.items()
+    if not loss_measure._too_large(column, row, budget)
+  }
+  assert set(columns) - set(possible) == {"metric_learning"}
+  groups = loss_measure._groups(row, possible, references, budget)
+  assert len(groups) > 1
+  assert set().union(*groups) == set(possible)
+  for names in groups:
+    assert references <= set(names)
+    assert sum(columns[name].bytes_needed(row) for name in names) <= budget
+
+
+@pytest.mark.usefixtures("benchmarks_path")
+def test_the_limit_is_the_time_of_the_best_rates():
+  import loss_limits
+  from loss_rows import Row
+
+  rates = {"float32": {"a": [9.0, 2.0, 2.0], "b": [1.0, 4.0, 4.0]}}
+  assert loss_limits.best(rates, "float32", turns=2) == [4.0, 4.0]
+  symmetric, textbook = loss_limits.METHODS
+  row = Row(n=32, d=8)
+  products, exponentials = 4.0 * 32**2 * 8, 32.0**2
+  assert loss_limits.seconds(symmetric, row, [products], [exponentials]) == [2]
+  assert loss_limits.seconds(textbook, row, [products], [exponentials]) == [3.5]
+
+
+def _assert_same_function(value, gradient, loss, row):
+  import loss_ours
+
+  ours = loss_ours.function(loss, "fp32", row)
+  expected = jax.jit(jax.value_and_grad(ours))(row.embeddings())
+  np.testing.assert_allclose(value, expected[0], rtol=1e-4)
+  np.testing.assert_allclose(gradient, expected[1], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.usefixtures("benchmarks_path")
+def test_optax_computes_our_ntxent():
+  import loss_optax
+  from loss_rows import Row
+
+  row = Row(64, 8)
+  step = jax.jit(jax.value_and_grad(loss_optax.function(row)))
+  _assert_same_function(*step(row.embeddings()), "ntxent", row)
+
+
+@pytest.mark.parametrize(
+  ("theirs", "package", "ours"),
+  [
+    ("ntxent", "torch", "ntxent"),
+    ("suncet", "torch", "suncet"),
+    ("lightly_ntxent", "lightly", "ntxent"),
+    ("metric_learning_ntxent", "pytorch_metric_learning", "ntxent"),
+    ("metric_learning_supcon", "pytorch_metric_learning", "supcon"),
+  ],
+)
+@pytest.mark.usefixtures("benchmarks_path")
+def test_what_is_timed_in_pytorch_computes_our_loss(theirs, package, ours):
+  torch = pytest.importorskip("torch")
+  if importlib.util.find_spec(package) is None:
+    pytest.skip(f"{package} is not installed")
+  import loss_torch
+  from loss_rows import Row
+
+  row = Row(64, 8)
+  embeddings = torch.from_numpy(row.embeddings()).requires_grad_()
+  value = loss_torch.LOSSES[theirs](row)(embeddings)
+  value.backward()
+  _assert_same_function(value.item(), embeddings.grad.numpy(), ours, row)

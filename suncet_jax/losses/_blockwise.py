@@ -7,27 +7,27 @@ loss is a scalar, its whole derivative is that gradient: differentiating costs
 """
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from suncet_jax.losses import _row_blocks, _tile, _triangle
-from suncet_jax.losses._partition import device_count, replicate
+from suncet_jax.losses._partition import device_count, everywhere, replicate
 from suncet_jax.losses._reduce import count_positives, mean_over_anchors
 from suncet_jax.losses._row_blocks import pad
 from suncet_jax.losses._similarity import (
   AxisName,
   axis_size,
-  gather,
   own_rows,
   positions_of,
 )
 from suncet_jax.losses._tile import Positives, Rows, Scale, Statistics
 
 _Tree = TypeVar("_Tree")
+# ([n] values, [n] whether it is an anchor), and the gradient of their mean.
+_Result: TypeAlias = tuple[tuple[jax.Array, jax.Array], jax.Array | None]
 
 # Rows and columns of a tile on one device: small enough for a cache, large
 # enough for a product to be worth its start.
@@ -56,14 +56,16 @@ class Plan(NamedTuple):
 
 @functools.partial(jax.jit, static_argnames="plan")
 def mean_value(
-  units: jax.Array, labels: jax.Array, temperature: jax.Array, plan: Plan
+  units: jax.Array,
+  labels: jax.Array,
+  temperature: jax.Array,
+  plan: Plan,
 ) -> jax.Array:
   """Averages log-sum-exp over keys, less what positives give, over anchors.
 
   Args:
-    units: `[n, d]`, n > 0, float32 or float64, rows of length 1 or 0.
-    labels: `[n]`, integer, negative = neither anchor nor key. Where positives
-      give nothing only the sign matters.
+    units: `[n, d]`, n > 0, float32 or float64, rows no longer than 1.
+    labels: `[n]`, integer, negative = neither anchor nor key.
     temperature: scalar > 0, of the dtype of the units.
     plan: all else.
 
@@ -75,10 +77,8 @@ def mean_value(
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _mean_value(
-  plan: Plan, units: jax.Array, labels: jax.Array, temperature: jax.Array
-) -> jax.Array:
-  values, _ = _evaluate(plan, units, labels, temperature, with_gradient=False)
+def _mean_value(plan: Plan, *arrays: jax.Array) -> jax.Array:
+  values, _ = _evaluate(plan, *arrays, with_gradient=False)
   return mean_over_anchors(*values, plan.axis_name)
 
 
@@ -89,7 +89,7 @@ def _differentiate(
   units, labels, temperature = primals
   units, temperature = _differentiable_once((units, temperature))
   d_units, _, d_temperature = tangents
-  values, gradient = _evaluate(
+  (values, is_anchor), gradient = _evaluate(
     plan, units, labels, temperature, with_gradient=True
   )
   # Logits are bilinear in anchors and keys: along the units themselves the
@@ -100,7 +100,7 @@ def _differentiate(
   tangent -= along_units / temperature * d_temperature
   if plan.axis_name is not None:
     tangent = jax.lax.psum(tangent, plan.axis_name)
-  return mean_over_anchors(*values, plan.axis_name), tangent
+  return mean_over_anchors(values, is_anchor, plan.axis_name), tangent
 
 
 @jax.custom_jvp
@@ -127,30 +127,27 @@ def _evaluate(
   temperature: jax.Array,
   *,
   with_gradient: bool,
-) -> tuple[tuple[jax.Array, jax.Array], jax.Array | None]:
-  """Returns ([n] values, [n] is an anchor) and the gradient of their mean."""
+) -> _Result:
   scale = Scale(1 / temperature, plan.is_bounded, plan.matmul_dtype)
-  rows = _as_rows(plan, units, labels)
-  on_one = functools.partial(_on_one_device, plan, scale, with_gradient)
-  on_many = functools.partial(_on_many_devices, plan, scale, with_gradient)
-  if axis_size(plan.axis_name) > 1:
-    spread = functools.partial(gather, axis_name=plan.axis_name)
-    return on_many(spread, rows)
-  return jax.lax.cond(
-    device_count() == 1, on_one, functools.partial(on_many, replicate), rows
-  )
-
-
-def _as_rows(plan: Plan, units: jax.Array, labels: jax.Array) -> Rows:
   if plan.matmul_dtype is not None:
     units = units.astype(plan.matmul_dtype)
   positions = positions_of(labels.size, plan.axis_name)
-  return Rows(units, labels, labels >= 0, positions)
+  rows = Rows(units, labels, labels >= 0, positions)
+  on_one, on_many = (
+    functools.partial(form, plan, scale, with_gradient)
+    for form in (_on_one_device, _on_many_devices)
+  )
+  if axis_size(plan.axis_name) > 1:
+    return on_many(rows)
+  return jax.lax.cond(device_count() == 1, on_one, on_many, rows)
 
 
 def _on_one_device(
-  plan: Plan, scale: Scale, with_gradient: bool, rows: Rows
-) -> tuple[tuple[jax.Array, jax.Array], jax.Array | None]:
+  plan: Plan,
+  scale: Scale,
+  with_gradient: bool,
+  rows: Rows,
+) -> _Result:
   n = rows.labels.size
   block = _even_block(n, plan.block_size)
   counts = _counts(plan, rows)
@@ -176,11 +173,10 @@ def _on_many_devices(
   plan: Plan,
   scale: Scale,
   with_gradient: bool,
-  spread: Callable[[jax.Array], jax.Array],
   rows: Rows,
-) -> tuple[tuple[jax.Array, jax.Array], jax.Array | None]:
+) -> _Result:
   n = rows.labels.size
-  keys = _all_rows(plan, spread, rows)
+  keys = _all_rows(plan, rows)
   blocks = _row_blocks.block_count(n, keys.labels.size, plan.block_size)
   all_counts = _counts(plan, keys)
   if plan.axis_name is None:
@@ -192,10 +188,9 @@ def _on_many_devices(
   is_anchor = counts > 0
   gradient = None
   if with_gradient:
-    all_statistics = _all_statistics(plan, spread, statistics, n)
     total = _row_blocks.gradient(
       (anchors, statistics),
-      (keys, all_statistics),
+      (keys, _all_statistics(plan, statistics, n)),
       scale,
       plan.positives,
       blocks,
@@ -205,34 +200,28 @@ def _on_many_devices(
   return (values[:n], is_anchor[:n]), gradient
 
 
-def _all_rows(
-  plan: Plan, spread: Callable[[jax.Array], jax.Array], rows: Rows
-) -> Rows:
+def _all_rows(plan: Plan, rows: Rows) -> Rows:
   """Returns the rows of all devices."""
-  units = spread(rows.units)
+  units = everywhere(rows.units, plan.axis_name)
   positions = jnp.arange(units.shape[0])
-  if plan.positives == "none":  # labels play no part
-    return Rows(units, jnp.zeros_like(positions), positions >= 0, positions)
-  labels = spread(rows.labels)
+  if plan.positives == "pair":  # known by their place
+    return Rows(units, positions // 2, positions >= 0, positions)
+  labels = everywhere(rows.labels, plan.axis_name)
   return Rows(units, labels, labels >= 0, positions)
 
 
-def _all_statistics(
-  plan: Plan,
-  spread: Callable[[jax.Array], jax.Array],
-  statistics: Statistics,
-  n: int,
-) -> Statistics:
+def _all_statistics(plan: Plan, statistics: Statistics, n: int) -> Statistics:
   """Returns the statistics of the rows of all devices, without padding."""
-  count = 1 if plan.positives == "none" else 2
-  together = jnp.stack(statistics[:count], axis=1)[:n]
-  columns = spread(together).T
-  return Statistics(columns[0], columns[-1])
+  if plan.positives == "pair":  # all are anchors with one positive
+    over_keys = everywhere(statistics.over_keys[:n], plan.axis_name)
+    return Statistics(over_keys, jnp.zeros_like(over_keys))
+  together = jnp.stack(statistics, axis=1)[:n]
+  return Statistics(*everywhere(together, plan.axis_name).T)
 
 
 def _counts(plan: Plan, rows: Rows) -> jax.Array:
   """Returns how many positives each row has: 0 makes it no anchor."""
-  if plan.positives == "none":
+  if plan.positives == "pair":
     return rows.is_row.astype(jnp.int32)
   return count_positives(rows.labels)
 

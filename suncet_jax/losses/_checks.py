@@ -4,7 +4,7 @@ import numbers
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 
 def checked_embeddings(name: str, embeddings: ArrayLike) -> jax.Array:
@@ -85,15 +85,23 @@ def checked_labels(labels: ArrayLike, n: int) -> jax.Array:
   return labels
 
 
-def check_options(temperature: ArrayLike, block_size: int | None) -> None:
+def check_options(
+  temperature: ArrayLike,
+  block_size: int | None,
+  matmul_dtype: DTypeLike | None,
+  units: jax.Array,
+) -> None:
   """Refuses options that no loss can honour.
 
   Args:
     temperature: scalar > 0; a traced or device value is not looked at.
     block_size: None or an integer >= 0.
+    matmul_dtype: None or a floating dtype.
+    units: rows in the dtype that sums are taken in.
 
   Raises:
-    TypeError: `block_size` is neither None nor an integer.
+    TypeError: `block_size` is neither None nor an integer, or `matmul_dtype`
+      is not floating or wider than the sums.
     ValueError: `temperature` is no scalar, or a number that is not > 0, or
       `block_size` is negative.
   """
@@ -104,6 +112,11 @@ def check_options(temperature: ArrayLike, block_size: int | None) -> None:
     )
   if isinstance(temperature, numbers.Real) and not temperature > 0:
     raise ValueError(f"temperature must be > 0, got {temperature}.")
+  _check_block_size(block_size)
+  _check_matmul_dtype(matmul_dtype, units.dtype)
+
+
+def _check_block_size(block_size: int | None) -> None:
   if block_size is None:
     return
   if not isinstance(block_size, numbers.Integral):
@@ -115,4 +128,20 @@ def check_options(temperature: ArrayLike, block_size: int | None) -> None:
     raise ValueError(
       "block_size must be >= 0, the rows of a block (0: no blocks), got "
       f"{block_size}."
+    )
+
+
+def _check_matmul_dtype(
+  matmul_dtype: DTypeLike | None, dtype: jnp.dtype
+) -> None:
+  if matmul_dtype is None:
+    return
+  if not jnp.issubdtype(matmul_dtype, jnp.floating):
+    raise TypeError(
+      f"matmul_dtype must be a floating dtype, got {jnp.dtype(matmul_dtype)}."
+    )
+  if jnp.finfo(matmul_dtype).bits > jnp.finfo(dtype).bits:
+    raise TypeError(
+      "matmul_dtype must not be wider than the dtype of the sums, "
+      f"{dtype}, got {jnp.dtype(matmul_dtype)}."
     )

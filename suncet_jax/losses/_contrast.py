@@ -54,9 +54,9 @@ def contrast(
   """Averages log-sum-exp over keys, less what positives give, over anchors.
 
   Args:
-    units: `[n, d]`, float32 or float64, rows of length 1 or 0.
+    units: `[n, d]`, float32 or float64, rows no longer than 1.
     labels: `[n]`, integer, negative = unlabelled (neither anchor nor key).
-    positives: what they give; "none" in blocks only.
+    positives: what they give.
     temperature: scalar > 0.
     axis_name: the mapped axis that rows are spread over.
     stop_gradient_keys: whether the keys are constants to the gradient.
@@ -66,7 +66,7 @@ def contrast(
   Returns:
     Scalar of the dtype of the units, the same on all devices.
   """
-  if not is_blockwise(units.shape[0], axis_name, block_size):
+  if not _is_blockwise(units.shape[0], axis_name, block_size):
     return _materialised.mean_value(
       units,
       labels,
@@ -88,7 +88,7 @@ def contrast(
   return _blockwise.mean_value(units, labels, temperature, plan)
 
 
-def is_blockwise(
+def _is_blockwise(
   n: int, axis_name: AxisName | None, block_size: int | None
 ) -> bool:
   """Returns whether a loss works in blocks.

@@ -10,13 +10,8 @@ from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.losses._partition import everywhere
 from suncet_jax.losses._reduce import masked_logsumexp, mean_over_anchors
-from suncet_jax.losses._similarity import (
-  AxisName,
-  Similarity,
-  first_row,
-  multiply,
-)
-from suncet_jax.losses._tile import Positives
+from suncet_jax.losses._similarity import AxisName, positions_of
+from suncet_jax.losses._tile import LINEAR, Positives, Rows, Scale, compare
 
 
 def mean_value(
@@ -32,9 +27,9 @@ def mean_value(
   """Averages log-sum-exp over keys, less what positives give, over anchors.
 
   Args:
-    units: `[n, d]`, float32 or float64, rows of length 1 or 0.
+    units: `[n, d]`, float32 or float64, rows no longer than 1.
     labels: `[n]`, integer, negative = unlabelled (neither anchor nor key).
-    positives: what they give: the log-sum-exp or the mean of their logits.
+    positives: what they give.
     temperature: scalar > 0.
     axis_name: the mapped axis that rows are gathered over.
     stop_gradient_keys: whether the keys are constants to the gradient.
@@ -43,49 +38,31 @@ def mean_value(
   Returns:
     Scalar of the dtype of the units, the same on all devices.
   """
-  similarity = _compare(
-    units, labels, temperature, axis_name, stop_gradient_keys, matmul_dtype
-  )
-  logits, is_key, is_positive = similarity
-  over_keys = masked_logsumexp(logits, is_key)
-  if positives == "mean":
-    over_positives = _masked_mean(logits, is_positive)
-  else:
-    over_positives = masked_logsumexp(logits, is_positive)
-  has_positive = is_positive.any(axis=1)
-  return mean_over_anchors(over_keys - over_positives, has_positive, axis_name)
-
-
-def _compare(
-  units: jax.Array,
-  labels: jax.Array,
-  temperature: ArrayLike,
-  axis_name: AxisName | None,
-  stop_gradient_keys: bool,
-  matmul_dtype: DTypeLike | None,
-) -> Similarity:
-  """Compares the local rows, as anchors, with the rows of all devices."""
-  keys, key_labels = everywhere(units, axis_name), everywhere(labels, axis_name)
+  rows = Rows(units, labels, labels >= 0, positions_of(labels.size, axis_name))
+  keys = _all_rows(units, labels, axis_name)
   if stop_gradient_keys:
-    keys = jax.lax.stop_gradient(keys)
-  logits = multiply(
-    units, keys, (1, 1), dtype=units.dtype, matmul_dtype=matmul_dtype
+    keys = keys._replace(units=jax.lax.stop_gradient(keys.units))
+  scale = Scale(
+    inverse_temperature=1 / jnp.asarray(temperature, units.dtype),
+    is_bounded=False,
+    matmul_dtype=matmul_dtype,
   )
-  logits = logits / jnp.asarray(temperature, logits.dtype)
-  is_other = ~_is_self(labels.shape[0], key_labels.shape[0], axis_name)
-  is_key = is_other & (labels >= 0)[:, None] & (key_labels >= 0)[None, :]
-  is_positive = is_key & (labels[:, None] == key_labels[None, :])
-  return Similarity(logits, is_key, is_positive)
+  logits, is_key, is_positive = compare(rows, keys, scale, each_pair_once=False)
+  values = masked_logsumexp(logits, is_key)
+  counts = jnp.sum(is_positive, axis=1)
+  divisors = jnp.maximum(counts, 1).astype(units.dtype)
+  if positives in LINEAR:
+    values -= jnp.sum(jnp.where(is_positive, logits, 0), axis=1) / divisors
+  else:
+    values -= masked_logsumexp(logits, is_positive)
+    if positives == "log_mean_exp":
+      values += jnp.log(divisors)
+  return mean_over_anchors(values, counts > 0, axis_name)
 
 
-def _is_self(n: int, m: int, axis_name: AxisName | None) -> jax.Array:
-  """Marks each anchor's own key, `[n, m]` bool."""
-  rows = first_row(n, axis_name) + jnp.arange(n)
-  return rows[:, None] == jnp.arange(m)[None, :]
-
-
-def _masked_mean(logits: jax.Array, is_term: jax.Array) -> jax.Array:
-  """Returns the mean of some entries of each row, 0 where there is none."""
-  total = jnp.sum(jnp.where(is_term, logits, 0), axis=1)
-  count = jnp.maximum(jnp.sum(is_term, axis=1), 1)
-  return total / count.astype(logits.dtype)
+def _all_rows(
+  units: jax.Array, labels: jax.Array, axis_name: AxisName | None
+) -> Rows:
+  """Returns the rows of all devices."""
+  units, labels = (everywhere(each, axis_name) for each in (units, labels))
+  return Rows(units, labels, labels >= 0, jnp.arange(labels.size))

@@ -7,7 +7,7 @@ one traced function serves one device and many.
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec
 
 import jax
@@ -79,14 +79,17 @@ def maps_explicit_rows(
     split = _explicit_rows(bound.args)
     if split is None or bound.kwargs.get("axis_name") is not None:
       return function(*args, **kwargs)
-    axes = split.spec[0]
-    options = {**bound.kwargs, "axis_name": axes}
+    mesh, axes = split.mesh, split.spec[0]
+    # Arrays among the options must not be closed over: they have a mesh, too.
+    arrays, options = _split_options(bound.kwargs)
+    options["axis_name"] = axes
+    rows = [jax.reshard(array, split) for array in bound.args]
     return jax.shard_map(
-      lambda *rows: untyped(*rows, **options),
-      mesh=split.mesh,
-      in_specs=PartitionSpec(axes),
+      lambda rows, arrays: untyped(*rows, **arrays, **options),
+      mesh=mesh,
+      in_specs=(PartitionSpec(axes), PartitionSpec()),
       out_specs=PartitionSpec(),
-    )(*(jax.reshard(array, split) for array in bound.args))
+    )(rows, jax.reshard(arrays, NamedSharding(mesh, PartitionSpec())))
 
   return mapped
 
@@ -98,6 +101,14 @@ def _explicit_rows(arrays: Sequence[Any]) -> NamedSharding | None:
     if sharding.mesh.explicit_axes and sharding.spec and sharding.spec[0]:
       return NamedSharding(sharding.mesh, PartitionSpec(sharding.spec[0]))
   return None
+
+
+def _split_options(
+  options: Mapping[str, Any],
+) -> tuple[dict[str, jax.Array], dict[str, Any]]:
+  """Divides options into arrays and others."""
+  arrays = {k: v for k, v in options.items() if isinstance(v, jax.Array)}
+  return arrays, {k: v for k, v in options.items() if k not in arrays}
 
 
 def _count_when_lowered(context: mlir.LoweringRuleContext) -> int:

@@ -39,7 +39,7 @@ def sums(
 
   def of_block(block: Rows) -> tuple[Sums, Sums]:
     tile = _tile.compare(block, keys, scale, each_pair_once=False)
-    zeros = _tile.zeros(block.labels.shape, block, keys, scale)
+    zeros = _tile.zeros(block.labels.shape, scale, block, keys)
     start = _tile.no_sums(zeros, scale), _tile.no_sums(zeros, scale)
     return _tile.add(start, tile, scale, 1, positives)
 
@@ -82,7 +82,7 @@ def gradient(
     return _tile.multiply(weights, key_rows.units, (1, 0), scale)
 
   total = map_blocks(of_block, anchors, blocks)
-  return total * scale.inverse_temperature
+  return _tile.logit_gradient(total, scale)
 
 
 def map_blocks(
@@ -115,13 +115,13 @@ def block_count(n: int, m: int, block_size: int | None = None) -> int:
   """Returns how many blocks to make of n anchors.
 
   Args:
-    n: anchors, at least 1.
+    n: anchors.
     m: keys.
     block_size: anchors of a block; None chooses by the size of a tile.
   """
   if block_size is not None:
     return -(-n // block_size)
-  least = -(-n * m // _TILE_SIZE)
+  least = max(1, -(-n * m // _TILE_SIZE))
   # One that divides n needs no padding, which would move rows between devices.
   return next((k for k in range(least, 2 * least) if n % k == 0), least)
 

@@ -1,6 +1,6 @@
 """Rows of length 1, their positions among all devices, and their products."""
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -12,22 +12,8 @@ AxisName: TypeAlias = str | tuple[str, ...]
 _TINY = 1e-12
 
 
-class Similarity(NamedTuple):
-  """How each local anchor relates to each key.
-
-  Attributes:
-    logits: `[n, m]` cosine / temperature, float32 or float64.
-    is_key: `[n, m]` bool, keys an anchor is compared with: labelled, not self.
-    is_positive: `[n, m]` bool, the keys among them with the anchor's label.
-  """
-
-  logits: jax.Array
-  is_key: jax.Array
-  is_positive: jax.Array
-
-
 def l2_normalise(embeddings: jax.Array) -> jax.Array:
-  """Scales every row to length 1.
+  """Scales every row to length 1, but for the very shortest.
 
   Args:
     embeddings: `[n, d]`, floating, of any finite magnitude.
@@ -70,18 +56,16 @@ def axis_size(axis_name: AxisName | None) -> int:
   return 1 if axis_name is None else jax.lax.axis_size(axis_name)
 
 
-def gather(rows: jax.Array, axis_name: AxisName | None) -> jax.Array:
+def gather(rows: jax.Array, axis_name: AxisName) -> jax.Array:
   """Collects the rows of all devices, in the order of the devices.
 
   Args:
     rows: `[n, ...]`.
-    axis_name: the mapped axis, None outside of one.
+    axis_name: the mapped axis.
 
   Returns:
-    `[m, ...]`, `rows` itself where there is no mapped axis.
+    `[m, ...]`.
   """
-  if axis_name is None:
-    return rows
   return jax.lax.all_gather(rows, axis_name, tiled=True)
 
 

@@ -1,29 +1,36 @@
 """A block of anchors against a block of keys: sums and gradient weights.
 
 Everything is in float32 (float64 for float64 embeddings), whatever dtype the
-product multiplies in. Logits are cosine / temperature, so none exceeds
-1 / temperature.
+product multiplies in. Logits are cosine / temperature: but for rounding, none
+exceeds 1 / temperature.
 """
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
+from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.losses import _similarity
-from suncet_jax.losses._similarity import Similarity
 
-# What an anchor's positives give: nothing (the caller accounts for them), the
-# log-sum-exp of their logits, or the mean of their logits.
-Positives: TypeAlias = Literal["none", "log_sum_exp", "mean"]
+# What an anchor's positives give: the logarithm of the sum or of the mean of
+# exp(logit); the mean logit; or the logit of the only one there is, rows 2i and
+# 2i + 1 being a pair.
+Positives: TypeAlias = Literal["log_sum_exp", "log_mean_exp", "mean", "pair"]
+
+# Those that are linear in the logits.
+LINEAR: tuple[Positives, ...] = ("mean", "pair")
+
+# Weights of many keys are too small for float16, which ends at 6e-8; none is
+# above 2 in magnitude.
+_FLOAT16_FACTOR = 2.0**14
 
 
 class Rows(NamedTuple):
   """Rows that are anchors, keys or both.
 
   Attributes:
-    units: `[n, d]` of length 1, of the dtype of the product.
+    units: `[n, d]`, no longer than 1, of the dtype of the product.
     labels: `[n]`, integer.
     is_row: `[n]` bool; the others are neither anchors nor keys.
     positions: `[n]`, integer, which row it is among all rows.
@@ -33,6 +40,20 @@ class Rows(NamedTuple):
   labels: jax.Array
   is_row: jax.Array
   positions: jax.Array
+
+
+class Similarity(NamedTuple):
+  """How anchors relate to keys.
+
+  Attributes:
+    logits: `[n, m]` cosine / temperature, float32 or float64.
+    is_key: `[n, m]` bool, keys an anchor is compared with.
+    is_positive: `[n, m]` bool, the keys among them with the anchor's label.
+  """
+
+  logits: jax.Array
+  is_key: jax.Array
+  is_positive: jax.Array
 
 
 class Scale(NamedTuple):
@@ -50,6 +71,11 @@ class Scale(NamedTuple):
   is_bounded: bool
   matmul_dtype: DTypeLike | None
 
+  @property
+  def weight_factor(self) -> float:
+    """What weights are multiplied by, to survive the dtype of products."""
+    return _FLOAT16_FACTOR if self.matmul_dtype == jnp.float16 else 1.0
+
 
 class Sums(NamedTuple):
   """Sums of exponentials of logits, one for each anchor.
@@ -65,6 +91,13 @@ class Sums(NamedTuple):
   def log(self) -> jax.Array:
     """Returns the log-sum-exp, `[n]`; -inf where there was no term."""
     return self.shift + jnp.log(self.total)
+
+  def log_minus(self, shift: ArrayLike, log_total: ArrayLike) -> jax.Array:
+    """Returns the log-sum-exp less (shift + log_total), `[n]`.
+
+    Both may be near 1 / temperature and near to each other: shifts first.
+    """
+    return (self.shift - shift) + (jnp.log(self.total) - log_total)
 
 
 class Statistics(NamedTuple):
@@ -124,21 +157,22 @@ def multiply(
   )
 
 
-def zeros(shape: tuple[int, ...], *sources: Any) -> jax.Array:
+def zeros(shape: tuple[int, ...], scale: Scale, *sources: Any) -> jax.Array:
   """Returns zeros that a loop over tiles begins with.
 
   Args:
     shape: of the result.
-    *sources: trees of what the loop adds, a `Scale` the last.
+    scale: of the logits.
+    *sources: trees of what else the loop adds.
 
   Returns:
     Zeros of the dtype of the scale. They vary over the same mapped axes as the
     sources: inside `jax.shard_map` a loop must keep the type it begins with.
   """
-  dtype = sources[-1].inverse_temperature.dtype
+  dtype = scale.inverse_temperature.dtype
   zero = sum(
     jnp.zeros_like(leaf, shape=(), dtype=dtype)
-    for leaf in jax.tree.leaves(sources)
+    for leaf in jax.tree.leaves((scale, sources))
     if isinstance(leaf, jax.Array)
   )
   return jnp.broadcast_to(zero, shape)
@@ -173,8 +207,7 @@ def add(
     tile: `[n, m]`, or `[m, n]` for `axis` 0.
     scale: of the logits.
     axis: of the keys.
-    positives: what they give: sums of exponentials, or the sum of their logits
-      as total, or nothing.
+    positives: what they give; the total of means is the sum of their logits.
 
   Returns:
     Both sums.
@@ -183,13 +216,13 @@ def add(
   over_keys = _add_exponentials(
     over_keys, tile.logits, tile.is_key, scale, axis
   )
-  if positives == "log_sum_exp":
+  if positives in LINEAR:
+    total = _masked_sum(tile.logits, tile.is_positive, axis)
+    over_positives = Sums(over_positives.shift, over_positives.total + total)
+  else:
     over_positives = _add_exponentials(
       over_positives, tile.logits, tile.is_positive, scale, axis
     )
-  elif positives == "mean":
-    total = _masked_sum(tile.logits, tile.is_positive, axis)
-    over_positives = Sums(over_positives.shift, over_positives.total + total)
   return over_keys, over_positives
 
 
@@ -206,18 +239,22 @@ def finish(
   Returns:
     `[n]` values, 0 for rows that are no anchors, and statistics.
   """
-  over_keys, over_positives = (part.log() for part in sums)
+  over_keys, over_positives = sums
+  divisors = jnp.maximum(counts, 1).astype(over_keys.total.dtype)
+  log_counts = jnp.log(divisors)
+  if positives in LINEAR:
+    means = over_positives.total / divisors
+    values, own = over_keys.log_minus(means, 0), log_counts
+  else:
+    shift, log_total = over_positives.shift, jnp.log(over_positives.total)
+    values, own = over_keys.log_minus(shift, log_total), shift + log_total
+    if positives == "log_mean_exp":
+      values += log_counts
   is_anchor = counts > 0
-  values = over_keys
-  if positives == "log_sum_exp":
-    values = over_keys - over_positives
-  elif positives == "mean":
-    over_positives = jnp.log(counts.astype(over_keys.dtype))
-    values = over_keys - sums[1].total / jnp.maximum(counts, 1)
-  values = jnp.where(is_anchor, values, 0)
-  over_keys = jnp.where(is_anchor, over_keys, jnp.inf)
-  over_positives = jnp.where(is_anchor, over_positives, jnp.inf)
-  return values, Statistics(over_keys, over_positives)
+  statistics = Statistics(over_keys.log(), own)
+  return jnp.where(is_anchor, values, 0), Statistics(
+    *(jnp.where(is_anchor, each, jnp.inf) for each in statistics)
+  )
 
 
 def weights(
@@ -237,18 +274,23 @@ def weights(
     positives: what they give.
 
   Returns:
-    Of the shape of the logits, not yet divided by the number of anchors.
+    Of the shape of the logits, times the scale's `weight_factor` and not yet
+    divided by the number of anchors.
   """
   logits, is_key, is_positive = tile
   share = _exponentials(logits, statistics.over_keys, scale, axis)
-  share = jnp.where(is_key, share, 0)
-  if positives == "none":
-    return share
-  if positives == "mean":
+  if positives in LINEAR:
     own = jnp.expand_dims(jnp.exp(-statistics.over_positives), axis)
   else:
     own = _exponentials(logits, statistics.over_positives, scale, axis)
-  return share - jnp.where(is_positive, own, 0)
+  # Subtracted before the product rounds them: they may be nearly equal.
+  total = jnp.where(is_key, share, 0) - jnp.where(is_positive, own, 0)
+  return total if scale.weight_factor == 1 else total * scale.weight_factor
+
+
+def logit_gradient(weighted: jax.Array, scale: Scale) -> jax.Array:
+  """Returns the gradient by the units, given sums of units by `weights`."""
+  return weighted * (scale.inverse_temperature / scale.weight_factor)
 
 
 def _add_exponentials(

@@ -30,7 +30,7 @@ def sums(
     `[n]` sums of exponentials over keys, and what positives give.
   """
   blocks = rows.labels.size // block
-  zeros = _tile.zeros(rows.labels.shape, rows, scale)
+  zeros = _tile.zeros(rows.labels.shape, scale, rows)
   start = _tile.no_sums(zeros, scale), _tile.no_sums(zeros, scale)
 
   def with_anchors(
@@ -100,13 +100,14 @@ def gradient(
       part += _take(as_second, j, block, axis=1)
       return as_first, _put(as_second, part, j, block, axis=1)
 
-    start = _tile.zeros((block, d), rows, statistics, scale), as_second
+    start = _tile.zeros((block, d), scale, rows, statistics), as_second
     as_first, as_second = jax.lax.fori_loop(i, blocks, with_keys, start)
     return as_second, as_first
 
-  start = _tile.zeros((d, n), rows, statistics, scale)
+  start = _tile.zeros((d, n), scale, rows, statistics)
   as_second, as_first = jax.lax.scan(with_anchors, start, jnp.arange(blocks))
-  return (as_first.reshape(n, d) + as_second.T) * scale.inverse_temperature
+  total = as_first.reshape(n, d) + as_second.T
+  return _tile.logit_gradient(total, scale)
 
 
 def _take(tree: _Tree, index: jax.Array, block: int, axis: int = 0) -> _Tree:

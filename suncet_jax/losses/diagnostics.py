@@ -59,7 +59,11 @@ def contrastive_accuracy(
   rows = _views(units, positions_of(units.shape[0], axis_name))
   all_units = everywhere(units, axis_name)
   keys = _views(all_units, jnp.arange(all_units.shape[0]))
-  scale = Scale(jnp.ones((), units.dtype), True, None)
+  scale = Scale(
+    inverse_temperature=jnp.ones((), units.dtype),
+    is_bounded=True,
+    matmul_dtype=None,
+  )
 
   def of_block(block: Rows) -> jax.Array:
     tile = compare(block, keys, scale, each_pair_once=False)

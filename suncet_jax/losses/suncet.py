@@ -40,12 +40,13 @@ def suncet(
       a tuple of names; keys then come from all its devices. None elsewhere.
     stop_gradient_keys: whether the gradient flows through anchors only. By
       default it is exact, through anchors and keys.
-    block_size: rows that are compared with all keys at a time; 0 compares all
-      at once. None chooses: blocks from 2,048 keys on. Blocks give the same
-      value with memory that grows with n, not with n squared.
+    block_size: rows of a block; 0 makes one matrix of all similarities. None
+      chooses: blocks from 2,048 keys on. Blocks give the same value with
+      memory that grows with n, not with n squared.
     matmul_dtype: dtype to which the operands of products are cast, for example
       `jnp.bfloat16`, whose products are fast; sums are taken in float32. None
-      multiplies in the dtype of the sums, to its full precision.
+      multiplies in the dtype of the sums to its full precision, a name for
+      that dtype as fast as the hardware likes to.
 
   Returns:
     Scalar in nats, the same on all devices: float32, or float64 for float64
@@ -53,7 +54,7 @@ def suncet(
 
   Raises:
     TypeError: embeddings are not floating, labels or `block_size` no integers,
-      or a second derivative of blocks.
+      `matmul_dtype` not floating, or a second derivative of blocks.
     ValueError: wrong shapes, `temperature` not a scalar > 0, or `block_size`
       negative.
 
@@ -80,7 +81,7 @@ def suncet(
     <https://arxiv.org/abs/2006.10803>`_, 2020: the SuNCEt loss.
   """
   units, labels = labelled_rows(embeddings, labels)
-  _checks.check_options(temperature, block_size)
+  _checks.check_options(temperature, block_size, matmul_dtype, units)
   return contrast(
     units,
     labels,

@@ -1,17 +1,15 @@
 """SupCon: the supervised contrastive loss, in both of its forms."""
 
 import jax
-import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.losses import _checks
 from suncet_jax.losses._contrast import contrast, labelled_rows
-from suncet_jax.losses._partition import everywhere, maps_explicit_rows
-from suncet_jax.losses._reduce import count_positives, mean_over_anchors
-from suncet_jax.losses._similarity import AxisName, own_rows
+from suncet_jax.losses._partition import maps_explicit_rows
+from suncet_jax.losses._similarity import AxisName
 from suncet_jax.losses._tile import Positives
 
-_POSITIVES: dict[str, Positives] = {"in": "log_sum_exp", "out": "mean"}
+_POSITIVES: dict[str, Positives] = {"in": "log_mean_exp", "out": "mean"}
 
 
 @maps_explicit_rows
@@ -50,12 +48,13 @@ def supcon(
       a tuple of names; keys then come from all its devices. None elsewhere.
     stop_gradient_keys: whether the gradient flows through anchors only. By
       default it is exact, through anchors and keys.
-    block_size: rows that are compared with all keys at a time; 0 compares all
-      at once. None chooses: blocks from 2,048 keys on. Blocks give the same
-      value with memory that grows with n, not with n squared.
+    block_size: rows of a block; 0 makes one matrix of all similarities. None
+      chooses: blocks from 2,048 keys on. Blocks give the same value with
+      memory that grows with n, not with n squared.
     matmul_dtype: dtype to which the operands of products are cast, for example
       `jnp.bfloat16`, whose products are fast; sums are taken in float32. None
-      multiplies in the dtype of the sums, to its full precision.
+      multiplies in the dtype of the sums to its full precision, a name for
+      that dtype as fast as the hardware likes to.
     variant: "out" or "in", the place of the mean over positives: outside or
       inside of the logarithm.
 
@@ -65,7 +64,7 @@ def supcon(
 
   Raises:
     TypeError: embeddings are not floating, labels or `block_size` no integers,
-      or a second derivative of blocks.
+      `matmul_dtype` not floating, or a second derivative of blocks.
     ValueError: wrong shapes, `temperature` not a scalar > 0, `block_size`
       negative, or an unknown `variant`.
 
@@ -89,12 +88,12 @@ def supcon(
     <https://arxiv.org/abs/2004.11362>`_, 2020: equations 2 and 3.
   """
   units, labels = labelled_rows(embeddings, labels)
-  _checks.check_options(temperature, block_size)
+  _checks.check_options(temperature, block_size, matmul_dtype, units)
   if variant not in _POSITIVES:
     raise ValueError(
       f"variant must be one of {sorted(_POSITIVES)}, got {variant!r}."
     )
-  loss = contrast(
+  return contrast(
     units,
     labels,
     _POSITIVES[variant],
@@ -104,16 +103,3 @@ def supcon(
     block_size=block_size,
     matmul_dtype=matmul_dtype,
   )
-  if variant == "out":
-    return loss
-  return loss + _mean_log_count(labels, loss.dtype, axis_name)
-
-
-def _mean_log_count(
-  labels: jax.Array, dtype: DTypeLike, axis_name: AxisName | None
-) -> jax.Array:
-  """Returns the mean over anchors of the logarithm of |P(i)|."""
-  counts = count_positives(everywhere(labels, axis_name))
-  counts = own_rows(counts, labels.size, axis_name)
-  logs = jnp.log(jnp.maximum(counts, 1).astype(dtype))
-  return mean_over_anchors(logs, counts > 0, axis_name)

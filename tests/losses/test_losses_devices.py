@@ -1,6 +1,7 @@
 """Same losses and parameter gradients on any number of devices, any way."""
 
 import functools
+import json
 import re
 
 import jax
@@ -9,6 +10,7 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
 from suncet_jax import losses
+from suncet_jax.losses import _contrast, _row_blocks
 
 _AXIS = "data"
 
@@ -169,8 +171,21 @@ def _mixed_batch(dtype):
   }
 
 
+def _with_learned_temperature(weights, batch, axis_name, **options):
+  rows = batch["first"] @ weights["first"]
+  temperature = 0.1 + 0.01 * weights["first"].mean()
+  return losses.suncet(
+    rows,
+    labels=batch["labels"],
+    temperature=temperature,
+    axis_name=axis_name,
+    **options,
+  )
+
+
 def _functions(**options):
   return [
+    functools.partial(_with_learned_temperature, **options),
     _pair_loss(losses.ntxent, "first", "second", **options),
     _label_loss(
       losses.suncet, "first", "labels", stop_gradient_keys=True, **options
@@ -225,8 +240,8 @@ def test_all_functions_equal_one_device_in_float32(way, device_count):
   _assert_equal(outputs, expected, 1e-6)
 
 
-def _collectives(function, way, device_count, *arrays):
-  """Returns the kinds of collectives of a compiled function, sorted."""
+def _compiled(function, way, device_count, *arrays):
+  """Returns the text of a compiled value and gradient of sharded rows."""
   mesh = _mesh(device_count)
   rows = NamedSharding(mesh, PartitionSpec(_AXIS))
   if way == "shard_map":
@@ -236,18 +251,23 @@ def _collectives(function, way, device_count, *arrays):
       in_specs=PartitionSpec(_AXIS),
       out_specs=PartitionSpec(),
     )
-  n = arrays[0].shape[0]
-  compiled = (
-    jax.jit(jax.value_and_grad(function))
-    .lower(*(jax.device_put(array, rows) for array in arrays))
-    .compile()
+  arrays = [jax.device_put(array, rows) for array in arrays]
+  return (
+    jax.jit(jax.value_and_grad(function)).lower(*arrays).compile().as_text()
   )
-  text = compiled.as_text()
-  # Nothing of all rows against all rows.
-  assert f"[{n},{n}]" not in text
+
+
+def _collectives(text):
+  """Returns what collectives give, sorted: ["all-reduce f32[]", ...]."""
   names = "all-gather|all-reduce|reduce-scatter|all-to-all|collective-permute"
-  found = re.findall(rf"= (\w+)\[[\d,]*\]\S* ({names})(?:-start)?\(", text)
-  return sorted(f"{name} {dtype}" for dtype, name in found)
+  return sorted(
+    f"{name} {shape}"
+    for shapes, name in re.findall(rf"= (.+?) ({names})\(", text)
+    for shape in re.findall(r"\w+\[[\d,]*\]", shapes)
+  )
+
+
+_N, _D = 64, 4
 
 
 @pytest.mark.parametrize("device_count", [2, 8])
@@ -257,31 +277,56 @@ def test_collectives_of_suncet(way, device_count, stop_gradient_keys):
   loss = functools.partial(
     losses.suncet, block_size=8, stop_gradient_keys=stop_gradient_keys
   )
-  rows = np.ones((64, 4), np.float32)
-  found = _collectives(loss, way, device_count, rows, np.arange(64) % 7)
+  rows, labels = np.ones((_N, _D), np.float32), np.arange(_N) % 7
+  found = _collectives(_compiled(loss, way, device_count, rows, labels))
+  gathers = [name for name in found if "gather" in name]
   # Embeddings and labels; then each anchor's two log-sum-exps, which take the
   # place of a reduce-scatter of gradients.
-  gathers = ["all-gather f32"] * (1 if stop_gradient_keys else 2)
-  gathers += ["all-gather s32"]
-  assert [name for name in found if "gather" in name] == gathers
+  sizes = [_N * _D, _N] if stop_gradient_keys else [2 * _N, _N * _D, _N]
+  assert sorted(_size(name) for name in gathers) == sorted(sizes)
   # What is left are sums of scalars.
-  assert {name for name in found if "gather" not in name} <= {
-    "all-reduce f32",
-    "all-reduce s32",
-  }
-  assert len(found) - len(gathers) <= 2
+  assert set(found) - set(gathers) <= {"all-reduce f32[]", "all-reduce s32[]"}
+
+
+def _size(name):
+  return int(np.prod(json.loads(name[name.index("[") :])))
 
 
 @pytest.mark.parametrize("way", ["jit", "shard_map"])
 def test_collectives_of_ntxent(way):
-  rows = np.ones((64, 4), np.float32)
+  rows = np.ones((_N // 2, _D), np.float32)
   loss = functools.partial(losses.ntxent, block_size=8)
-  found = _collectives(loss, way, 8, rows, rows)
-  # Images are known by their place, so there are no labels to gather.
-  assert [name for name in found if "all-reduce" not in name] == [
-    "all-gather f32",
-    "all-gather f32",
-  ]
+  found = _collectives(_compiled(loss, way, 8, rows, rows))
+  gathers = [name for name in found if "gather" in name]
+  # Images are known by their place: there are no labels to gather.
+  assert sorted(map(_size, gathers)) == [_N, _N * _D]
+  assert set(found) - set(gathers) <= {"all-reduce f32[]", "all-reduce s32[]"}
+
+
+@pytest.mark.parametrize("way", ["jit", "shard_map"])
+def test_no_device_compares_all_of_its_rows_at_once(way):
+  arrays = np.ones((_N, _D), np.float32), np.arange(_N) % 7
+  # 16 rows of a device in blocks of 4: 16 of all under jit.
+  block_size = {"jit": 16, "shard_map": 4}[way]
+  blocks, whole = (
+    _compiled(
+      functools.partial(losses.suncet, block_size=size), way, 4, *arrays
+    )
+    for size in (block_size, 0)
+  )
+  assert re.search(r"f32\[(16,64|64,16)\]", whole)
+  assert not re.search(r"f32\[(16,64|64,16|64,64)\]", blocks)
+  assert "f32[4,64]" in blocks
+
+
+@pytest.mark.parametrize("way", ["jit", "shard_map", "explicit_jit"])
+def test_blocks_are_chosen(monkeypatch, way):
+  monkeypatch.setattr(_contrast, "_MANY_KEYS", 16)
+  monkeypatch.setattr(_row_blocks, "_TILE_SIZE", 40)
+  weights, expected = _on_one_device(np.float32)
+  functions = _functions() + _DIAGNOSTICS
+  outputs = _run(way, functions, weights, _mixed_batch(np.float32), 2)
+  _assert_equal(outputs, expected, 1e-6)
 
 
 @pytest.mark.parametrize("block_size", [0, 2])

@@ -5,6 +5,7 @@ import loss_oracle
 import numpy as np
 
 from suncet_jax import losses
+from suncet_jax.losses import _row_blocks
 
 
 def _views(noise):
@@ -51,3 +52,23 @@ def test_uniformity_equals_loops():
 def test_uniformity_of_collapsed_rows_is_zero():
   rows = np.ones((4, 3), np.float32)
   np.testing.assert_allclose(losses.uniformity(rows), 0, atol=1e-5)
+
+
+def test_contrastive_accuracy_of_nothing_is_zero():
+  rows = np.ones((0, 3), np.float32)
+  assert losses.contrastive_accuracy(rows, rows) == 0
+
+
+def test_blocks_change_nothing(monkeypatch):
+  first, second = _views(0.5)
+
+  def outputs():
+    accuracy = jax.jit(lambda *views: losses.contrastive_accuracy(*views))
+    uniformity = jax.jit(jax.value_and_grad(lambda z: losses.uniformity(z)))
+    return accuracy(first, second), *uniformity(first[:7])
+
+  whole = outputs()
+  monkeypatch.setattr(_row_blocks, "_TILE_SIZE", 20)
+  assert _row_blocks.block_count(7, 7) > 1
+  for got, expected in zip(outputs(), whole, strict=True):
+    np.testing.assert_allclose(got, expected, atol=1e-6)

@@ -108,6 +108,19 @@ def test_block_size_zero_is_materialised():
   np.testing.assert_array_equal(got, losses.suncet(_ROWS, _LABELS))
 
 
+@_BY_LABEL
+@pytest.mark.parametrize("dtype", [np.int8, int, bool])
+def test_matmul_dtype_that_is_not_floating(loss, dtype):
+  with pytest.raises(TypeError, match=rf"floating.* got {np.dtype(dtype)}"):
+    loss(_ROWS, _LABELS, matmul_dtype=dtype)
+
+
+@pytest.mark.usefixtures("x64")
+def test_matmul_dtype_wider_than_the_sums():
+  with pytest.raises(TypeError, match=r"wider.* float32, got float64"):
+    losses.ntxent(_ROWS, _ROWS, matmul_dtype=np.float64)
+
+
 def test_variant():
   with pytest.raises(ValueError, match=r"\['in', 'out'\], got 'inside'"):
     losses.supcon(_ROWS, _LABELS, variant="inside")

@@ -1,0 +1,65 @@
+"""The limit of a loss: the time of its products and exponentials alone."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from loss_rows import Row
+
+# Work per second of each turn, by kind and size (see `loss_limit_job`).
+Rates = Mapping[str, Mapping[str, Sequence[float]]]
+
+
+class Method(NamedTuple):
+  """How much of the similarity matrix is computed, forward and backward.
+
+  Attributes:
+    title: in the table.
+    products: of [n, d] and [d, n], or as large.
+    exponentials: of [n, n].
+  """
+
+  title: str
+  products: int
+  exponentials: int
+
+
+METHODS = (
+  # The value needs half of the symmetric matrix, the gradient half of it again
+  # and one product.
+  Method("symmetric", products=2, exponentials=1),
+  # All of the matrix for the value, again for the gradient, and one product;
+  # or kept for the gradient, which then takes two products.
+  Method("textbook", products=3, exponentials=2),
+)
+
+
+def best(rates: Rates, kind: str, turns: int) -> list[float]:
+  """Returns the rates of the fastest size in the last turns.
+
+  Args:
+    rates: of all turns, those of the warm-up first.
+    kind: key of `rates`.
+    turns: that count.
+  """
+  measured = [list(size[-turns:]) for size in rates[kind].values()]
+  return max(measured, key=statistics.median)
+
+
+def seconds(
+  method: Method, row: Row, products: Sequence[float], exps: Sequence[float]
+) -> list[float]:
+  """Returns the limit in each turn.
+
+  Args:
+    method: what is computed.
+    row: of which.
+    products: floating-point operations per second of each turn.
+    exps: exponentials per second of each turn.
+  """
+  operations = method.products * 2 * row.n**2 * row.d
+  exponentials = method.exponentials * row.n**2
+  return [
+    operations / product + exponentials / exp
+    for product, exp in zip(products, exps, strict=True)
+  ]
