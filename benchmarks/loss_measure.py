@@ -56,6 +56,7 @@ def measure(
   columns: Mapping[str, Column],
   references: Collection[str],
   repeats: int,
+  steps: int | None = None,
 ) -> Measured:
   """Measures columns.
 
@@ -65,7 +66,9 @@ def measure(
     references: names of columns that others are compared with; they are
       measured with every group.
     repeats: turns of each.
+    steps: of each turn; None: more where one is over at once.
   """
+  steps = steps or max(1, min(_MOST_STEPS, 4096 // row.n))
   budget = _budget()
   notes = {
     name: reason
@@ -76,7 +79,7 @@ def measure(
   possible = {n: c for n, c in columns.items() if n not in notes}
   for names in _groups(row, possible, references, budget):
     chosen = {name: columns[name] for name in names}
-    group, failures = _take_turns(row, chosen, repeats)
+    group, failures = _take_turns(row, chosen, repeats, steps)
     groups.append(group)
     notes |= failures
   return Measured(groups, notes)
@@ -120,7 +123,7 @@ def _groups(
 
 
 def _take_turns(
-  row: Row, columns: Mapping[str, Column], repeats: int
+  row: Row, columns: Mapping[str, Column], repeats: int, steps: int
 ) -> tuple[Group, dict[str, str]]:
   """Returns what was measured and reasons of failures, by column."""
   with contextlib.ExitStack() as stack:
@@ -130,14 +133,9 @@ def _take_turns(
       )
       for name, column in columns.items()
     }
-    seconds, failures = take_turns(workers, repeats, _steps(row))
+    seconds, failures = take_turns(workers, repeats, steps)
     facts = {name: workers[name].facts() for name in seconds}
     return Group(seconds, facts), failures
-
-
-def _steps(row: Row) -> int:
-  """Returns the steps of a turn: more where one is over at once."""
-  return max(1, min(_MOST_STEPS, 4096 // row.n))
 
 
 def whole_process(row: Row) -> str:

@@ -2,7 +2,7 @@
 
     python benchmarks/losses.py [--losses=ntxent,suncet] [--repeats=9]
         [--rows=1024x128,2048x2048] [--columns=ours_fp32,torch,limit]
-        [--rss=32768x128] [--out=table.md]
+        [--rss=32768x128] [--steps=3] [--out=table.md]
 
 Rows are standard normal embeddings [n, d] in float32; NT-Xent sees n / 2 images
 in two views, SuNCEt 16 rows of each class. All columns of a row are measured in
@@ -14,6 +14,8 @@ exponentials alone would take (see `loss_limits`).
 PyTorch, lightly and pytorch-metric-learning are optional: without them their
 columns stay empty. `--rss` is the row at which the memory of one process with
 both losses is printed; by default 32768x128 if that is among the rows.
+`--steps` is how many make a turn: the first one after another column's turn
+finds cold caches, which tells on losses that take milliseconds.
 
 The machine must be idle: PyTorch's threads wait for one another without sleep,
 and take tens of times as long where another process wants a CPU.
@@ -82,6 +84,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
   )
   parser.add_argument("--rows", type=loss_rows.parse_all, default=_DEFAULT_ROWS)
   parser.add_argument("--rss", type=loss_rows.parse)
+  parser.add_argument("--steps", type=int)
   options = parser.parse_args(arguments)
   if options.rss is None and _LARGEST in options.rows:
     options.rss = _LARGEST
@@ -97,7 +100,7 @@ def _report(loss: str, options: argparse.Namespace) -> list[str]:
   results = {}
   for row in options.rows:
     results[row] = loss_measure.measure(
-      row, columns, references, options.repeats
+      row, columns, references, options.repeats, options.steps
     )
     so_far = loss_tables.times({row: results[row]}, timed, pairs)
     print(so_far.splitlines()[-1], file=sys.stderr)  # the whole takes a while

@@ -57,11 +57,11 @@ def everywhere(array: jax.Array, axis_name: AxisName | None) -> jax.Array:
 def maps_explicit_rows(
   function: Callable[_P, jax.Array],
 ) -> Callable[_P, jax.Array]:
-  """Lets a function take rows that are split over an explicit mesh.
+  """Lets a function take rows that lie on an explicit mesh.
 
   Where types say how rows lie (`jax.sharding.AxisType.Explicit`), all pairs of
   them cannot be formed without saying how. This maps the function over the
-  devices by `jax.shard_map`, with its `axis_name` set.
+  devices by `jax.shard_map`, with its `axis_name` set where rows are split.
 
   Args:
     function: of arrays of rows `[n, ...]`; its options are keyword-only and
@@ -80,7 +80,7 @@ def maps_explicit_rows(
     if split is None or bound.kwargs.get("axis_name") is not None:
       return function(*args, **kwargs)
     mesh, axes = split.mesh, split.spec[0]
-    # Arrays among the options must not be closed over: they have a mesh, too.
+    # Arrays among the options may not be closed over: they have a mesh, too.
     arrays, options = _split_options(bound.kwargs)
     options["axis_name"] = axes
     rows = [jax.reshard(array, split) for array in bound.args]
@@ -95,12 +95,15 @@ def maps_explicit_rows(
 
 
 def _explicit_rows(arrays: Sequence[Any]) -> NamedSharding | None:
-  """Returns how rows are split over an explicit mesh, if an array's are."""
-  for array in arrays:
-    sharding = jax.typeof(array).sharding
-    if sharding.mesh.explicit_axes and sharding.spec and sharding.spec[0]:
-      return NamedSharding(sharding.mesh, PartitionSpec(sharding.spec[0]))
-  return None
+  """Returns how rows lie on an explicit mesh, None where there is none."""
+  # NumPy's arrays, and what a check will refuse, lie nowhere.
+  types = [jax.typeof(each) for each in arrays if isinstance(each, jax.Array)]
+  meshes = [each.sharding.mesh for each in types]
+  mesh = next((mesh for mesh in meshes if mesh.explicit_axes), None)
+  if mesh is None:
+    return None
+  axes = (each.sharding.spec[0] for each in types if each.sharding.spec)
+  return NamedSharding(mesh, PartitionSpec(next(filter(None, axes), None)))
 
 
 def _split_options(
@@ -129,9 +132,9 @@ def _lower_replicate(context: mlir.LoweringRuleContext, array: Any) -> Any:
     return [array]
   # The names do not matter: nothing is split over them.
   mesh = AbstractMesh((count,), ("all",), axis_types=(AxisType.Auto,))
-  everywhere = NamedSharding(mesh, PartitionSpec())
+  whole = NamedSharding(mesh, PartitionSpec())
   constrain = mlir.lower_fun(
-    lambda x: jax.lax.with_sharding_constraint(x, everywhere),
+    lambda x: jax.lax.with_sharding_constraint(x, whole),
     multiple_results=False,
   )
   return constrain(context, array)

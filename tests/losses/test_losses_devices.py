@@ -319,6 +319,21 @@ def test_no_device_compares_all_of_its_rows_at_once(way):
   assert "f32[4,64]" in blocks
 
 
+@pytest.mark.parametrize("spec", [(), (None, _AXIS)])
+@pytest.mark.parametrize("block_size", [0, 4])
+def test_whole_rows_on_an_explicit_mesh(spec, block_size):
+  mesh = _mesh(8, jax.sharding.AxisType.Explicit)
+  rows = np.random.default_rng(0).normal(size=(16, 8)).astype(np.float32)
+  labels = np.arange(16) % 3
+  loss = functools.partial(losses.suncet, block_size=block_size)
+  step = jax.jit(jax.value_and_grad(loss))
+  whole = jax.device_put(rows, NamedSharding(mesh, PartitionSpec(*spec)))
+  for got, expected in zip(
+    step(whole, labels), step(rows, labels), strict=True
+  ):
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("way", ["jit", "shard_map", "explicit_jit"])
 def test_blocks_are_chosen(monkeypatch, way):
   monkeypatch.setattr(_contrast, "_MANY_KEYS", 16)

@@ -121,6 +121,11 @@ def test_matmul_dtype_wider_than_the_sums():
     losses.ntxent(_ROWS, _ROWS, matmul_dtype=np.float64)
 
 
+def test_lists_are_arrays():
+  got = losses.suncet(_ROWS.tolist(), _LABELS.tolist())
+  np.testing.assert_array_equal(got, losses.suncet(_ROWS, _LABELS))
+
+
 def test_variant():
   with pytest.raises(ValueError, match=r"\['in', 'out'\], got 'inside'"):
     losses.supcon(_ROWS, _LABELS, variant="inside")
