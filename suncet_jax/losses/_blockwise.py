@@ -14,7 +14,12 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from suncet_jax.losses import _row_blocks, _tile, _triangle
-from suncet_jax.losses._partition import device_count, everywhere, replicate
+from suncet_jax.losses._partition import (
+  all_rows,
+  device_count,
+  everywhere,
+  replicate,
+)
 from suncet_jax.losses._reduce import count_positives, mean_over_anchors
 from suncet_jax.losses._row_blocks import pad
 from suncet_jax.losses._similarity import (
@@ -176,7 +181,7 @@ def _on_many_devices(
   rows: Rows,
 ) -> _Result:
   n = rows.labels.size
-  keys = _all_rows(plan, rows)
+  keys = all_rows(rows, plan.positives, plan.axis_name)
   blocks = _row_blocks.block_count(n, keys.labels.size, plan.block_size)
   all_counts = _counts(plan, keys)
   if plan.axis_name is None:
@@ -198,16 +203,6 @@ def _on_many_devices(
     )
     gradient = _per_anchor(total[:n], all_counts > 0)
   return (values[:n], is_anchor[:n]), gradient
-
-
-def _all_rows(plan: Plan, rows: Rows) -> Rows:
-  """Returns the rows of all devices."""
-  units = everywhere(rows.units, plan.axis_name)
-  positions = jnp.arange(units.shape[0])
-  if plan.positives == "pair":  # known by their place
-    return Rows(units, positions // 2, positions >= 0, positions)
-  labels = everywhere(rows.labels, plan.axis_name)
-  return Rows(units, labels, labels >= 0, positions)
 
 
 def _all_statistics(plan: Plan, statistics: Statistics, n: int) -> Statistics:

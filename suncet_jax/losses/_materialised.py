@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
-from suncet_jax.losses._partition import everywhere
+from suncet_jax.losses._partition import all_rows
 from suncet_jax.losses._reduce import masked_logsumexp, mean_over_anchors
 from suncet_jax.losses._similarity import AxisName, positions_of
 from suncet_jax.losses._tile import LINEAR, Positives, Rows, Scale, compare
@@ -39,7 +39,7 @@ def mean_value(
     Scalar of the dtype of the units, the same on all devices.
   """
   rows = Rows(units, labels, labels >= 0, positions_of(labels.size, axis_name))
-  keys = _all_rows(units, labels, axis_name)
+  keys = all_rows(rows, positives, axis_name)
   if stop_gradient_keys:
     keys = keys._replace(units=jax.lax.stop_gradient(keys.units))
   scale = Scale(
@@ -58,11 +58,3 @@ def mean_value(
     if positives == "log_mean_exp":
       values += jnp.log(divisors)
   return mean_over_anchors(values, counts > 0, axis_name)
-
-
-def _all_rows(
-  units: jax.Array, labels: jax.Array, axis_name: AxisName | None
-) -> Rows:
-  """Returns the rows of all devices."""
-  units, labels = (everywhere(each, axis_name) for each in (units, labels))
-  return Rows(units, labels, labels >= 0, jnp.arange(labels.size))

@@ -17,6 +17,7 @@ from jax.interpreters import ad, batching, mlir
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
 from suncet_jax.losses._similarity import AxisName, gather
+from suncet_jax.losses._tile import Positives, Rows
 
 _P = ParamSpec("_P")
 
@@ -52,6 +53,28 @@ def everywhere(array: jax.Array, axis_name: AxisName | None) -> jax.Array:
   if axis_name is None:
     return replicate(array)
   return gather(array, axis_name)
+
+
+def all_rows(
+  rows: Rows, positives: Positives, axis_name: AxisName | None
+) -> Rows:
+  """Returns the rows of all devices, as keys of those on each of them.
+
+  Args:
+    rows: n, of this device.
+    positives: what they give; images of pairs are known by their place, so
+      that no labels need to be gathered.
+    axis_name: the mapped axis, None outside of one.
+
+  Returns:
+    m rows.
+  """
+  units = everywhere(rows.units, axis_name)
+  positions = jnp.arange(units.shape[0])
+  if positives == "pair":
+    return Rows(units, positions // 2, positions >= 0, positions)
+  labels = everywhere(rows.labels, axis_name)
+  return Rows(units, labels, labels >= 0, positions)
 
 
 def maps_explicit_rows(
