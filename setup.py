@@ -1,7 +1,8 @@
-"""Builds the optional native convolutions; the rest is in pyproject.toml.
+"""Builds the optional native parts; the rest is in pyproject.toml.
 
 Without a C++ compiler, or anything else that they need, the package installs
-in full and convolves with XLA: `python -m suncet_jax.doctor` says so.
+in full, convolves with XLA and resizes with Pillow: `python -m
+suncet_jax.doctor` says so.
 """
 
 import importlib.metadata
@@ -12,28 +13,38 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+_CONVOLUTIONS = "suncet_jax._onednn"
+_RESIZE = "suncet_jax._resample"
+_TITLES = {_CONVOLUTIONS: "native convolutions", _RESIZE: "the native resize"}
+
 
 class OptionalBuild(build_ext):
   """Says in one line why an optional extension was not built."""
 
   def build_extension(self, ext: Extension) -> None:
     """Builds it, if that is possible."""
+    if self.compiler.compiler_type == "msvc":
+      ext.extra_compile_args = ["/std:c++17", "/O2"]
     try:
       super().build_extension(ext)
     except Exception as error:
-      _say_skipped(error)
+      _say_skipped(_TITLES[ext.name], error)
+
+  def get_export_symbols(self, ext: Extension) -> list[str]:
+    """Asks for no PyInit function: these are no modules of Python."""
+    return ext.export_symbols
 
   def run(self) -> None:
     """Builds all; a compiler that cannot even be set up is no failure."""
     try:
       super().run()
     except Exception as error:
-      _say_skipped(error)
+      _say_skipped(" and ".join(_TITLES.values()), error)
 
 
-def _say_skipped(reason: object) -> None:
+def _say_skipped(what: str, reason: object) -> None:
   first_line = (str(reason).strip() or repr(reason)).splitlines()[0]
-  print(f"suncet_jax: native convolutions are not built: {first_line}")
+  print(f"suncet_jax: not built: {what}: {first_line}")
 
 
 def _onednn_folder(name: str) -> str:
@@ -53,14 +64,15 @@ def _jaxlib_headers() -> str:
   return str(Path(spec.origin).parent / "include")
 
 
-def _extensions() -> list[Extension]:
+def _convolutions() -> list[Extension]:
   if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-    _say_skipped("oneDNN is packaged for Linux x86_64 only")
+    reason = "oneDNN is packaged for Linux x86_64 only"
+    _say_skipped(_TITLES[_CONVOLUTIONS], reason)
     return []
   try:
     return [
       Extension(
-        "suncet_jax._onednn",
+        _CONVOLUTIONS,
         sources=["native/convolution.cc"],
         depends=[
           "native/geometry.h",
@@ -78,8 +90,22 @@ def _extensions() -> list[Extension]:
       )
     ]
   except (FileNotFoundError, importlib.metadata.PackageNotFoundError) as error:
-    _say_skipped(error)
+    _say_skipped(_TITLES[_CONVOLUTIONS], error)
     return []
 
 
-setup(ext_modules=_extensions(), cmdclass={"build_ext": OptionalBuild})
+def _resize() -> Extension:
+  return Extension(
+    _RESIZE,
+    sources=["native/resample.cc"],
+    # Weights must not depend on whether the CPU can multiply and add at once.
+    extra_compile_args=["-std=c++17", "-O3", "-ffp-contract=off"],
+    language="c++",
+    optional=True,
+  )
+
+
+setup(
+  ext_modules=[*_convolutions(), _resize()],
+  cmdclass={"build_ext": OptionalBuild},
+)

@@ -53,7 +53,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   data.source = "tfds"
   data.tfds_name = "imagenet2012"
   data.test_split = "validation"  # the 50,000 images that papers report on
-  data.jpeg = True
+  data.reading = "random"  # "streaming" for tfrecord files, or gs://
   data.resize, data.centre_crop = 256, 224
   data.batch_size = 64 * (44 if arg.method == "suncet" else 64)
   data.labelled.file = f"{arg.labels}percent.txt"

@@ -50,10 +50,15 @@ def fail(message: str) -> NoReturn:
   raise SystemExit(USAGE_ERROR)
 
 
-def checked_workdir(argv: list[str]) -> str:
-  """Returns --workdir; ends the program if it, or a flag's --, is missing."""
+def no_arguments(argv: list[str]) -> None:
+  """Ends the program if there are arguments besides flags."""
   if len(argv) > 1:
     fail(f"unexpected arguments {argv[1:]}; flags begin with --.")
+
+
+def checked_workdir(argv: list[str]) -> str:
+  """Returns --workdir; ends the program if it, or a flag's --, is missing."""
+  no_arguments(argv)
   if not _WORKDIR.value:
     fail("--workdir is missing, expected a folder such as runs/digits.")
   return _WORKDIR.value

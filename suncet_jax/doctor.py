@@ -1,7 +1,7 @@
 """`python -m suncet_jax.doctor`: what this installation computes with, and why.
 
-Prints versions, devices, the convolution in use and how to get a faster one. It
-changes nothing.
+Prints versions, devices, the convolution and the resize in use and how to get
+faster ones. It changes nothing.
 """
 
 import importlib.metadata
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import jax
 
 from suncet_jax import convolution
+from suncet_jax.data import resample
 
 _PACKAGES = (
   *("suncet_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"),
@@ -23,12 +24,12 @@ _PACKAGES = (
 def main() -> None:
   """Prints the report."""
   devices = jax.devices()
-  name, reason = convolution.in_use()
   rows = [
     ("packages", ", ".join(_versions())),
     ("Python", f"{platform.python_version()} on {_system()}"),
     ("devices", f"{len(devices)} x {devices[0].device_kind}"),
-    ("convolution", f"{name} ({reason})"),
+    ("convolution", "{} ({})".format(*convolution.in_use())),
+    ("resize", "{} ({})".format(*resample.in_use())),
   ]
   for title, value in rows:
     print(f"{title:12} {value}")

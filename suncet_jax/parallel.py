@@ -54,13 +54,14 @@ class RowPlacement:
   """Spreads the rows of a host array over the devices of all processes.
 
   Attributes:
-    rows: The global rows that this process must provide, int64.
+    count: Number of global rows.
+    rows: Those that this process must provide, int64, ascending.
   """
 
   def __init__(self, mesh: Mesh, count: int) -> None:
     """Asks JAX which device holds which of the `count` global rows."""
     self._sharding = by_rows(mesh)
-    self._count = count
+    self.count = count
     mine = self._sharding.addressable_devices_indices_map((count,))
     starts = sorted(_bounds(index, count) for index in mine.values())
     self.rows = np.concatenate([np.arange(*bounds) for bounds in starts])
@@ -72,11 +73,11 @@ class RowPlacement:
     """Makes the global array [count, ...] from this process's rows."""
 
     def block(index: tuple[slice, ...] | None) -> np.ndarray:
-      start, stop = _bounds(index, self._count)
+      start, stop = _bounds(index, self.count)
       offset = self._offset[start]
       return local[offset : offset + stop - start]
 
-    shape = (self._count, *local.shape[1:])
+    shape = (self.count, *local.shape[1:])
     return jax.make_array_from_callback(shape, self._sharding, block)
 
 

@@ -21,6 +21,17 @@ SMALL = (
 
 def start(module, *flags, cache=None, devices=1, cwd=None):
   """Starts `python -m module flags`; its output comes as one text stream."""
+  return _start(["-m", module, *map(str, flags)], cache, devices, cwd)
+
+
+def run_code(code, *arguments, timeout=300, cache=None, devices=1):
+  """Runs Python code in a process of its own; returns (exit code, output)."""
+  process = _start(["-c", code, *map(str, arguments)], cache, devices, None)
+  output, _ = process.communicate(timeout=timeout)
+  return process.returncode, output
+
+
+def _start(arguments, cache, devices, cwd):
   environment = os.environ | {
     "JAX_PLATFORMS": "cpu",
     "JAX_NUM_CPU_DEVICES": str(devices),
@@ -30,7 +41,7 @@ def start(module, *flags, cache=None, devices=1, cwd=None):
     environment["JAX_COMPILATION_CACHE_DIR"] = str(cache)
     environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
   return subprocess.Popen(
-    [sys.executable, "-m", module, *map(str, flags)],
+    [sys.executable, *arguments],
     stdout=subprocess.PIPE,
     stderr=subprocess.STDOUT,
     text=True,

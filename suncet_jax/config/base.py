@@ -17,6 +17,7 @@ def base() -> ml_collections.ConfigDict:
       "method": _method(),
       "data": _data(),
       "augment": _augment(),
+      "multicrop": _multicrop(),
       "model": _model(),
       "optim": _optim(),
       "train": _train(),
@@ -45,22 +46,39 @@ def _method() -> dict:
 
 def _data() -> dict:
   return {
-    "source": "digits",  # "digits" (embedded) or "tfds"
+    # "digits" (embedded), "tfds", "folder" (of your own images), or "arrays"
+    # (given to `run` in Python).
+    "source": "digits",
     "tfds_name": "",  # e.g. "cifar10"
     "data_dir": "",  # of TFDS; empty: $TFDS_DATA_DIR or ~/tensorflow_datasets
-    "test_split": "test",  # touched by the final evaluation only
-    # True: JPEG files, decoded and cropped on the host; needs random access
-    # (TFDS prepared with file_format="array_record"). False: all in memory.
-    "jpeg": False,
-    "resize": 256,  # jpeg: evaluation resizes the short side to this ...
+    "test_split": "test",  # of TFDS; touched by the final evaluation only
+    # folder: class sub-folders, or a CSV file with the columns path and label
+    # (empty: unlabelled). Local or gs://.
+    "train": "",
+    "test": "",
+    "unlabelled": "",  # folder: further images without labels, if any
+    # tfds: "memory": all images decoded in memory. Else image files, decoded
+    # and cropped on the host: "random": random access (array_record on a
+    # disk); "streaming": tfrecord, on a disk or gs://, shuffled in blocks; the
+    # order then depends on the number of processes.
+    "reading": "memory",
+    "block_shards": 8,  # streaming: shards that are pooled and permuted
+    # streaming: limit of what each process holds: blocks and labelled images.
+    "memory_limit_gb": 32.0,
+    "workers": 0,  # threads that decode image files; 0: one per CPU
+    "max_bad_fraction": 0.001,  # of image files that cannot be decoded
+    "resize": 256,  # image files: evaluation resizes the short side to this ...
     "centre_crop": 224,  # ... and takes the centre; both in pixels
     "batch_size": 256,  # unlabelled images per step, each seen as two views
     # Labels known to training: set exactly one of the three.
     "labelled": {
       "per_class": 0,  # images per class
-      "fraction": 0.0,  # of each class, in (0, 1]
-      "file": "",  # one image name (TFDS file_name) or index per line
-      "classes_per_batch": 10,
+      # Of each class, in (0, 1]; 1: all but the validation images.
+      "fraction": 0.0,
+      # One image name (TFDS file_name, path within the folder) or index per
+      # line; or tfds:imagenet2012_subset/10pct, the list that TFDS uses.
+      "file": "",
+      "classes_per_batch": 10,  # 0: all, or 20 if there are more
       "images_per_class": 2,  # per step and class
       "views": 1,  # augmented views of each labelled image
     },
@@ -68,6 +86,7 @@ def _data() -> dict:
     # images are disjoint.
     "validation": {
       "per_class": 0,
+      "file": "",  # instead of per_class: a list as labelled.file
       # True: their images (not their labels) stay in the unlabelled pool.
       "in_pool": False,
     },
@@ -93,6 +112,16 @@ def _augment() -> dict:
     "equalize_prob": 0.0,
     "mean": (),  # per channel; empty: images stay in [0, 1]
     "std": (),
+  }
+
+
+def _multicrop() -> dict:
+  return {
+    # Further small crops of each unlabelled image, each contrasted with the
+    # two large ones; but for these fields as config.augment.
+    "views": 0,
+    "size": 96,  # pixels
+    "crop_scale": (0.05, 0.14),
   }
 
 

@@ -5,8 +5,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-# They change neither parameters nor results, only what is written and when.
-_HARMLESS = ("log.", "checkpoint.", "data.data_dir", "train.debug_nans")
+# They change neither parameters nor results, only what is written and when,
+# or where things are.
+_HARMLESS_GROUPS = ("log.", "checkpoint.")
+_HARMLESS = (
+  "train.debug_nans",
+  # Where the data lie; that they are the same is checked by their digest.
+  "data.data_dir",
+  "data.train",
+  "data.test",
+  "data.unlabelled",
+  "data.workers",
+  "data.memory_limit_gb",
+  "data.max_bad_fraction",
+)
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -40,6 +52,6 @@ def _fields(config: dict[str, Any], prefix: str = "") -> Iterator[tuple]:
     path = prefix + name
     if isinstance(value, dict):
       yield from _fields(value, path + ".")
-    elif not path.startswith(_HARMLESS):
+    elif path not in _HARMLESS and not path.startswith(_HARMLESS_GROUPS):
       # JSON text, so that a tuple equals the list it becomes in a file.
       yield path, json.dumps(value)

@@ -1,12 +1,17 @@
 """Checks of a configuration: every fault in one message."""
 
 import math
-import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ml_collections import ConfigDict
 
+from suncet_jax.config.data_validation import (
+  READINGS,
+  SOURCES,
+  data_faults,
+  file_faults,
+)
 from suncet_jax.model_names import model_faults
 
 METHOD_NAMES = ("simclr", "suncet")
@@ -14,17 +19,21 @@ EVAL_NAMES = ("knn", "soft_nn", "linear", "finetune")
 
 _CHOICES = {
   "method.name": METHOD_NAMES,
-  "data.source": ("digits", "tfds"),
+  "data.source": SOURCES,
+  "data.reading": READINGS,
   "optim.name": ("lars", "sgd"),
 }
 _POSITIVE = (
   "method.temperature",
   "data.batch_size",
+  "data.block_shards",
+  "data.memory_limit_gb",
+  "data.resize",
   "data.centre_crop",
-  "data.labelled.classes_per_batch",
   "data.labelled.images_per_class",
   "data.labelled.views",
   "augment.size",
+  "multicrop.size",
   "optim.peak_lr",
   "optim.trust_coefficient",
   "train.epochs",
@@ -45,8 +54,11 @@ _POSITIVE = (
 )
 _NOT_NEGATIVE = (
   "method.suncet_weight",
+  "data.workers",
+  "data.labelled.classes_per_batch",
   "data.labelled.per_class",
   "data.validation.per_class",
+  "multicrop.views",
   "augment.brightness",
   "augment.contrast",
   "augment.saturation",
@@ -59,6 +71,7 @@ _NOT_NEGATIVE = (
   "checkpoint.keep_every_epochs",
 )
 _FRACTIONS = (
+  "data.max_bad_fraction",
   "data.labelled.fraction",
   "augment.flip_prob",
   "augment.jitter_prob",
@@ -70,6 +83,7 @@ _FRACTIONS = (
 )
 _INTERVALS = {  # bounds that the two ends must lie in
   "augment.crop_scale": (0.0, 1.0),
+  "multicrop.crop_scale": (0.0, 1.0),
   "augment.crop_ratio": (0.0, math.inf),
   "augment.blur_sigma": (0.0, math.inf),
   "evals.finetune.crop_scale": (0.0, 1.0),
@@ -95,7 +109,7 @@ def validate(config: ConfigDict, *, check_files: bool = False) -> None:
   if not faults:  # what follows reads the fields and needs them sane
     faults = list(_combination_faults(config))
   if check_files:
-    faults += _file_faults(config)
+    faults += file_faults(config)
   if faults:
     lines = "\n".join(f"  {fault}" for fault in faults)
     noun = "fault" if len(faults) == 1 else "faults"
@@ -148,7 +162,7 @@ def _not_finite(config: ConfigDict, prefix: str = "") -> Iterator[str]:
       yield f"{prefix}{name} is None, expected a value."
     elif isinstance(value, float) and not math.isfinite(value):
       yield f"{prefix}{name} is {value}, expected a finite number."
-    elif prefix == "augment." and not _has_finite_items(value):
+    elif prefix in ("augment.", "multicrop.") and not _has_finite_items(value):
       yield f"{prefix}{name} is {tuple(value)}, expected finite numbers."
 
 
@@ -163,8 +177,7 @@ def _has_finite_items(value: Any) -> bool:
 
 
 def _combination_faults(config: ConfigDict) -> Iterator[str]:
-  yield from _label_faults(config)
-  yield from _data_faults(config)
+  yield from data_faults(config)
   yield from _schedule_faults(config)
   yield from model_faults(config.model)
   unknown = sorted(set(config.evals.final) - set(EVAL_NAMES))
@@ -172,58 +185,6 @@ def _combination_faults(config: ConfigDict) -> Iterator[str]:
     yield (
       f"evals.final has {', '.join(unknown)}, expected some of "
       f"{', '.join(EVAL_NAMES)}."
-    )
-
-
-def _label_faults(config: ConfigDict) -> Iterator[str]:
-  labelled = config.data.labelled
-  given = [n for n in ("per_class", "fraction", "file") if labelled[n]]
-  if len(given) != 1:
-    yield (
-      "data.labelled needs exactly one of per_class, fraction and file; "
-      f"given: {', '.join(given) or 'none'}."
-    )
-  if labelled.views == 1 and labelled.images_per_class == 1:
-    yield (
-      "data.labelled.images_per_class and data.labelled.views are both 1, so "
-      "no labelled row has a positive; expected at least 2 in one of them."
-    )
-
-
-def _file_faults(config: ConfigDict) -> Iterator[str]:
-  path = config.data.labelled.file
-  if path and not pathlib.Path(path).is_file():
-    yield (
-      f"data.labelled.file {path!r} does not exist. The lists of "
-      "ImageNet are imagenet_subsets/1percent.txt and 10percent.txt of "
-      "https://github.com/google-research/simclr: fetch one and set "
-      "--config.data.labelled.file to it."
-    )
-
-
-def _data_faults(config: ConfigDict) -> Iterator[str]:
-  data = config.data
-  if data.source == "tfds" and not data.tfds_name:
-    yield "data.tfds_name is empty, expected a TFDS name such as 'cifar10'."
-  if data.jpeg and data.source != "tfds":
-    yield f"data.jpeg needs data.source 'tfds', not {data.source!r}."
-  if data.test_split == "train":
-    yield "data.test_split is 'train', which is trained on; expected another."
-  if data.resize < data.centre_crop:
-    yield (
-      f"data.resize {data.resize} is smaller than data.centre_crop "
-      f"{data.centre_crop}."
-    )
-  if config.evals.every_epochs and not data.validation.per_class:
-    yield (
-      "evals.every_epochs measures kNN on validation images, but "
-      "data.validation.per_class is 0; set one of the two."
-    )
-  mean, std = config.augment.mean, config.augment.std
-  if len(mean) != len(std) or any(value <= 0 for value in std):
-    yield (
-      f"augment.mean {tuple(mean)} and augment.std {tuple(std)} need one "
-      "value per channel each, and std values > 0."
     )
 
 

@@ -1,1 +1,6 @@
-"""Data: sources, splits, sampling, augmentation and the input stream."""
+"""Data: sources, splits, order of images, augmentation, input stream."""
+
+from suncet_jax.data.arrays import from_arrays
+from suncet_jax.data.sources import Dataset
+
+__all__ = ["Dataset", "from_arrays"]

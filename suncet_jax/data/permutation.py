@@ -22,6 +22,8 @@ class Purpose(enum.IntEnum):
   INITIAL_PARAMETERS = 7
   FINETUNE_ORDER = 8
   FINETUNE_VIEW = 9
+  SHARD_ORDER = 10
+  BLOCK_ORDER = 11
 
 
 def random_bits(count: int, *address: int) -> np.ndarray:
@@ -33,3 +35,8 @@ def random_bits(count: int, *address: int) -> np.ndarray:
 def permutation(count: int, *address: int) -> np.ndarray:
   """Returns a random order of `range(count)`, int64, by sorting random keys."""
   return np.argsort(random_bits(count, *address), kind="stable")
+
+
+def uniform(count: int, *address: int) -> np.ndarray:
+  """Returns `count` random float64 in [0, 1), multiples of 2**-53."""
+  return (random_bits(count, *address) >> np.uint64(11)) * 2.0**-53

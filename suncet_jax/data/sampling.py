@@ -1,14 +1,42 @@
 """Which images a step sees: pure functions of (seed, step).
 
 No iterator has a position to save: any step of any epoch can be asked for at
-any time and on any number of hosts.
+any time and on any number of hosts. `BlockSampler`, for files that can only be
+read from end to end, is in blocks.py.
 """
 
 import functools
+import itertools
+from typing import Protocol
 
 import numpy as np
 
 from suncet_jax.data.permutation import Purpose, permutation
+
+
+class Sampler(Protocol):
+  """Chooses the images of a step."""
+
+  def local(self, step: int, rows: np.ndarray) -> np.ndarray:
+    """Returns the images in the rows `rows` of a step's batch.
+
+    Args:
+      step: Any step >= 0.
+      rows: Rows of the global batch that this process provides, int64 [r].
+
+    Returns:
+      Indices into the training source, int64 [r].
+    """
+    ...
+
+
+class EpochSampler(Sampler, Protocol):
+  """A sampler that goes through a pool of images epoch by epoch."""
+
+  @property
+  def steps_per_epoch(self) -> int:
+    """Full batches of an epoch, over all processes."""
+    ...
 
 
 class UnlabelledSampler:
@@ -18,35 +46,48 @@ class UnlabelledSampler:
   (arXiv 2006.10803).
   """
 
-  def __init__(self, pool_size: int, batch_size: int, seed: int) -> None:
+  def __init__(self, pool: np.ndarray, batch_size: int, seed: int) -> None:
     """Checks that the pool holds a batch.
 
     Args:
-      pool_size: Number of images.
+      pool: Indices of the images, int64 [n].
       batch_size: Images per step, over all devices.
       seed: Of the orders.
 
     Raises:
       ValueError: If one batch needs more images than there are.
     """
-    if batch_size > pool_size:
-      raise ValueError(
-        f"data.batch_size is {batch_size}, but the unlabelled pool has only "
-        f"{pool_size} images. Lower --config.data.batch_size."
-      )
-    self.steps_per_epoch = pool_size // batch_size
-    self._batch_size = batch_size
+    check_pool(pool.size, batch_size)
+    self.steps_per_epoch = pool.size // batch_size
+    self._pool, self._batch_size = pool, batch_size
     self._order = functools.lru_cache(maxsize=2)(
       lambda epoch: permutation(
-        pool_size, seed, Purpose.UNLABELLED_ORDER, epoch
+        pool.size, seed, Purpose.UNLABELLED_ORDER, epoch
       )
     )
 
   def __call__(self, step: int) -> np.ndarray:
-    """Returns the positions in the pool for a step, int64 [batch_size]."""
+    """Returns the images of a step, int64 [batch_size]."""
     epoch, batch = divmod(step, self.steps_per_epoch)
     start = batch * self._batch_size
-    return self._order(epoch)[start : start + self._batch_size]
+    return self._pool[self._order(epoch)[start : start + self._batch_size]]
+
+  def local(self, step: int, rows: np.ndarray) -> np.ndarray:
+    """Returns the images in some rows of a step; see `Sampler`."""
+    return self(step)[rows]
+
+
+def check_pool(pool_size: int, batch_size: int) -> None:
+  """Checks that there are enough unlabelled images for a batch.
+
+  Raises:
+    ValueError: If not.
+  """
+  if batch_size > pool_size:
+    raise ValueError(
+      f"data.batch_size is {batch_size}, but the unlabelled pool has only "
+      f"{pool_size} images. Lower --config.data.batch_size."
+    )
 
 
 class ClassBalancedSampler:
@@ -62,6 +103,7 @@ class ClassBalancedSampler:
 
   def __init__(
     self,
+    images: np.ndarray,
     labels: np.ndarray,
     class_count: int,
     *,
@@ -72,8 +114,9 @@ class ClassBalancedSampler:
     """Sorts the labelled images by class.
 
     Args:
-      labels: Integer [n], the labels of the labelled images.
-      class_count: Number of classes; labels lie in [0, class_count).
+      images: Indices of the labelled images, int64 [n].
+      labels: Their labels, integer [n] in [0, class_count).
+      class_count: Number of classes.
       classes_per_batch: Classes per step.
       images_per_class: Images of each of them, over all devices.
       seed: Of the orders.
@@ -81,7 +124,7 @@ class ClassBalancedSampler:
     Raises:
       ValueError: If a class has no image, or there are too few classes.
     """
-    self._members = [np.flatnonzero(labels == c) for c in range(class_count)]
+    self._members = [images[rows] for rows in by_class(labels, class_count)]
     empty = [c for c, rows in enumerate(self._members) if not rows.size]
     if empty:
       raise ValueError(
@@ -112,7 +155,7 @@ class ClassBalancedSampler:
     return min(rows.size for rows in self._members)
 
   def __call__(self, step: int) -> np.ndarray:
-    """Returns rows of `labels` for a step, int64 [classes x images]."""
+    """Returns the images of a step, int64 [classes x images]."""
     round_, batch = divmod(step, self._batches_per_pass)
     start = batch * self._classes_per_batch
     classes = self._class_order(round_)[start : start + self._classes_per_batch]
@@ -120,6 +163,10 @@ class ClassBalancedSampler:
     first_draw = round_ * self._images_per_class
     drawn = [self._draw(c, first_draw) for c in classes]
     return np.stack(drawn, axis=1).reshape(-1)
+
+  def local(self, step: int, rows: np.ndarray) -> np.ndarray:
+    """Returns the images in some rows of a step; see `Sampler`."""
+    return self(step)[rows]
 
   def _draw(self, label: int, first: int) -> np.ndarray:
     members = self._members[label]
@@ -133,3 +180,18 @@ class ClassBalancedSampler:
         for e, p in zip(epochs.tolist(), positions.tolist(), strict=True)
       ]
     )
+
+
+def by_class(labels: np.ndarray, class_count: int) -> list[np.ndarray]:
+  """Groups positions by label.
+
+  Args:
+    labels: Integer [n]; those outside of [0, class_count) belong to no class.
+    class_count: Number of classes.
+
+  Returns:
+    For each class the positions of its label, int64, ascending.
+  """
+  order = np.argsort(labels, kind="stable")
+  bounds = np.searchsorted(labels[order], np.arange(class_count + 1))
+  return [order[start:stop] for start, stop in itertools.pairwise(bounds)]

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from ml_collections import ConfigDict
 
+from suncet_jax.data.errors import DataError
 from suncet_jax.data.permutation import permutation
 
 
@@ -15,12 +16,12 @@ class Rows(NamedTuple):
 
   Attributes:
     indices: Into the source, int64 [b].
-    seeds: One per image and view, uint32 [b, v, 2]; only a source that crops
-      on the host uses them.
+    draws: For the crops of each view, float64 [b, v, 22] in [0, 1); None for a
+      source that does not crop.
   """
 
   indices: np.ndarray
-  seeds: np.ndarray
+  draws: np.ndarray | None
 
 
 class Crop(NamedTuple):
@@ -42,7 +43,7 @@ class Source(Protocol):
 
   @property
   def labels(self) -> np.ndarray:
-    """int32 [n]."""
+    """int32 [n]; -1: unlabelled."""
     ...
 
   @property
@@ -60,8 +61,20 @@ class Source(Protocol):
     """Whether `views` gives ready crops; else the step crops."""
     ...
 
-  def views(self, batches: Iterable[Rows], crop: Crop) -> Iterator[np.ndarray]:
-    """Gives uint8 [b, v, h, w, c] for training; v = 1 unless crops_on_host."""
+  @property
+  def failure(self) -> DataError | None:
+    """What went wrong with images that are prepared ahead of their use."""
+    ...
+
+  def views(
+    self, requests: Iterable[Rows], crops: Sequence[Crop]
+  ) -> Iterator[tuple[np.ndarray, ...]]:
+    """Gives the images of batches for training.
+
+    Yields:
+      With `crops_on_host` one array per crop, uint8 [b, size, size, c]; else
+      one array of the whole images, uint8 [b, h, w, c].
+    """
     ...
 
   def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -84,7 +97,7 @@ class ArraySource:
 
   Attributes:
     pixels: uint8 [n, h, w, c].
-    labels: int32 [n].
+    labels: int32 [n]; -1: unlabelled.
     names: Image names in the same order, or None.
   """
 
@@ -92,16 +105,19 @@ class ArraySource:
   labels: np.ndarray
   names: Sequence[str] | None = None
   crops_on_host: bool = dataclasses.field(default=False, init=False)
+  failure: None = dataclasses.field(default=None, init=False)
 
   @property
   def image_shape(self) -> tuple[int, int, int]:
     """The (h, w, c) of every image."""
     return self.pixels.shape[1:]
 
-  def views(self, batches: Iterable[Rows], crop: Crop) -> Iterator[np.ndarray]:
+  def views(
+    self, requests: Iterable[Rows], crops: Sequence[Crop]
+  ) -> Iterator[tuple[np.ndarray, ...]]:
     """Gives the whole images: the training step crops them on the device."""
-    del crop
-    return (self.pixels[rows.indices][:, None] for rows in batches)
+    del crops
+    return ((self.pixels[rows.indices],) for rows in requests)
 
   def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """Gives the images as they are."""
@@ -112,10 +128,20 @@ def load(config: ConfigDict) -> Dataset:
   """Loads the data set that `config.data` names.
 
   Raises:
-    ValueError: If it is not prepared and cannot be downloaded.
+    ValueError: If it is not there, cannot be downloaded, or its labels or
+      files do not make sense.
   """
   if config.data.source == "digits":
     return _digits()
+  if config.data.source == "folder":
+    from suncet_jax.data import folder
+
+    return folder.load(config)
+  if config.data.source == "arrays":
+    raise ValueError(
+      "data.source is 'arrays': images in memory come from Python, "
+      "suncet_jax.train.run.run(config, workdir, dataset=...)."
+    )
   # TensorFlow takes seconds to import: only who needs it pays.
   from suncet_jax.data import tfds_sources
 

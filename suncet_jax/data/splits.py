@@ -1,6 +1,5 @@
 """Which training images are labelled, held out or unlabelled."""
 
-import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from suncet_jax.data.permutation import Purpose, permutation
+from suncet_jax.data.sampling import by_class
 
 
 class Splits(NamedTuple):
@@ -34,7 +34,7 @@ def make_splits(
   """Splits the training set, stratified by class and seeded.
 
   Args:
-    labels: Integer [n], all training labels.
+    labels: Integer [n], all training labels; -1: unlabelled.
     names: Image names in the same order, for a list of names; or None.
     config: The whole configuration; `data` and `seed` are read.
     class_count: Number of classes.
@@ -46,52 +46,58 @@ def make_splits(
     ValueError: If labels are out of range, a class is too small or a list
       names unknown images.
   """
-  check_labels("Training", labels, class_count)
-  seed = config.seed if config.data.split_seed < 0 else config.data.split_seed
-  by_class = [
-    np.flatnonzero(labels == c)[
-      permutation(int((labels == c).sum()), seed, Purpose.SPLIT, c)
-    ]
-    for c in range(class_count)
+  check_labels("Training", labels, class_count, may_lack=True)
+  data = config.data
+  seed = config.seed if data.split_seed < 0 else data.split_seed
+  shuffled = [
+    rows[permutation(rows.size, seed, Purpose.SPLIT, c)]
+    for c, rows in enumerate(by_class(labels, class_count))
   ]
-  wanted = config.data.labelled
-  listed = _read_list(wanted.file, names, len(labels)) if wanted.file else None
-  if listed is not None:  # the list decides: validation comes from the rest
-    by_class = [rows[~np.isin(rows, listed)] for rows in by_class]
-  held_out, rest = _take(by_class, config.data.validation.per_class)
-  if listed is not None:
-    labelled = listed
-  elif wanted.per_class:
-    labelled = np.concatenate(_take(rest, wanted.per_class)[0])
+  # Lists decide: what they name is not drawn for the other part.
+  labelled = _listed("labelled", labels, names, config)
+  validation = _listed("validation", labels, names, config)
+  _check_disjoint(labelled, validation)
+  if labelled is not None:
+    shuffled = [rows[~np.isin(rows, labelled)] for rows in shuffled]
+  if validation is None:
+    held_out, shuffled = _take(shuffled, data.validation.per_class)
+    validation = np.concatenate(held_out)
   else:
-    totals = np.bincount(labels, minlength=class_count)
-    labelled = _take_fraction(rest, totals, wanted.fraction)
-  validation = np.concatenate(held_out)
+    shuffled = [rows[~np.isin(rows, validation)] for rows in shuffled]
+  if labelled is None:
+    totals = np.bincount(labels[labels >= 0], minlength=class_count)
+    labelled = _drawn(shuffled, totals, data.labelled)
   everything = np.arange(len(labels))
-  in_pool = config.data.validation.in_pool
+  in_pool = data.validation.in_pool
   pool = everything if in_pool else np.setdiff1d(everything, validation)
   return Splits(pool, np.sort(labelled), np.sort(validation))
 
 
-def check_labels(kind: str, labels: np.ndarray, class_count: int) -> None:
+def check_labels(
+  kind: str, labels: np.ndarray, class_count: int, *, may_lack: bool = False
+) -> None:
   """Checks that there are labels, all of them in [0, class_count).
 
   Args:
     kind: "Training" or "Test", for the message.
     labels: Integer [n].
     class_count: Number of classes.
+    may_lack: Whether -1, for unlabelled, is permitted too.
 
   Raises:
     ValueError: If not.
   """
   if not labels.size:
     raise ValueError(f"{kind} images: there are none.")
-  is_wrong = (labels < 0) | (labels >= class_count)
+  lowest = -1 if may_lack else 0
+  is_wrong = (labels < lowest) | (labels >= class_count)
   if is_wrong.any():
     first = int(np.argmax(is_wrong))
+    unlabelled = ", or -1 for unlabelled" if may_lack else ""
     raise ValueError(
       f"{kind} image {first} has label {labels[first]}, expected 0 to "
-      f"{class_count - 1}; {int(is_wrong.sum())} labels are out of range."
+      f"{class_count - 1}{unlabelled}; {int(is_wrong.sum())} labels are out of "
+      "range."
     )
 
 
@@ -111,6 +117,17 @@ def _take(
   ]
 
 
+def _drawn(
+  rest: list[np.ndarray], totals: np.ndarray, wanted: ConfigDict
+) -> np.ndarray:
+  """Draws the labelled images from what validation leaves of each class."""
+  if wanted.per_class:
+    return np.concatenate(_take(rest, wanted.per_class)[0])
+  if wanted.fraction == 1.0:
+    return np.concatenate(rest)
+  return _take_fraction(rest, totals, wanted.fraction)
+
+
 def _take_fraction(
   rest: list[np.ndarray], totals: np.ndarray, fraction: float
 ) -> np.ndarray:
@@ -128,11 +145,36 @@ def _take_fraction(
   )
 
 
-def _read_list(
-  path: str, names: Sequence[str] | None, count: int
+def _listed(
+  part: str,
+  labels: np.ndarray,
+  names: Sequence[str] | None,
+  config: ConfigDict,
+) -> np.ndarray | None:
+  """Returns the images that `data.<part>.file` lists; None without a file."""
+  reference = config.data[part].file
+  if not reference:
+    return None
+  # TensorFlow takes seconds to import: only who has a list pays.
+  from suncet_jax.data.lists import read_names
+
+  lines = read_names(reference, config.data.data_dir)
+  setting = f"data.{part}.file {reference!r}"
+  rows = _positions(setting, lines, names, len(labels))
+  bare = rows[labels[rows] < 0]
+  if bare.size:
+    name = names[bare[0]] if names is not None else bare[0]
+    raise ValueError(
+      f"{setting}: {bare.size} of {rows.size} images have no label, the first "
+      f"is {name!r}."
+    )
+  return rows
+
+
+def _positions(
+  setting: str, lines: list[str], names: Sequence[str] | None, count: int
 ) -> np.ndarray:
-  """Reads indices, or names when the data set has any, one per line."""
-  lines = pathlib.Path(path).read_text().split()
+  """Finds images by name, or by index where the data set has no names."""
   if names is not None:
     position = {name: i for i, name in enumerate(names)}
     unknown = [line for line in lines if line not in position]
@@ -143,9 +185,21 @@ def _read_list(
       f"names such as {names[0]!r}" if names else f"indices below {count}"
     )
     raise ValueError(
-      f"data.labelled.file {path!r}: {len(unknown)} of {len(lines)} lines are "
-      f"not images of the training set, the first is {unknown[0]!r}; expected "
-      f"{expected}."
+      f"{setting}: {len(unknown)} of {len(lines)} lines are not images of the "
+      f"training set, the first is {unknown[0]!r}; expected {expected}."
     )
   rows = [position[x] for x in lines] if names is not None else map(int, lines)
   return np.unique(np.fromiter(rows, dtype=np.int64))
+
+
+def _check_disjoint(
+  labelled: np.ndarray | None, validation: np.ndarray | None
+) -> None:
+  if labelled is None or validation is None:
+    return
+  both = np.intersect1d(labelled, validation)
+  if both.size:
+    raise ValueError(
+      f"data.labelled.file and data.validation.file share {both.size} images, "
+      f"the first is number {both[0]}; expected two lists without a common one."
+    )

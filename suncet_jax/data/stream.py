@@ -1,17 +1,21 @@
 """The input stream: device batches as a pure function of (seed, step)."""
 
 import collections
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
 import jax
 import numpy as np
 from flax import struct
 
-from suncet_jax.data.permutation import Purpose, random_bits
-from suncet_jax.data.sampling import ClassBalancedSampler, UnlabelledSampler
+from suncet_jax.data.augment import Augmentation
+from suncet_jax.data.augment.draw import DRAWS_PER_CROP
+from suncet_jax.data.errors import DataError
+from suncet_jax.data.permutation import Purpose, uniform
+from suncet_jax.data.sampling import Sampler
 from suncet_jax.data.sources import Crop, Rows, Source
-from suncet_jax.data.splits import Splits
 from suncet_jax.parallel import RowPlacement
+
+Images = tuple[jax.Array, ...]
 
 
 @struct.dataclass
@@ -19,121 +23,155 @@ class Batch:
   """The images of a step, before the device augments them.
 
   Attributes:
-    unlabelled: uint8 [b, v, h, w, c]; v = 1 where the step makes the views.
-    labelled: uint8 [l, v, h, w, c], or None when the step needs none.
+    unlabelled: One array per view, uint8 [b, h, w, c], or a single one that
+      all views are made of.
+    labelled: The same, [l, h, w, c]; empty when the step needs none.
     labels: int32 [l], or None.
   """
 
-  unlabelled: jax.Array
-  labelled: jax.Array | None
-  labels: jax.Array | None
+  unlabelled: Images
+  labelled: Images = ()
+  labels: jax.Array | None = None
 
 
 class Stream:
-  """Yields the batches of any range of steps."""
+  """Yields the batches of any range of steps.
+
+  Attributes:
+    labelled_batch_size: Labelled images per step, over all devices.
+  """
 
   def __init__(
     self,
     source: Source,
-    splits: Splits,
-    unlabelled: UnlabelledSampler,
-    labelled: ClassBalancedSampler,
+    unlabelled: Sampler,
+    labelled: Sampler,
     *,
     mesh: jax.sharding.Mesh,
+    batch_size: int,
+    labelled_batch_size: int,
     seed: int,
-    crop: Crop,
   ) -> None:
     """Stores what the batches are made of.
 
     Args:
       source: The training images.
-      splits: Which of them are unlabelled and which labelled.
-      unlabelled: Gives positions in `splits.pool` for a step.
-      labelled: Gives positions in `splits.labelled` for a step.
+      unlabelled: Chooses the unlabelled images of a step.
+      labelled: Chooses the labelled ones.
       mesh: The devices that a batch is spread over.
+      batch_size: Unlabelled images per step, over all devices.
+      labelled_batch_size: Labelled images per step, over all devices.
       seed: Of the crops that the host makes, where it makes them.
-      crop: What those crops are.
     """
-    self._source, self._splits, self._mesh = source, splits, mesh
-    self._unlabelled, self._labelled = unlabelled, labelled
-    self._seed, self._crop = seed, crop
+    self._source, self._seed = source, seed
+    self.labelled_batch_size = labelled_batch_size
+    self._unlabelled = (unlabelled, RowPlacement(mesh, batch_size))
+    self._labelled = (labelled, RowPlacement(mesh, labelled_batch_size))
+
+  @property
+  def failure(self) -> DataError | None:
+    """Why a batch that was begun ahead cannot be had, once that is known."""
+    return self._source.failure
 
   def batches(
-    self, start: int, stop: int, *, unlabelled_views: int, labelled_views: int
+    self,
+    steps: range,
+    unlabelled: Sequence[Augmentation],
+    labelled: Sequence[Augmentation] = (),
   ) -> Iterator[Batch]:
-    """Yields the batches of the steps start to stop - 1.
+    """Yields the batches of some steps.
 
     Args:
-      start: First step.
-      stop: The step after the last.
-      unlabelled_views: Views per unlabelled image.
-      labelled_views: Views per labelled image; with 0 no labelled image is
-        loaded.
+      steps: Consecutive steps.
+      unlabelled: The views of each unlabelled image.
+      labelled: Those of each labelled image; without any none is loaded.
 
     Yields:
       One batch per step, on the devices.
+
+    Raises:
+      DataError: If its images cannot be had.
     """
-    steps = range(start, stop)
-    unlabelled = self._images(
-      lambda step: self._splits.pool[self._unlabelled(step)],
-      steps,
-      unlabelled_views,
-      Purpose.UNLABELLED_VIEW,
+    images = self._images(
+      *self._unlabelled, steps, unlabelled, Purpose.UNLABELLED_VIEW
     )
-    if not labelled_views:
-      for images, _ in unlabelled:
-        yield Batch(images, None, None)
+    if not labelled:
+      yield from (Batch(made) for made, _ in images)
       return
-    labelled = self._images(
-      lambda step: self._splits.labelled[self._labelled(step)],
-      steps,
-      labelled_views,
-      Purpose.LABELLED_VIEW,
+    chosen = self._images(
+      *self._labelled, steps, labelled, Purpose.LABELLED_VIEW
     )
-    for (images, _), (chosen, rows) in zip(unlabelled, labelled, strict=True):
+    put = self._labelled[1].put
+    for (made, _), (of_class, rows) in zip(images, chosen, strict=True):
       labels = self._source.labels[rows.indices]
-      placement = RowPlacement(self._mesh, chosen.shape[0])
-      yield Batch(images, chosen, placement.put(labels))
+      yield Batch(made, of_class, put(labels))
 
   def _images(
     self,
-    choose: Callable[[int], np.ndarray],
+    sampler: Sampler,
+    placement: RowPlacement,
     steps: range,
-    views: int,
+    views: Sequence[Augmentation],
     purpose: Purpose,
-  ) -> Iterator[tuple[jax.Array, Rows]]:
-    """Yields the images that `choose` picks for each step, and which they are.
-
-    The rows are those of this process only.
-    """
-    if not steps:
-      return
-    count = len(choose(steps.start))
-    placement = RowPlacement(self._mesh, count)
+  ) -> Iterator[tuple[Images, Rows]]:
+    """Yields the images that a sampler picks for each step, and which."""
+    crops = host_crops(self._source, views)
 
     def request(step: int) -> Rows:
-      bits = random_bits(count * views, self._seed, purpose, step)
-      seeds = bits.view(np.uint32).reshape(count, views, 2)
-      return Rows(choose(step)[placement.rows], seeds[placement.rows])
+      address = (self._seed, purpose, step)
+      draws = draw_crops(placement, len(crops), address)
+      return Rows(sampler.local(step, placement.rows), draws)
 
-    yield from load_rows(
-      self._source, placement, map(request, steps), self._crop
-    )
+    yield from load_rows(self._source, placement, map(request, steps), crops)
+
+
+def host_crops(source: Source, views: Sequence[Augmentation]) -> list[Crop]:
+  """Returns the crops that a source is to make, one per view, if it does."""
+  if not source.crops_on_host:
+    return []
+  return [
+    Crop(view.size, view.crop_scale or (1.0, 1.0), view.crop_ratio)
+    for view in views
+  ]
+
+
+def draw_crops(
+  placement: RowPlacement, view_count: int, address: Sequence[int]
+) -> np.ndarray | None:
+  """Draws the random numbers of crops for this process's rows.
+
+  Args:
+    placement: The rows; draws belong to global rows, so that the number of
+      processes changes nothing.
+    view_count: Crops per image; with 0 there is nothing to draw.
+    address: Seed, purpose and step.
+
+  Returns:
+    float64 [b, v, 22] in [0, 1), or None.
+  """
+  if not view_count:
+    return None
+  shape = (placement.count, view_count, DRAWS_PER_CROP)
+  draws = uniform(int(np.prod(shape)), *address).reshape(shape)
+  return draws[placement.rows]
 
 
 def load_rows(
-  source: Source, placement: RowPlacement, requests: Iterator[Rows], crop: Crop
-) -> Iterator[tuple[jax.Array, Rows]]:
+  source: Source,
+  placement: RowPlacement,
+  requests: Iterator[Rows],
+  crops: Sequence[Crop],
+) -> Iterator[tuple[Images, Rows]]:
   """Loads images for training and puts them on the devices.
 
   Args:
     source: Where the images are; it may read ahead.
     placement: Which device holds which row.
     requests: The rows of this process, batch by batch.
-    crop: What the host crops, if it does.
+    crops: What the host crops, one per view, if it does.
 
   Yields:
-    The images of a batch, uint8 [b, v, h, w, c], and the request they answer.
+    The images of a batch, and the request they answer.
   """
   pending: collections.deque[Rows] = collections.deque()
 
@@ -142,5 +180,5 @@ def load_rows(
       pending.append(rows)
       yield rows
 
-  for local in source.views(noted(), crop):
-    yield placement.put(local), pending.popleft()
+  for local in source.views(noted(), crops):
+    yield tuple(map(placement.put, local)), pending.popleft()

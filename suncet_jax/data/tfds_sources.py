@@ -1,12 +1,25 @@
-"""Sources from TensorFlow Datasets: in memory, or JPEG files on disk."""
+"""Sources from TensorFlow Datasets: in memory, by random access, streamed."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from suncet_jax.data.jpeg import JpegSource
+from suncet_jax.data import tfds_records, tfrecords
+from suncet_jax.data.encoded import EncodedSource
+from suncet_jax.data.index import Index, read_or_make
+from suncet_jax.data.records import Records
 from suncet_jax.data.sources import ArraySource, Dataset, Source
 from suncet_jax.data.tensorflow import hide_accelerators
+from suncet_jax.data.tfds_formats import (
+  ARRAY_RECORD,
+  TFRECORD,
+  formats,
+  use_format,
+)
+
+_FORMATS = {"random": ARRAY_RECORD, "streaming": TFRECORD}
 
 
 def load(config: ConfigDict) -> Dataset:
@@ -19,7 +32,11 @@ def load(config: ConfigDict) -> Dataset:
   data = config.data
   builder = _builder(data)
   label = _label_feature(builder)
-  make = _jpeg_source if data.jpeg else _array_source
+  make = {
+    "memory": _array_source,
+    "random": _random_access_source,
+    "streaming": _streaming_source,
+  }[data.reading]
   return Dataset(
     data.tfds_name,
     make(builder, "train", data),
@@ -28,29 +45,58 @@ def load(config: ConfigDict) -> Dataset:
   )
 
 
+def make_index(builder: tfds.core.DatasetBuilder, split: str) -> Index:
+  """Returns the index of a prepared split, made and kept if it is not there.
+
+  Args:
+    builder: Of a prepared data set.
+    split: Its name, such as "train".
+  """
+  file_format = builder.info.file_format.value
+  is_random = file_format == ARRAY_RECORD
+  read = _scan_array_records if is_random else _scan_tfrecords
+  return read_or_make(
+    builder.data_path,
+    f"index-{split}-{file_format}",
+    builder.info.splits[split].num_examples,
+    lambda: read(builder, split),
+  )
+
+
 def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
-  file_format = {"file_format": "array_record"} if data.jpeg else {}
   try:
-    builder = tfds.builder(
-      data.tfds_name, data_dir=data.data_dir or None, **file_format
-    )
+    builder = tfds.builder(data.tfds_name, data_dir=data.data_dir or None)
   except tfds.core.DatasetNotFoundError as error:
     raise ValueError(
       f"TFDS has no data set {data.tfds_name!r}. Set --config.data.tfds_name "
       "to one of https://www.tensorflow.org/datasets/catalog/overview."
     ) from error
+  wanted = _FORMATS.get(data.reading)
+  advice = (
+    f"'python -m suncet_jax.data.prepare --dataset={data.tfds_name}"
+    + (f" --file_format={wanted}" if wanted else "")
+    + (f" --data_dir={data.data_dir}'" if data.data_dir else "'")
+  )
   try:
-    builder.download_and_prepare()
+    builder.download_and_prepare(file_format=wanted)
   # Without network, space or manually downloaded files TFDS raises whatever
   # its parts raise; the user needs the same advice for all of it.
   except Exception as error:
-    option = " --file_format=array_record" if data.jpeg else ""
     raise ValueError(
       f"TFDS could not prepare {data.tfds_name!r} in "
-      f"{builder.data_path}: {error}\nPrepare it with 'tfds build "
-      f"{data.tfds_name}{option}' where there is a network, and point "
-      "--config.data.data_dir or $TFDS_DATA_DIR to its folder."
+      f"{builder.data_path}: {error}\nPrepare it with {advice} where there is "
+      "a network, and point --config.data.data_dir or $TFDS_DATA_DIR to its "
+      "folder."
     ) from error
+  if wanted:
+    there = formats(builder)
+    if wanted not in there:
+      raise ValueError(
+        f"{data.tfds_name} in {builder.data_path} is there as "
+        f"{' and '.join(sorted(there))}, but data.reading={data.reading} needs "
+        f"{wanted}. Convert it with {advice}."
+      )
+    use_format(builder, wanted)
   for split in ("train", data.test_split):
     if split not in builder.info.splits:
       raise ValueError(
@@ -88,7 +134,7 @@ def _array_source(
   if None in builder.info.features["image"].shape:
     raise ValueError(
       f"The images of {builder.name} differ in size: they cannot be held as "
-      "one array. Set --config.data.jpeg=True."
+      "one array. Set --config.data.reading=random."
     )
   whole = tfds.as_numpy(
     builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
@@ -96,15 +142,58 @@ def _array_source(
   return ArraySource(whole["image"], whole["label"].astype(np.int32))
 
 
-def _jpeg_source(
+def _random_access_source(
   builder: tfds.core.DatasetBuilder, split: str, data: ConfigDict
 ) -> Source:
-  records = builder.as_data_source(
-    split, decoders={"image": tfds.decode.SkipDecoding()}
+  return _encoded(
+    tfds_records.ArrayRecords(
+      _array_records(builder, split), make_index(builder, split)
+    ),
+    data,
   )
-  return JpegSource.open(
+
+
+def _streaming_source(
+  builder: tfds.core.DatasetBuilder, split: str, data: ConfigDict
+) -> Source:
+  return _encoded(
+    tfrecords.TfrecordRecords(
+      _shards(builder, split), make_index(builder, split)
+    ),
+    data,
+  )
+
+
+def _encoded(records: Records, data: ConfigDict) -> EncodedSource:
+  return EncodedSource(
     records,
-    index_file=builder.data_path / f"suncet_jax-index-{split}.npz",
     resize=data.resize,
     centre_crop=data.centre_crop,
+    workers=data.workers,
+    max_bad_fraction=data.max_bad_fraction,
   )
+
+
+def _array_records(
+  builder: tfds.core.DatasetBuilder, split: str
+) -> Sequence[bytes]:
+  # TFDS's own source would also decode: this one beneath gives the bytes.
+  return builder.as_data_source(split).data_source
+
+
+def _scan_array_records(builder: tfds.core.DatasetBuilder, split: str) -> Index:
+  return tfds_records.scan(_array_records(builder, split))
+
+
+def _scan_tfrecords(builder: tfds.core.DatasetBuilder, split: str) -> Index:
+  return tfrecords.scan(_shards(builder, split))
+
+
+def _shards(
+  builder: tfds.core.DatasetBuilder, split: str
+) -> list[tfrecords.Shard]:
+  info = builder.info.splits[split]
+  return [
+    tfrecords.Shard(path, count)
+    for path, count in zip(info.filepaths, info.shard_lengths, strict=True)
+  ]

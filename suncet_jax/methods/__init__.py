@@ -1,5 +1,7 @@
 """Methods: what a training step optimises, behind one protocol."""
 
+import dataclasses
+
 import jax
 from ml_collections import ConfigDict
 
@@ -35,17 +37,24 @@ def make_method(
 
   Args:
     config: The whole configuration.
-    augmentation: Of every view.
+    augmentation: Of every view; small ones differ in size and crop only.
     mesh: The devices that rows are spread over.
 
   Returns:
     The method.
   """
+  multicrop = config.multicrop
+  small = dataclasses.replace(
+    augmentation,
+    size=multicrop.size,
+    crop_scale=tuple(multicrop.crop_scale),
+  )
   simclr = SimCLR(
     augmentation,
     mesh,
     temperature=config.method.temperature,
     stop_gradient_keys=config.method.stop_gradient_keys,
+    small_views=(small,) * multicrop.views,
   )
   if config.method.name == "simclr":
     return simclr

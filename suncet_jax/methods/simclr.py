@@ -16,22 +16,27 @@ from suncet_jax.parallel import over_rows
 class SimCLR:
   """Chen et al. 2020, arXiv 2002.05709: instance discrimination, no labels.
 
+  With further, small views (multi-crop, SwAV, arXiv 2006.09882) the loss is the
+  mean over all pairs of views of which at least one is large.
+
   Attributes:
     augmentation: Of both views.
     mesh: The devices that rows are spread over.
     temperature: Of NT-Xent.
     stop_gradient_keys: Whether keys are constants in the gradient.
+    small_views: Of further views, smaller than the two.
   """
 
   augmentation: Augmentation
   mesh: jax.sharding.Mesh
   temperature: float = 0.1
   stop_gradient_keys: bool = False
+  small_views: tuple[Augmentation, ...] = ()
 
   def plan(self, epoch: int) -> Plan:
-    """Two views of each unlabelled image, in every epoch."""
+    """The same views of each unlabelled image in every epoch."""
     del epoch
-    return Plan(unlabelled=(self.augmentation,) * 2)
+    return Plan(unlabelled=(self.augmentation,) * 2 + self.small_views)
 
   def init(self, params: Any, batch_stats: Any) -> tuple[()]:
     """SimCLR has no state of its own."""
@@ -46,7 +51,7 @@ class SimCLR:
     views: Views,
     encode: Encode,
   ) -> tuple[jax.Array, StepOutput]:
-    """NT-Xent of the projections of the two views."""
+    """NT-Xent of the projections of the views."""
     del extras
     outputs, batch_stats = encode(params, batch_stats, views.unlabelled)
     value, metrics = self.contrast(outputs)
@@ -60,8 +65,8 @@ class SimCLR:
   def contrast(
     self, outputs: list[Outputs]
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Returns NT-Xent of two views, and what tells how well they match."""
-    first, second = (out.projection for out in outputs)
+    """Returns NT-Xent of the views, and what tells how well they match."""
+    first, second, *small = (out.projection for out in outputs)
 
     def ntxent(*rows: jax.Array, **mapped: Any) -> jax.Array:
       return losses.ntxent(
@@ -71,9 +76,12 @@ class SimCLR:
         **mapped,
       )
 
-    value = over_rows(self.mesh, ntxent)(first, second)
+    pairs = [(first, second)]
+    pairs += [(large, view) for view in small for large in (first, second)]
+    each = [over_rows(self.mesh, ntxent)(*pair) for pair in pairs]
     seen = jax.lax.stop_gradient((first, second))
     accuracy = over_rows(self.mesh, losses.contrastive_accuracy)(*seen)
+    value = sum(each[1:], start=each[0]) / len(each)
     return value, {
       "ntxent": value,
       "contrastive_accuracy": accuracy,

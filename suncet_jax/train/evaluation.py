@@ -1,7 +1,7 @@
 """Evaluates a state: features by index, the final measures, kNN on the way."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -125,14 +125,32 @@ class Evaluator:
     indices: np.ndarray,
   ) -> Any:
     """Applies a function of device images to all images, on the devices."""
-    size, placement = self._batch_size, self._placement
+    placement = self._placement
     return embed(
       lambda images: apply(placement.put(images[placement.rows])),
-      source.images(
-        indices[i : i + size] for i in range(0, len(indices), size)
-      ),
-      batch_size=size,
+      self._batches(source, indices),
+      batch_size=self._batch_size,
     )
+
+  def _batches(
+    self, source: Source, indices: np.ndarray
+  ) -> Iterator[np.ndarray]:
+    """Yields images in batches; rows of other processes are black."""
+    batches = [
+      indices[i : i + self._batch_size]
+      for i in range(0, len(indices), self._batch_size)
+    ]
+    rows = self._placement.rows
+    mine = [rows[rows < len(batch)] for batch in batches]
+    requests = (batch[own] for batch, own in zip(batches, mine, strict=True))
+    for images, batch, own in zip(
+      source.images(requests), batches, mine, strict=True
+    ):
+      if len(own) < len(batch):
+        whole = np.zeros((len(batch), *images.shape[1:]), images.dtype)
+        whole[own] = images
+        images = whole
+      yield images
 
   def _bank(self, state: TrainState) -> Embedding:
     return self.embed(

@@ -6,17 +6,16 @@ from typing import Any
 import jax
 import numpy as np
 import optax
-from absl import logging
 from ml_collections import ConfigDict
 
 from suncet_jax import methods, models, optim, parallel
 from suncet_jax.data import sources
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.permutation import Purpose
-from suncet_jax.data.sampling import ClassBalancedSampler, UnlabelledSampler
 from suncet_jax.data.splits import Splits, check_labels, make_splits
 from suncet_jax.data.stream import Stream
 from suncet_jax.digest import tree_digest
+from suncet_jax.train.inputs import make_stream
 from suncet_jax.train.state import TrainState, init_state
 from suncet_jax.train.step import StepFn, make_step
 
@@ -63,10 +62,9 @@ class Experiment:
 
   def rows_per_step(self, plan: methods.Plan) -> int:
     """Returns how many images, views counted singly, a step encodes."""
-    labelled = self.config.data.labelled
-    return self.config.data.batch_size * len(plan.unlabelled) + (
-      labelled.classes_per_batch * labelled.images_per_class
-    ) * len(plan.labelled)
+    return self.config.data.batch_size * len(
+      plan.unlabelled
+    ) + self.stream.labelled_batch_size * len(plan.labelled)
 
   def initial_state(self) -> TrainState:
     """Returns the state before the first step, on all devices."""
@@ -99,6 +97,7 @@ class Experiment:
       self.mesh,
       seed=self.config.seed,
       max_skipped_in_a_row=self.config.train.max_skipped_in_a_row,
+      are_cropped=self.dataset.train.crops_on_host,
     )
 
   def _init(self) -> TrainState:
@@ -111,11 +110,14 @@ class Experiment:
     )
 
 
-def build(config: ConfigDict) -> Experiment:
+def build(
+  config: ConfigDict, dataset: sources.Dataset | None = None
+) -> Experiment:
   """Loads the data and builds all parts.
 
   Args:
     config: A validated configuration.
+    dataset: The data, instead of what `config.data` names.
 
   Returns:
     The experiment.
@@ -124,32 +126,16 @@ def build(config: ConfigDict) -> Experiment:
     ValueError: If the data or the devices do not fit the configuration.
   """
   mesh = parallel.make_mesh()
-  labelled = config.data.labelled
-  rows = {"data.batch_size": config.data.batch_size}
-  if config.method.name != "simclr":
-    rows["data.labelled.classes_per_batch x images_per_class"] = (
-      labelled.classes_per_batch * labelled.images_per_class
-    )
-  parallel.check_divisible(mesh, **rows)
-  dataset = sources.load(config)
+  parallel.check_divisible(mesh, **{"data.batch_size": config.data.batch_size})
+  dataset = dataset or sources.load(config)
   train = dataset.train
   check_labels("Test", dataset.test.labels, len(dataset.class_names))
   splits = make_splits(
     train.labels, train.names, config, len(dataset.class_names)
   )
-  unlabelled = UnlabelledSampler(
-    splits.pool.size, config.data.batch_size, config.seed
-  )
-  balanced = ClassBalancedSampler(
-    train.labels[splits.labelled],
-    len(dataset.class_names),
-    classes_per_batch=labelled.classes_per_batch,
-    images_per_class=labelled.images_per_class,
-    seed=config.seed,
-  )
-  _warn_of_small_classes(balanced, labelled.images_per_class)
+  stream, steps_per_epoch = make_stream(config, dataset, splits, mesh)
   augmentation = _augmentation(config, train)
-  optimizer, schedule = optim.make_optimizer(config, unlabelled.steps_per_epoch)
+  optimizer, schedule = optim.make_optimizer(config, steps_per_epoch)
   return Experiment(
     config=config,
     mesh=mesh,
@@ -160,25 +146,13 @@ def build(config: ConfigDict) -> Experiment:
     method=methods.make_method(config, augmentation, mesh),
     optimizer=optimizer,
     schedule=schedule,
-    stream=Stream(
-      train,
-      splits,
-      unlabelled,
-      balanced,
-      mesh=mesh,
-      seed=config.seed,
-      crop=sources.Crop(
-        augmentation.size,
-        tuple(config.augment.crop_scale),
-        tuple(config.augment.crop_ratio),
-      ),
-    ),
-    steps_per_epoch=unlabelled.steps_per_epoch,
+    stream=stream,
+    steps_per_epoch=steps_per_epoch,
   )
 
 
 def _augmentation(config: ConfigDict, source: sources.Source) -> Augmentation:
-  """Reads `config.augment`; what the host has cropped is not cropped again."""
+  """Reads `config.augment` and checks it against the images."""
   augmentation = Augmentation.from_config(config.augment)
   channels = source.image_shape[-1]
   if augmentation.mean and len(augmentation.mean) != channels:
@@ -186,22 +160,7 @@ def _augmentation(config: ConfigDict, source: sources.Source) -> Augmentation:
       f"augment.mean has {len(augmentation.mean)} values, but the images have "
       f"{channels} channels."
     )
-  if source.crops_on_host:
-    return dataclasses.replace(augmentation, crop_scale=None)
   return augmentation
-
-
-def _warn_of_small_classes(
-  sampler: ClassBalancedSampler, images_per_class: int
-) -> None:
-  if sampler.smallest_class < images_per_class:
-    logging.warning(
-      "The smallest class has %d labelled images, fewer than "
-      "data.labelled.images_per_class=%d: some appear more than once in a "
-      "batch, each time as another view.",
-      sampler.smallest_class,
-      images_per_class,
-    )
 
 
 def data_digest(experiment: Experiment) -> str:
@@ -209,8 +168,14 @@ def data_digest(experiment: Experiment) -> str:
 
   The order of images follows from these and the seed.
   """
+  train = experiment.dataset.train
+  names = "\n".join(train.names or ()).encode()
   return tree_digest(
-    (experiment.splits._asdict(), experiment.dataset.train.labels)
+    (
+      experiment.splits._asdict(),
+      train.labels,
+      np.frombuffer(names, np.uint8),
+    )
   )
 
 

@@ -1,5 +1,6 @@
 """Fine-tuning of a trained state on the labelled images of its run."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 
 import jax
@@ -7,9 +8,9 @@ import numpy as np
 
 from suncet_jax import parallel
 from suncet_jax.data.augment import Augmentation, augment
-from suncet_jax.data.permutation import Purpose, permutation, random_bits
-from suncet_jax.data.sources import Crop, Rows
-from suncet_jax.data.stream import load_rows
+from suncet_jax.data.permutation import Purpose, permutation
+from suncet_jax.data.sources import Rows
+from suncet_jax.data.stream import draw_crops, host_crops, load_rows
 from suncet_jax.evals.finetune import FineTuned, finetune
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.state import TrainState
@@ -39,7 +40,7 @@ def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
     class_count=experiment.class_count,
     steps=settings.epochs * batches.steps_per_epoch,
     learning_rate_peak=settings.learning_rate * batches.batch_size / 256,
-    prepare=_crop_and_flip(experiment),
+    prepare=_prepare(experiment),
     seed=experiment.config.seed,
   )
 
@@ -60,6 +61,8 @@ class _LabelledBatches:
     )
     self.steps_per_epoch = max(1, self._labelled.size // self.batch_size)
     self._placement = parallel.RowPlacement(experiment.mesh, self.batch_size)
+    view = _crop_and_flip(experiment)
+    self._crops = host_crops(experiment.dataset.train, [view])
     self._steps = self._loaded()
 
   def __call__(self, step: int) -> tuple[jax.Array, jax.Array]:
@@ -70,15 +73,12 @@ class _LabelledBatches:
     source = self._experiment.dataset.train
     epochs = self._experiment.config.evals.finetune.epochs
     steps = range(epochs * self.steps_per_epoch)
-    crop = Crop(
-      self._experiment.augmentation.size,
-      tuple(self._experiment.config.evals.finetune.crop_scale),
-      self._experiment.augmentation.crop_ratio,
-    )
     requests = map(self._rows, steps)
-    for images, rows in load_rows(source, self._placement, requests, crop):
+    for images, rows in load_rows(
+      source, self._placement, requests, self._crops
+    ):
       labels = source.labels[rows.indices]
-      yield images[:, 0], self._placement.put(labels)
+      yield images[0], self._placement.put(labels)
 
   def _rows(self, step: int) -> Rows:
     epoch, batch = divmod(step, self.steps_per_epoch)
@@ -89,21 +89,18 @@ class _LabelledBatches:
     # With more devices than labelled images the order goes round.
     order = np.resize(order, max(order.size, self.batch_size))
     chosen = order[batch * self.batch_size :][: self.batch_size]
-    bits = random_bits(self.batch_size, seed, Purpose.FINETUNE_VIEW, step)
-    seeds = bits.view(np.uint32).reshape(self.batch_size, 1, 2)
-    mine = self._placement.rows
-    return Rows(self._labelled[chosen[mine]], seeds[mine])
+    address = (seed, Purpose.FINETUNE_VIEW, step)
+    draws = draw_crops(self._placement, len(self._crops), address)
+    return Rows(self._labelled[chosen[self._placement.rows]], draws)
 
 
-def _crop_and_flip(
-  experiment: Experiment,
-) -> Callable[[jax.Array, jax.Array], jax.Array]:
-  """Returns the augmentation of fine-tuning: images, key -> images."""
+def _crop_and_flip(experiment: Experiment) -> Augmentation:
+  """Returns the augmentation of fine-tuning."""
   settings = experiment.config.evals.finetune
   views = experiment.augmentation
-  only_crop = Augmentation(
+  return Augmentation(
     size=views.size,
-    crop_scale=views.crop_scale and tuple(settings.crop_scale),
+    crop_scale=tuple(settings.crop_scale),
     crop_ratio=views.crop_ratio,
     flip_prob=settings.flip_prob,
     jitter_prob=0.0,
@@ -113,7 +110,16 @@ def _crop_and_flip(
     std=views.std,
   )
 
+
+def _prepare(
+  experiment: Experiment,
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+  """Returns what makes views: images, key -> images."""
+  view = _crop_and_flip(experiment)
+  if experiment.dataset.train.crops_on_host:
+    view = dataclasses.replace(view, crop_scale=None)
+
   def prepare(images: jax.Array, key: jax.Array) -> jax.Array:
-    return augment(images, jax.random.split(key, images.shape[0]), only_crop)
+    return augment(images, jax.random.split(key, images.shape[0]), view)
 
   return prepare

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from suncet_jax.checkpoint import Checkpoints
+from suncet_jax.data.errors import DataError
 from suncet_jax.methods import Plan
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.monitor import Monitor
@@ -96,38 +97,56 @@ class Loop:
     Raises:
       DivergedError: After `train.max_skipped_in_a_row` steps that were not
         finite; the last good state is in the newest checkpoint.
+      DataError: If images cannot be had any more; the state is saved before.
     """
-    first = int(state.step)
-    for segment in segments(self._experiment):
-      for step, batch in self._batches(segment, first):
+    metrics: dict[str, jax.Array] = {}
+    try:
+      for segment, step, batch in self._all_batches(int(state.step)):
         state, metrics = self._step_fn(state, batch, segment.plan)
         is_stopping = self._must_stop(step + 1)
         if is_stopping:  # first, since there may be only seconds left
           self._save(step + 1, state, metrics)
         self._after_step(step + 1, segment, state, metrics)
         if is_stopping:
-          return state
+          break
+    except DataError as error:
+      # Several processes save together or not at all: see _must_stop.
+      if not metrics or jax.process_count() > 1:
+        raise
+      self._save(int(state.step), state, metrics)
+      raise _after_saving(error, int(state.step)) from error
+    failure = self._experiment.stream.failure
+    if failure:
+      raise _after_saving(failure, int(state.step)) from failure
     return state
+
+  def _all_batches(self, first: int) -> Iterator[tuple[Segment, int, Any]]:
+    """Yields (segment, step, batch) from step `first` to the end."""
+    for segment in segments(self._experiment):
+      for step, batch in self._batches(segment, first):
+        yield segment, step, batch
 
   def _batches(self, segment: Segment, first: int) -> Iterator[tuple[int, Any]]:
     """Yields (step, batch) of a segment, from `first` on; times the wait."""
     start = max(segment.start, first)
+    steps = range(start, segment.stop)
     batches = self._experiment.stream.batches(
-      start,
-      segment.stop,
-      unlabelled_views=len(segment.plan.unlabelled),
-      labelled_views=len(segment.plan.labelled),
+      steps, segment.plan.unlabelled, segment.plan.labelled
     )
-    for step in range(start, segment.stop):
+    for step in steps:
       before = time.monotonic()
       batch = next(batches)
       self._monitor.waited(time.monotonic() - before)
       yield step, batch
 
   def _must_stop(self, step: int) -> bool:
-    if jax.process_count() > 1:
-      return self._checkpoints.reached_preemption(step)
-    return self._stop.signal is not None
+    if jax.process_count() == 1:
+      return self._stop.signal is not None
+    if self._experiment.stream.failure:
+      # Of a batch that is needed in a step or two: time enough for all
+      # processes to agree on a step to save.
+      self._stop.request()
+    return self._checkpoints.reached_preemption(step)
 
   def _after_step(
     self,
@@ -171,3 +190,10 @@ class Loop:
         "--config.optim.warmup_epochs; or find the operation with "
         "--config.train.debug_nans=True."
       )
+
+
+def _after_saving(error: DataError, step: int) -> DataError:
+  """Returns an error that says too that nothing is lost."""
+  return type(error)(
+    f"{error}\nStep {step} is saved: run the same command again to go on."
+  )

@@ -71,12 +71,7 @@ def report(
 def _views(experiment: Experiment) -> tuple[np.ndarray, list[str]]:
   """Returns training images beside some of their views, at the views' size."""
   # What the host would crop is cropped here, and shown before normalisation.
-  shown = dataclasses.replace(
-    experiment.augmentation,
-    crop_scale=tuple(experiment.config.augment.crop_scale),
-    mean=(),
-    std=(),
-  )
+  shown = dataclasses.replace(experiment.augmentation, mean=(), std=())
   pool = experiment.splits.pool
   chosen = pool[:: max(1, pool.size // _SHOWN_IMAGES)][:_SHOWN_IMAGES]
   images = next(experiment.dataset.train.images([chosen]))

@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 from suncet_jax import convolution
 from suncet_jax.checkpoint import Checkpoints
 from suncet_jax.config import base, fingerprint, validate
+from suncet_jax.data import Dataset
 from suncet_jax.digest import tree_digest
 from suncet_jax.train import evaluation, experiment, loop
 from suncet_jax.train.folder import FolderError, RunFolder, write_json
@@ -27,13 +28,21 @@ from suncet_jax.train.stop import StopRequest
 _PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "suncet_jax")
 
 
-def run(config: ConfigDict, workdir: epath.PathLike, command: str) -> int:
+def run(
+  config: ConfigDict,
+  workdir: epath.PathLike,
+  command: str = "",
+  *,
+  dataset: Dataset | None = None,
+) -> int:
   """Trains, evaluates and reports, going on from where the folder stands.
 
   Args:
     config: A validated configuration.
     workdir: The run's folder.
     command: How the run was started, for the report.
+    dataset: The data, instead of what `config.data` names; see
+      `suncet_jax.data.from_arrays`.
 
   Returns:
     The exit code: 0, or 130 after Ctrl-C.
@@ -41,6 +50,7 @@ def run(config: ConfigDict, workdir: epath.PathLike, command: str) -> int:
   Raises:
     ValueError: If folder, data or devices do not fit the configuration.
     DivergedError: If training does not stay finite.
+    DataError: If images cannot be had any more; the state is saved before.
   """
   folder = RunFolder(workdir)
   _claim(folder, config)
@@ -51,7 +61,7 @@ def run(config: ConfigDict, workdir: epath.PathLike, command: str) -> int:
     return 0
   if config.train.debug_nans:
     jax.config.update("jax_debug_nans", True)
-  parts = experiment.build(config)
+  parts = experiment.build(config, dataset)
   if jax.process_index() == 0:
     folder.keep_config(config)
   _say(experiment.split_summary(parts))

@@ -1,5 +1,6 @@
 """One training step: a pure function, jitted once per plan."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ def make_step(
   *,
   seed: int,
   max_skipped_in_a_row: int,
+  are_cropped: bool = False,
 ) -> StepFn:
   """Builds the jitted step (state, batch, plan) -> (state, metrics).
 
@@ -45,6 +47,7 @@ def make_step(
     mesh: The devices; the new state lies on all of them.
     seed: Of the augmentation.
     max_skipped_in_a_row: The limit described above.
+    are_cropped: Whether the host has cropped the images of each view.
 
   Returns:
     The step; metrics are float32 scalars.
@@ -60,7 +63,7 @@ def make_step(
   def step(
     state: TrainState, batch: Batch, plan: Plan
   ) -> tuple[TrainState, Metrics]:
-    views = make_views(batch, plan, state.step, seed)
+    views = make_views(batch, plan, state.step, seed, are_cropped=are_cropped)
     (loss, output), gradient = jax.value_and_grad(method.loss, has_aux=True)(
       state.params, state.batch_stats, state.extras, views, encode
     )
@@ -86,7 +89,14 @@ def make_step(
   return step
 
 
-def make_views(batch: Batch, plan: Plan, step: jax.Array, seed: int) -> Views:
+def make_views(
+  batch: Batch,
+  plan: Plan,
+  step: jax.Array,
+  seed: int,
+  *,
+  are_cropped: bool = False,
+) -> Views:
   """Augments the images of a batch as a plan wants them.
 
   Every random number depends on (seed, step, purpose, view, position) only.
@@ -96,6 +106,7 @@ def make_views(batch: Batch, plan: Plan, step: jax.Array, seed: int) -> Views:
     plan: Which views of them to make.
     step: int32 scalar.
     seed: Of the run.
+    are_cropped: Whether the host has cropped the images of each view.
 
   Returns:
     The views.
@@ -103,20 +114,22 @@ def make_views(batch: Batch, plan: Plan, step: jax.Array, seed: int) -> Views:
   key = jax.random.fold_in(jax.random.key(seed), step)
 
   def views(
-    images: jax.Array | None,
+    images: tuple[jax.Array, ...],
     augmentations: tuple[Augmentation, ...],
     purpose: Purpose,
   ) -> tuple[jax.Array, ...]:
-    if images is None:
+    if not images:
       return ()
     made = []
     for view, augmentation in enumerate(augmentations):
       view_key = jax.random.fold_in(jax.random.fold_in(key, purpose), view)
       keys = jax.vmap(jax.random.fold_in, (None, 0))(
-        view_key, jnp.arange(images.shape[0])
+        view_key, jnp.arange(images[0].shape[0])
       )
+      if are_cropped:
+        augmentation = dataclasses.replace(augmentation, crop_scale=None)
       # The stream gives one image for all views, or one crop for each.
-      pixels = images[:, view % images.shape[1]]
+      pixels = images[view % len(images)]
       made.append(augment(pixels, keys, augmentation))
     return tuple(made)
 

@@ -22,6 +22,7 @@ class StopRequest:
   def __init__(self) -> None:
     """Nothing has come yet."""
     self.signal: signal.Signals | None = None
+    self._is_requested = False
     self._previous: dict[signal.Signals, object] = {}
 
   def __enter__(self) -> "StopRequest":
@@ -43,6 +44,12 @@ class StopRequest:
     for number, handler in self._previous.items():
       signal.signal(number, handler)  # type: ignore[arg-type]
 
+  def request(self) -> None:
+    """Asks all processes of a run of several to save the same step and stop."""
+    if not self._is_requested:
+      self._is_requested = True
+      os.kill(os.getpid(), signal.SIGTERM)
+
   def _note(self, number: int, frame: FrameType | None) -> None:
     del frame
     if self.signal is not None:  # asked twice: at once, without saving
@@ -56,4 +63,4 @@ class StopRequest:
     with contextlib.suppress(OSError):
       os.write(sys.stdout.fileno(), notice.encode())
     if jax.process_count() > 1:
-      os.kill(os.getpid(), signal.SIGTERM)
+      self.request()

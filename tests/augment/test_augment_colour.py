@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
+from scipy import stats
 
 from suncet_jax.data.augment import (
   Augmentation,
@@ -80,6 +81,94 @@ def test_hue_is_that_of_colorsys(shift):
   np.testing.assert_allclose(planes.join(result), expected, atol=2e-6)
 
 
+def _turn_hue(image, shift):
+  """Turns the hue of a [..., 3] float image, as torchvision does for tensors.
+
+  To HSV after Foley and van Dam, and back by its table of six sectors.
+  """
+  r, g, b = np.moveaxis(image.astype(float), -1, 0)
+  value, low = image.max(-1).astype(float), image.min(-1)
+  chroma = value - low
+  divisor = np.where(chroma == 0, 1, chroma)
+  rc, gc, bc = ((value - x) / divisor for x in (r, g, b))
+  hue = np.select([value == r, value == g], [bc - gc, 2 + rc - bc], 4 + gc - rc)
+  hue = (np.where(chroma == 0, 0, hue) / 6 + shift) % 1
+  saturation = chroma / np.where(value == 0, 1, value)
+  sector = np.floor(hue * 6)
+  f = hue * 6 - sector
+  p = value * (1 - saturation)
+  q = value * (1 - saturation * f)
+  t = value * (1 - saturation * (1 - f))
+  table = [
+    *((value, t, p), (q, value, p), (p, value, t)),
+    *((p, q, value), (t, p, value), (value, p, q)),
+  ]
+  chosen = [sector % 6 == i for i in range(6)]
+  return np.stack(
+    [np.select(chosen, [row[c] for row in table]) for c in range(3)], axis=-1
+  )
+
+
+@pytest.mark.parametrize("levels", [-127, -40, 1, 51, 127])
+def test_hue_is_that_of_8_bits(levels):
+  images = _images(6, size=16)
+  shift = levels / 255
+  result = hue.shift_hue(_planes(images), jnp.full(6, shift, jnp.float32))
+  result = np.asarray(planes.join(result)) * 255
+  # Of [0, 1] tensors, torchvision rounds the result only.
+  expected = np.round(_turn_hue(images / 255, shift) * 255)
+  np.testing.assert_allclose(result, expected, atol=2)
+  # Of PIL images it adds to Pillow's 8-bit hue, of which 255 are a turn. That
+  # cuts the hue to 1 / 255, 6 levels of a channel, misses as much again where
+  # the sum wraps around at 256, and cuts the saturation as well.
+  h, s, v = Image.fromarray(np.vstack(images)).convert("HSV").split()
+  turned = (np.asarray(h).astype(int) + levels) % 256
+  turned = Image.merge("HSV", (Image.fromarray(turned.astype(np.uint8)), s, v))
+  difference = np.abs(np.vstack(result) - np.asarray(turned.convert("RGB")))
+  assert difference.max() <= 6 + 6 + 2
+  assert difference.mean() < 2
+
+
+def test_grayscale_is_that_of_8_bits():
+  images = _images(8, size=16)
+  result = colour.random_grayscale(_planes(images), _unit(8)[:, :1], 1.0)
+  for i, image in enumerate(images):
+    expected = np.asarray(Image.fromarray(image).convert("L"))
+    for plane in result:
+      np.testing.assert_allclose(plane[i] * 255, expected, atol=1)
+
+
+def test_operations_in_a_row_are_those_of_8_bits():
+  images = _images(6, size=16)
+  order = [(Reference.BLACK, 0.8), (Reference.GREY, 1.3), (Reference.MEAN, 1.2)]
+  expected = np.round(_turn_hue(images / 255, 0.1) * 255).astype(np.uint8)
+  # What 8 bits have lost so far, in levels: 1/2 by the hue. A blend multiplies
+  # it in the image by f, in a grey by |1 - f|, and rounds both.
+  error = 0.5
+  for reference, factor in order:
+    share = 0.0 if reference == Reference.BLACK else abs(1 - factor)
+    error = factor * error + share * (error + 0.5) + 1.1
+    expected = [
+      np.asarray(_ENHANCERS[reference](Image.fromarray(image)).enhance(factor))
+      for image in expected
+    ]
+
+  def apply(order):
+    references, factors = zip(*order, strict=True)
+    result = blend.blend_in_order(
+      hue.shift_hue(_planes(images), jnp.full(6, 0.1)),
+      jnp.tile(jnp.array(factors, jnp.float32), (6, 1)),
+      jnp.tile(jnp.array(references, jnp.int32), (6, 1)),
+      tuple(Reference),
+    )
+    return np.abs(np.asarray(planes.join(result)) * 255 - np.stack(expected))
+
+  assert apply(order).max() < error < 7
+  assert apply(order).mean() < 1.5
+  # Another order is something else.
+  assert apply([order[2], *order[:2]]).max() > 2 * error
+
+
 def test_hue_of_zero_changes_nothing_to_the_last_bit():
   images = _planes(_images())
   result = hue.shift_hue(images, jnp.zeros(4))
@@ -143,6 +232,23 @@ def test_factors_and_shifts_fill_their_ranges():
     assert high - 0.01 * width < factors.max() <= high
   assert -0.2 <= jitter.hue_shift.min() < -0.19
   assert 0.19 < jitter.hue_shift.max() <= 0.2
+
+
+def test_factors_and_shifts_are_uniform_and_independent_of_the_order():
+  config = Augmentation(6, None, jitter_prob=1.0)
+  strengths = colour.blend_strengths(config, has_colour=True)
+  jitter = colour.sample_jitter(_unit(2000), config, strengths)
+  for reference in Reference:
+    factors = np.asarray(jitter.factor)[jitter.reference == reference]
+    assert stats.kstest(factors, "uniform", (0.2, 1.6)).pvalue > 0.01
+  shifts = np.asarray(jitter.hue_shift)
+  assert stats.kstest(shifts, "uniform", (-0.2, 0.4)).pvalue > 0.01
+  # The factor that is applied first, whatever it is of, and the last.
+  for slot in (0, 2):
+    factors = np.asarray(jitter.factor)[:, slot]
+    assert stats.kstest(factors, "uniform", (0.2, 1.6)).pvalue > 0.01
+  place = np.asarray(jitter.hue_place)
+  assert abs(stats.pearsonr(shifts, place).statistic) < 4 / np.sqrt(2000)
 
 
 def test_jitter_concerns_the_wanted_fraction_of_images():

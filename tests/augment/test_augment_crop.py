@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy import stats
 
 from suncet_jax.data.augment import crop, draw, planes
 
@@ -111,6 +112,17 @@ def test_sampled_boxes_are_whole_pixels_inside_with_the_area_and_ratio():
   # Area uniform: mean 0.4, deviation of the mean 0.4 / sqrt(12 * 4000).
   assert abs(area.mean() - 0.4) < 4 * 0.4 / np.sqrt(12 * 4000) + 0.002
   assert abs(np.log(ratio).mean()) < 0.02
+
+
+def test_area_and_logarithm_of_the_ratio_are_uniform_where_every_box_fits():
+  # Large, so that whole pixels do not show.
+  _, _, height, width = _sample(3000, (4000, 4000), (0.1, 0.7))
+  area = height * width / 4000**2
+  assert stats.kstest(area, "uniform", (0.1, 0.6)).pvalue > 0.01
+  log_ratio = np.log(width / height)
+  low, high = np.log(3 / 4), np.log(4 / 3)
+  assert stats.kstest(log_ratio, "uniform", (low, high - low)).pvalue > 0.01
+  assert abs(stats.pearsonr(area, log_ratio).statistic) < 4 / np.sqrt(3000)
 
 
 def test_boxes_are_placed_uniformly_up_to_the_last_place():

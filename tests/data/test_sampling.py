@@ -43,16 +43,16 @@ def test_permutations_differ_by_address():
 def test_an_epoch_sees_each_image_at_most_once(pool, batch, seed):
   if batch > pool:
     pool, batch = batch, pool
-  sampler = UnlabelledSampler(pool, batch, seed)
+  sampler = UnlabelledSampler(np.arange(pool), batch, seed)
   steps = range(sampler.steps_per_epoch)
   seen = np.concatenate([sampler(step) for step in steps])
   assert len(set(seen.tolist())) == len(seen) == pool // batch * batch
 
 
 def test_any_step_can_be_asked_for_in_any_order():
-  forward = UnlabelledSampler(20, 3, 0)
+  forward = UnlabelledSampler(np.arange(20), 3, 0)
   in_order = [forward(step).tolist() for step in range(30)]
-  fresh = UnlabelledSampler(20, 3, 0)
+  fresh = UnlabelledSampler(np.arange(20), 3, 0)
   for step in (29, 0, 13, 7, 29):
     assert fresh(step).tolist() == in_order[step]
   assert in_order[0] != in_order[6]  # the same place in the next epoch
@@ -60,11 +60,12 @@ def test_any_step_can_be_asked_for_in_any_order():
 
 def test_a_batch_larger_than_the_pool_is_an_error():
   with pytest.raises(ValueError, match=r"data.batch_size is 9, .* only 8"):
-    UnlabelledSampler(8, 9, 0)
+    UnlabelledSampler(np.arange(8), 9, 0)
 
 
 def _balanced(labels, class_count, classes, images, seed=0):
   return ClassBalancedSampler(
+    np.arange(len(labels)),
     np.asarray(labels),
     class_count,
     classes_per_batch=classes,

@@ -1,4 +1,4 @@
-"""Sources: digits, TFDS in memory, JPEG files with random access."""
+"""Sources: digits, TFDS in memory, image files with random access."""
 
 import itertools
 
@@ -11,6 +11,7 @@ from suncet_jax.data import sources
 from suncet_jax.data.sources import Crop, Rows
 
 _CROP = Crop(16, (0.2, 1.0), (3 / 4, 4 / 3))
+_SMALL = Crop(6, (0.05, 0.14), (3 / 4, 4 / 3))
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def config(colour_blocks):
   config.data.tfds_name = "colour_blocks"
   config.data.data_dir = colour_blocks
   config.data.test_split = "validation"
-  config.data.jpeg = True
+  config.data.reading = "random"
   config.data.resize, config.data.centre_crop = 36, 32
   return config
 
@@ -62,37 +63,37 @@ def test_the_index_is_read_from_its_file_the_second_time(config, caplog):
 
 
 def _rows(indices, views=2, seed=0):
-  bits = np.random.RandomState(seed).randint(0, 2**31, (len(indices), views, 2))
-  return Rows(np.asarray(indices), bits.astype(np.uint32))
+  draws = np.random.RandomState(seed).rand(len(indices), views, 22)
+  return Rows(np.asarray(indices), draws)
 
 
-def test_jpeg_views_are_a_function_of_their_seeds(config):
+def test_views_are_a_function_of_their_draws(config):
   train = sources.load(config).train
   rows = [_rows([3, 1, 2], seed=s) for s in (0, 1, 0)]
-  first, other, again = train.views(rows, _CROP)
-  assert first.shape == (3, 2, 16, 16, 3)
-  np.testing.assert_array_equal(first, again)
-  for view in (0, 1):
-    colours = first[:, view].mean((1, 2)).argmax(1)
+  first, _, again = train.views(rows, [_CROP, _SMALL])
+  assert [view.shape for view in first] == [(3, 16, 16, 3), (3, 6, 6, 3)]
+  for a, b in zip(first, again, strict=True):
+    np.testing.assert_array_equal(a, b)
+    colours = a.mean((1, 2)).argmax(1)
     np.testing.assert_array_equal(colours, train.labels[[3, 1, 2]])
-  del other
 
 
 def test_a_view_does_not_depend_on_the_batch_around_it(config):
   train = sources.load(config).train
-  rows = _rows(range(8))
-  (together,) = train.views([rows], _CROP)
-  alone = Rows(rows.indices[5:6], rows.seeds[5:6])
-  (single,) = train.views([alone], _CROP)
-  np.testing.assert_array_equal(single[0], together[5])
+  rows = _rows(range(20))
+  ((together, _),) = train.views([rows], [_CROP, _CROP])
+  for part in (slice(0, 7), slice(7, 8), slice(8, 20)):
+    alone = Rows(rows.indices[part], rows.draws[part])
+    ((single, _),) = train.views([alone], [_CROP, _CROP])
+    np.testing.assert_array_equal(single, together[part])
 
 
-def test_jpeg_views_come_in_order_from_an_endless_stream(config):
+def test_views_come_in_order_from_an_endless_stream(config):
   train = sources.load(config).train
   endless = (_rows([i % 30]) for i in itertools.count())
   labels = [
-    int(batch[0, 0].mean((0, 1)).argmax())
-    for batch in itertools.islice(train.views(endless, _CROP), 12)
+    int(batch[0].mean((0, 1, 2)).argmax())
+    for batch in itertools.islice(train.views(endless, [_CROP, _CROP]), 12)
   ]
   assert labels == train.labels[:12].tolist()
 
@@ -112,8 +113,8 @@ def test_an_unknown_data_set_is_an_error(config):
 
 
 def test_images_of_many_sizes_cannot_be_one_array(config):
-  config.data.jpeg = False
-  with pytest.raises(ValueError, match=r"config\.data\.jpeg=True"):
+  config.data.reading = "memory"
+  with pytest.raises(ValueError, match=r"config\.data\.reading=random"):
     sources.load(config)
 
 

@@ -176,8 +176,8 @@ def test_the_protocol_carries_momentum_encoders_banks_and_several_crops():
     max_skipped_in_a_row=5,
   )
   rng = np.random.RandomState(0)
-  images = jnp.asarray(rng.randint(0, 255, (8, 1, 8, 8, 1)), jnp.uint8)
-  batch = Batch(images, images[:6], jnp.array([0, 1, 2, 0, 1, 2]))
+  images = jnp.asarray(rng.randint(0, 255, (8, 8, 8, 1)), jnp.uint8)
+  batch = Batch((images,), (images[:6],), jnp.array([0, 1, 2, 0, 1, 2]))
   before = jax.device_get(state)
   for _ in range(2):
     state, metrics = step(state, batch, method.plan(0))

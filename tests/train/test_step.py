@@ -62,8 +62,8 @@ def _setting(devices=1, limit=3, rate=0.1):
   rows = parallel.by_rows(mesh)
   put = lambda x: jax.device_put(x, rows)  # noqa: E731
   batch = Batch(
-    put(rng.randint(0, 256, (16, 1, 10, 10, 1)).astype(np.uint8)),
-    put(rng.randint(0, 256, (8, 1, 10, 10, 1)).astype(np.uint8)),
+    (put(rng.randint(0, 256, (16, 10, 10, 1)).astype(np.uint8)),),
+    (put(rng.randint(0, 256, (8, 10, 10, 1)).astype(np.uint8)),),
     put(np.tile(np.arange(4, dtype=np.int32), 2)),
   )
   return step, init(), batch, method.plan(0)
@@ -172,7 +172,7 @@ def test_a_finite_gradient_that_leads_to_no_finite_state_is_skipped():
 def test_a_plan_is_compiled_once():
   step, state, batch, plan = _setting()
   without = dataclasses.replace(plan, labelled=())
-  unlabelled = Batch(batch.unlabelled, None, None)
+  unlabelled = Batch(batch.unlabelled)
   for _ in range(2):
     state, _ = step(state, batch, plan)
   for _ in range(2):

@@ -58,7 +58,7 @@ def sample_boxes(
     # unit is at most 1 - 2**-23, so that the floor never reaches free + 1.
     return jnp.floor(jnp.where(has_fit, unit * (free + 1), free / 2))
 
-  centre_height, centre_width = _centre_size(image_size, ratio)
+  centre_height, centre_width = centre_size(image_size, ratio)
   height, width = choose(heights, centre_height), choose(widths, centre_width)
   top, left = place(unit[:, -2], h - height), place(unit[:, -1], w - width)
   return Boxes(top, left, height, width)
@@ -84,7 +84,7 @@ def crop_and_resize(planes: Planes, boxes: Boxes, size: int) -> Planes:
   return resample(planes, vertical, horizontal)
 
 
-def _centre_size(
+def centre_size(
   image_size: tuple[int, int], ratio: tuple[float, float]
 ) -> tuple[int, int]:
   """Returns height and width of the largest rectangle of a permitted ratio."""

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 CROP_TRIES = 10
+DRAWS_PER_CROP = 2 * CROP_TRIES + 2  # areas, ratios, the place
 
 
 class Draws(NamedTuple):
@@ -38,7 +39,7 @@ class Draws(NamedTuple):
 
 
 # Of each field, in order; a changed count changes what every key gives.
-_COUNTS = (2 * CROP_TRIES + 2, 1, 7, 1, 2, 2, 1)
+_COUNTS = (DRAWS_PER_CROP, 1, 7, 1, 2, 2, 1)
 
 
 def sample(keys: jax.Array) -> Draws:

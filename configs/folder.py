@@ -1,0 +1,89 @@
+"""Your own images, a few of them labelled.
+
+Purpose: an encoder for images of any kind, on one GPU or TPU, or slowly on a
+laptop.
+
+    python -m suncet_jax.main --workdir=runs/mine \
+        --config=configs/folder.py:train=/data/train,test=/data/test
+
+`train` and `test` hold one sub-folder per class, or are CSV files with the
+columns path and label (an empty label: unlabelled). Further images without a
+label: `unlabelled=/data/others`. All labelled training images are used, but for
+`validation=5` per class that are held out to monitor training. Look at the data
+before, `python -m suncet_jax.data.check --config=configs/folder.py:...`.
+
+The baseline without labels: `method=simclr`. Other sizes: `size=96` for small
+images or a slow machine, `model=resnet50` for large ones and a fast machine.
+
+Expected figures: they depend on the images; the report shows them beside those
+of the baseline.
+
+Sources of the numbers: SimCLR's augmentation (arXiv 2002.05709, appendix A);
+the rate 0.075 x sqrt(batch) and temperature 0.2 are what SimCLR's authors
+advise for small batches (google-research/simclr issue 166); the rest was chosen
+here.
+"""
+
+import math
+
+import ml_collections
+
+from suncet_jax.config import base, parse_arg
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+  """Returns the configuration; `arg` is e.g. "train=/data/a,test=/data/b"."""
+  arg = parse_arg(
+    arg,
+    train="",
+    test="",
+    unlabelled="",
+    validation=5,
+    size=128,
+    batch=256,
+    model="resnet18",
+    epochs=200,
+    method="suncet",
+    seed=0,
+  )
+  config = base()
+  config.seed = arg.seed
+  config.method.name = arg.method
+  config.method.temperature = 0.2
+
+  data = config.data
+  data.source = "folder"
+  data.train, data.test, data.unlabelled = arg.train, arg.test, arg.unlabelled
+  data.resize, data.centre_crop = round(arg.size * 8 / 7), arg.size
+  data.batch_size = arg.batch
+  data.labelled.fraction = 1.0
+  data.labelled.classes_per_batch = 0  # all, up to 20
+  data.labelled.images_per_class = 8
+  data.labelled.views = 1
+  data.validation.per_class = arg.validation
+
+  config.augment.size = arg.size
+  config.augment.blur_sigma = (0.1, max(0.2, 2.0 * arg.size / 224))
+
+  config.model.name = arg.model
+  config.model.stem = "cifar" if arg.size < 64 else "imagenet"
+  config.model.head.layers = 3
+  config.model.head.out = 128
+  config.model.head.batch_norm = True
+  config.model.head.output_batch_norm = True
+
+  optim = config.optim
+  optim.peak_lr = 0.075 * math.sqrt(arg.batch)
+  optim.warmup_epochs = min(10.0, arg.epochs / 10)
+  optim.weight_decay = 1e-6
+  optim.exclude_bias_and_norm = True
+
+  config.train.epochs = arg.epochs
+
+  config.evals.every_epochs = 5.0 if arg.validation else 0.0
+  config.evals.knn.k = 10
+  config.evals.linear.batch_size = 512
+  config.evals.finetune.epochs = 60
+  config.evals.finetune.batch_size = 256
+  config.log.every_steps = 10
+  return config

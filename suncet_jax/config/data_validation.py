@@ -1,0 +1,104 @@
+"""Checks of `config.data` and of what else describes images."""
+
+import pathlib
+from collections.abc import Iterator
+
+from ml_collections import ConfigDict
+
+SOURCES = ("digits", "tfds", "folder", "arrays")
+READINGS = ("memory", "random", "streaming")
+
+_SCHEME = "tfds:"  # of a list that TFDS has
+
+
+def data_faults(config: ConfigDict) -> Iterator[str]:
+  """Yields what is wrong with how the fields fit together."""
+  yield from _source_faults(config.data)
+  yield from _label_faults(config.data)
+  yield from _validation_faults(config)
+  yield from _image_faults(config)
+
+
+def file_faults(config: ConfigDict) -> Iterator[str]:
+  """Yields lists of images that are not on this machine."""
+  for name in ("labelled", "validation"):
+    path = config.data[name].file
+    is_elsewhere = path.startswith(_SCHEME) or "://" in path
+    if path and not is_elsewhere and not pathlib.Path(path).is_file():
+      yield (
+        f"data.{name}.file {path!r} does not exist. The lists of ImageNet are "
+        "imagenet_subsets/1percent.txt and 10percent.txt of "
+        "https://github.com/google-research/simclr: fetch one and set "
+        f"--config.data.{name}.file to it, or to "
+        "tfds:imagenet2012_subset/10pct."
+      )
+
+
+def _source_faults(data: ConfigDict) -> Iterator[str]:
+  if data.source == "tfds" and not data.tfds_name:
+    yield "data.tfds_name is empty, expected a TFDS name such as 'cifar10'."
+  if data.source != "tfds" and data.reading != "memory":
+    yield (
+      f"data.reading is {data.reading!r}, which only data.source 'tfds' has; "
+      f"the source is {data.source!r}."
+    )
+  if data.test_split == "train":
+    yield "data.test_split is 'train', which is trained on; expected another."
+  for name in ("train", "test", "unlabelled"):
+    if data.source != "folder" and data[name]:
+      yield (
+        f"data.{name} is {data[name]!r}, which only data.source 'folder' has; "
+        f"the source is {data.source!r}."
+      )
+    elif data.source == "folder" and not data[name] and name != "unlabelled":
+      yield (
+        f"data.{name} is empty, expected a folder with one sub-folder per "
+        "class, or a CSV file with the columns path and label."
+      )
+  if data.source == "folder" and data.train and data.train == data.test:
+    yield f"data.train and data.test are both {data.train!r}."
+
+
+def _label_faults(data: ConfigDict) -> Iterator[str]:
+  labelled = data.labelled
+  given = [n for n in ("per_class", "fraction", "file") if labelled[n]]
+  if len(given) != 1:
+    yield (
+      "data.labelled needs exactly one of per_class, fraction and file; "
+      f"given: {', '.join(given) or 'none'}."
+    )
+  if labelled.views == 1 and labelled.images_per_class == 1:
+    yield (
+      "data.labelled.images_per_class and data.labelled.views are both 1, so "
+      "no labelled row has a positive; expected at least 2 in one of them."
+    )
+
+
+def _validation_faults(config: ConfigDict) -> Iterator[str]:
+  validation = config.data.validation
+  if validation.per_class and validation.file:
+    yield (
+      f"data.validation has per_class {validation.per_class} and file "
+      f"{validation.file!r}, expected one of the two."
+    )
+  has_some = validation.per_class or validation.file
+  if config.evals.every_epochs and not has_some:
+    yield (
+      "evals.every_epochs measures kNN on validation images, but "
+      "data.validation.per_class is 0; set one of the two."
+    )
+
+
+def _image_faults(config: ConfigDict) -> Iterator[str]:
+  data = config.data
+  if data.resize < data.centre_crop:
+    yield (
+      f"data.resize {data.resize} is smaller than data.centre_crop "
+      f"{data.centre_crop}."
+    )
+  mean, std = config.augment.mean, config.augment.std
+  if len(mean) != len(std) or any(value <= 0 for value in std):
+    yield (
+      f"augment.mean {tuple(mean)} and augment.std {tuple(std)} need one "
+      "value per channel each, and std values > 0."
+    )

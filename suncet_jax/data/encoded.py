@@ -1,0 +1,175 @@
+"""Image files as a source: decoded, cropped and resized by host threads.
+
+Flips, colours and blur follow on the device, inside the training step. Pillow
+decodes, since it reads what users have; it leaves Python's lock while it does,
+so that threads use all cores.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from suncet_jax.data import ahead, crops
+from suncet_jax.data.bad_images import BadImages
+from suncet_jax.data.errors import DataError, ImageError
+from suncet_jax.data.records import Records, name_of, read_patiently
+from suncet_jax.data.sources import Crop, Rows
+
+_IMAGES_PER_TASK = 8
+_GREY = 128  # of what stands in for an image that cannot be decoded
+_MOST_THREADS = 64  # more would wait for Python's lock
+
+
+class EncodedSource:
+  """Encoded images behind an index.
+
+  Attributes:
+    records: Where they are.
+    labels: int32 [n]; -1: unlabelled.
+    names: Image names in the same order, or None.
+    image_shape: (h, w, c) of what `images` gives.
+    crops_on_host: True: `views` gives ready crops.
+    bad: The images that could not be decoded.
+    failure: What went wrong with images that are prepared ahead of their use.
+  """
+
+  crops_on_host = True
+
+  def __init__(
+    self,
+    records: Records,
+    *,
+    resize: int,
+    centre_crop: int,
+    workers: int = 0,
+    max_bad_fraction: float = 0.001,
+  ) -> None:
+    """Reads nothing yet.
+
+    Args:
+      records: The encoded images.
+      resize: Evaluation resizes the short side to so many pixels ...
+      centre_crop: ... and takes the centre of this size.
+      workers: Threads; 0: as many as this process has CPUs.
+      max_bad_fraction: Share of the images that may be impossible to decode.
+    """
+    self.records = records
+    self.labels, self.names = records.labels, records.names
+    self.image_shape = (centre_crop, centre_crop, 3)
+    self.bad = BadImages(len(records.labels), max_bad_fraction)
+    self.failure: DataError | None = None
+    self._resize = resize
+    self._pool = thread_pool(workers)
+
+  def views(
+    self, requests: Iterable[Rows], views: Sequence[Crop]
+  ) -> Iterator[tuple[np.ndarray, ...]]:
+    """Gives random crops; each depends on its image and its draws only.
+
+    An image is decoded once for all its views. One that cannot be decoded is
+    replaced by a grey one in its place.
+
+    Args:
+      requests: The images and draws of each batch.
+      views: The crops to make of each image.
+
+    Yields:
+      Per batch one array per view, uint8 [b, size, size, 3].
+    """
+
+    def begin(rows: Rows) -> tuple[tuple[np.ndarray, ...], list[Future]]:
+      count, draws = len(rows.indices), rows.draws
+      assert draws is not None, "a source that crops needs draws"
+      outs = tuple(
+        np.empty((count, crop.size, crop.size, 3), np.uint8) for crop in views
+      )
+
+      def make(row: int, encoded: bytes) -> None:
+        parts = [out[row] for out in outs]
+        crops.write_crops(encoded, draws[row], tuple(views), parts)
+
+      return outs, self._submit(rows.indices, make, outs)
+
+    yield from ahead.in_order(begin, requests)
+
+  def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Gives uint8 [b, h, w, 3]: the centre of each image after resizing."""
+
+    def begin(indices: np.ndarray) -> tuple[np.ndarray, list[Future]]:
+      out = np.empty((len(indices), *self.image_shape), np.uint8)
+
+      def make(row: int, encoded: bytes) -> None:
+        size = self.image_shape[0]
+        out[row] = crops.centre(encoded, self._resize, size)
+
+      return out, self._submit(indices, make, (out,))
+
+    yield from ahead.in_order(begin, batches)
+
+  def _submit(
+    self,
+    indices: np.ndarray,
+    make: Callable[[int, bytes], None],
+    outs: tuple[np.ndarray, ...],
+  ) -> list[Future]:
+    """Starts to read and make all rows of a batch."""
+    return [
+      self._pool.submit(
+        self._make_rows,
+        range(start, min(start + _IMAGES_PER_TASK, len(indices))),
+        indices,
+        make,
+        outs,
+      )
+      for start in range(0, len(indices), _IMAGES_PER_TASK)
+    ]
+
+  def _make_rows(
+    self,
+    rows: range,
+    indices: np.ndarray,
+    make: Callable[[int, bytes], None],
+    outs: tuple[np.ndarray, ...],
+  ) -> None:
+    try:
+      for row in rows:
+        self._make_row(row, int(indices[row]), make, outs)
+    except DataError as error:
+      self.failure = error
+      raise
+
+  def _make_row(
+    self,
+    row: int,
+    index: int,
+    make: Callable[[int, bytes], None],
+    outs: tuple[np.ndarray, ...],
+  ) -> None:
+    name = name_of(self.records, index)
+    encoded = read_patiently(
+      functools.partial(self.records.read, index), f"image {name}"
+    )
+    try:
+      make(row, encoded)
+    except ImageError as error:
+      for out in outs:
+        out[row] = _GREY
+      self.bad.add(index, name, str(error))
+
+
+@functools.cache
+def thread_pool(workers: int) -> ThreadPoolExecutor:
+  """Returns the threads that all sources of this process share.
+
+  Args:
+    workers: How many; 0: as many as this process has CPUs.
+  """
+  cpus = (
+    len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity")
+    else (os.cpu_count() or 1)
+  )
+  return ThreadPoolExecutor(workers or min(cpus, _MOST_THREADS), "images")

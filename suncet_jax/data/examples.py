@@ -1,0 +1,40 @@
+"""The records of TFDS: serialized `tf.train.Example`s with one image each."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Example(NamedTuple):
+  """What this package uses of a record.
+
+  Attributes:
+    image: The encoded image.
+    label: -1 where there is none.
+    name: Of the image file, or None.
+  """
+
+  image: bytes
+  label: int
+  name: str | None
+
+
+def parse(serialized: bytes) -> Example:
+  """Reads a record as TFDS writes it for features image, label, file_name.
+
+  Raises:
+    OSError: If it is no such record, as when a file is damaged.
+  """
+  try:
+    example = tf.train.Example.FromString(serialized)
+    feature = example.features.feature
+    (image,) = feature["image"].bytes_list.value
+    label = feature["label"].int64_list.value
+    name = feature["file_name"].bytes_list.value
+  except Exception as error:  # protobuf's own class depends on its version
+    raise OSError(f"a record is damaged ({error})") from error
+  return Example(
+    image,
+    label[0] if label else -1,
+    name[0].decode() if name else None,
+  )

@@ -1,0 +1,96 @@
+"""Labels, names and places of records, kept in a file beside the data.
+
+Finding them means reading everything once; the file spares that.
+"""
+
+import contextlib
+import hashlib
+import io
+import os
+import pathlib
+import uuid
+import zipfile
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from absl import logging
+from etils import epath
+
+_ABSENT = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+
+
+class Index(NamedTuple):
+  """What is known of n records.
+
+  Attributes:
+    labels: int32 [n]; -1: unlabelled.
+    names: str [n], or empty where the records have none.
+    starts: Byte at which each record's data begins in its file, int64 [n]; -1
+      where that is not needed.
+    sizes: Bytes of each record, int64 [n].
+  """
+
+  labels: np.ndarray
+  names: np.ndarray
+  starts: np.ndarray
+  sizes: np.ndarray
+
+
+def read_or_make(
+  folder: epath.Path, name: str, count: int, make: Callable[[], Index]
+) -> Index:
+  """Returns an index from its file, or makes and keeps it.
+
+  A folder that is not writable, such as a public bucket, has its indices in
+  ~/.cache/suncet_jax.
+
+  Args:
+    folder: Of the data.
+    name: Of the index.
+    count: Number of records that it must cover.
+    make: Reads all records.
+
+  Returns:
+    The index.
+  """
+  places = (folder / f"suncet_jax-{name}.npz", _cached(folder, name))
+  for place in places:
+    # None yet, a damaged or an older one: it is made again below.
+    with contextlib.suppress(*_ABSENT):
+      index = _read(place)
+      if len(index.labels) == count:
+        return index
+  logging.warning(
+    "Reading %d records of %s once, for their labels and names.", count, folder
+  )
+  index = make()
+  for place in places:
+    try:
+      _write(place, index)
+    except OSError as error:
+      logging.warning("The index could not be kept in %s: %s", place, error)
+    else:
+      break
+  return index
+
+
+def _cached(folder: epath.Path, name: str) -> epath.Path:
+  digest = hashlib.sha256(os.fspath(folder).encode()).hexdigest()[:16]
+  home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
+  return epath.Path(home.expanduser() / "suncet_jax" / f"{digest}-{name}.npz")
+
+
+def _read(place: epath.Path) -> Index:
+  with np.load(io.BytesIO(place.read_bytes())) as file:
+    return Index(*(file[field] for field in Index._fields))
+
+
+def _write(place: epath.Path, index: Index) -> None:
+  """Writes under a name of this process's own, renamed when whole."""
+  content = io.BytesIO()
+  np.savez_compressed(content, **index._asdict())
+  place.parent.mkdir(parents=True, exist_ok=True)
+  partial = place.with_name(f"{place.name}.{uuid.uuid4().hex}")
+  partial.write_bytes(content.getvalue())
+  partial.replace(place)

@@ -1,0 +1,108 @@
+"""Prints what a data set holds, and what is wrong with it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tqdm
+from ml_collections import ConfigDict
+
+from suncet_jax.data import sources
+from suncet_jax.data.encoded import EncodedSource
+from suncet_jax.data.scan import Summary, scan
+from suncet_jax.data.sources import Dataset, Source
+from suncet_jax.data.splits import check_labels, make_splits
+
+_SHOWN_CLASSES = 40
+_SHOWN_BAD = 1000
+
+
+def inspect(config: ConfigDict) -> int:
+  """Looks at the data set of a configuration and prints what it finds.
+
+  Args:
+    config: A validated configuration.
+
+  Returns:
+    The exit code: 0, or 1 with too many bad images.
+
+  Raises:
+    ValueError: If it cannot be used.
+  """
+  dataset = sources.load(config)
+  class_count = len(dataset.class_names)
+  check_labels("Test", dataset.test.labels, class_count)
+  parts = make_splits(
+    dataset.train.labels, dataset.train.names, config, class_count
+  )
+  print(
+    f"{dataset.name}: {class_count} classes; {parts.pool.size:,} images in the "
+    f"unlabelled pool, {parts.labelled.size:,} labelled, "
+    f"{parts.validation.size:,} validation, {dataset.test.labels.size:,} test"
+  )
+  print("\n".join(_class_table(dataset, parts.labelled)))
+  are_fine = [
+    _check_images(name, source, config)
+    for name, source in (("train", dataset.train), ("test", dataset.test))
+  ]
+  return 0 if all(are_fine) else 1
+
+
+def _class_table(dataset: Dataset, labelled: np.ndarray) -> Iterator[str]:
+  """Yields a line per class, of many classes the smallest ones only."""
+  count = len(dataset.class_names)
+  train, used, test = (
+    np.bincount(labels[labels >= 0], minlength=count)
+    for labels in (
+      dataset.train.labels,
+      dataset.train.labels[labelled],
+      dataset.test.labels,
+    )
+  )
+  shown = range(count)
+  if count > _SHOWN_CLASSES:
+    shown = np.argsort(train, kind="stable")[:_SHOWN_CLASSES].tolist()
+    yield f"The {_SHOWN_CLASSES} smallest classes:"
+  width = max(len("class"), *(len(dataset.class_names[c]) for c in shown))
+  yield f"  {'class':<{width}}  {'train':>9}{'labelled':>10}{'test':>9}"
+  for c in shown:
+    name = dataset.class_names[c]
+    yield f"  {name:<{width}}  {train[c]:>9,}{used[c]:>10,}{test[c]:>9,}"
+  without = int((dataset.train.labels < 0).sum())
+  if without:
+    yield f"  {'(no label)':<{width}}  {without:>9,}"
+
+
+def _check_images(name: str, source: Source, config: ConfigDict) -> bool:
+  """Prints what the images of a source are; returns whether a run bears it."""
+  if not isinstance(source, EncodedSource):
+    height, width, channels = source.image_shape
+    print(f"{name}: in memory, {height} x {width}, {channels} channels")
+    return True
+  total = len(source.labels)
+  with tqdm.tqdm(total=total, desc=name, unit=" images") as bar:
+    found = scan(source, config.data.workers, bar.update)
+  formats = ", ".join(
+    f"{count:,} {kind}" for kind, count in found.formats.items()
+  )
+  print(f"{name}: {formats}; {_sizes(found)}")
+  for image, reason in found.bad[:_SHOWN_BAD]:
+    print(f"  bad: {image}: {reason}")
+  if len(found.bad) > _SHOWN_BAD:
+    print(f"  and {len(found.bad) - _SHOWN_BAD:,} more")
+  is_fine = len(found.bad) <= config.data.max_bad_fraction * total
+  if found.bad:
+    verdict = (
+      "a run replaces them by grey images"
+      if is_fine
+      else "a run would stop: more than --config.data.max_bad_fraction="
+      f"{config.data.max_bad_fraction:g} allows"
+    )
+    print(f"{name}: {len(found.bad):,} of {total:,} images are bad; {verdict}")
+  return is_fine
+
+
+def _sizes(found: Summary) -> str:
+  if found.smallest is None or found.largest is None:
+    return "none can be decoded"
+  (h, w), (tall, wide) = found.smallest, found.largest
+  return f"{h} x {w} to {tall} x {wide} pixels (height x width)"

@@ -1,0 +1,31 @@
+"""File formats of a prepared TFDS data set, of which there may be several."""
+
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import dataset_info
+
+ARRAY_RECORD, TFRECORD = "array_record", "tfrecord"
+
+
+def formats(builder: tfds.core.DatasetBuilder) -> set[str]:
+  """Returns the file formats that a prepared data set is there in.
+
+  TFDS's own `available_file_formats` forgets those added by a conversion.
+
+  Raises:
+    ValueError: If the folder of the data set is no data set.
+  """
+  try:
+    proto = dataset_info.read_proto_from_builder_dir(builder.data_path)
+  except dataset_info.DatasetInfoFileError as error:
+    raise ValueError(
+      f"{builder.data_path} is there, but holds no whole data set ({error}). "
+      "Remove it, and run the same command again."
+    ) from error
+  return dataset_info.available_file_formats(proto)
+
+
+def use_format(builder: tfds.core.DatasetBuilder, file_format: str) -> None:
+  """Makes a builder read that one of the formats that are there."""
+  builder.info.set_file_format(
+    file_format, override=True, override_if_initialized=True
+  )

@@ -1,0 +1,96 @@
+"""What preparing a TFDS data set costs, and whether there is room for it."""
+
+import os
+import shutil
+import tempfile
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+# TFDS itself goes on without one of them, and leaves its split out.
+_ARCHIVES = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
+# How much of the training archive ends in the data set.
+_TRAIN_SHARES = {
+  "imagenet2012": 1.0,
+  "imagenet2012_subset/10pct": 0.1,
+  "imagenet2012_subset/1pct": 0.01,
+}
+
+
+def cost(builder: tfds.core.DatasetBuilder, manual: epath.Path) -> int:
+  """Says what preparing takes; returns how many bytes, as far as is known."""
+  if is_imagenet(builder):
+    train, validation = _archive_sizes(builder, manual)
+    name = builder.info.full_name.rpartition("/")[0]  # without the version
+    made = int(train * _TRAIN_SHARES.get(name, 1.0)) + validation
+    print(
+      f"from {' and '.join(_ARCHIVES)} in {manual} "
+      f"({gigabytes(train + validation)}): about {gigabytes(made)} of disk; "
+      "TFDS will say that there is no test split, which has no labels"
+    )
+    return made
+  download = int(builder.info.download_size or 0)
+  made = int(builder.info.dataset_size or 0)
+  # Of several configs each has files of its own: their sum would be wrong.
+  if not download and not builder.builder_configs:
+    download = sum(
+      int(info.size) for info in (builder.url_infos or {}).values()
+    )
+  print(f"download: {_known(download)}; prepared: {_known(made)}")
+  return download + made
+
+
+def is_imagenet(builder: tfds.core.DatasetBuilder) -> bool:
+  """Whether a data set is made of ImageNet's two archives."""
+  return builder.name in ("imagenet2012", "imagenet2012_subset")
+
+
+def _archive_sizes(
+  builder: tfds.core.DatasetBuilder, manual: epath.Path
+) -> list[int]:
+  missing = [name for name in _ARCHIVES if not (manual / name).exists()]
+  if missing:
+    versions = builder.data_path.parent.glob("*/dataset_info.json")
+    others = sorted(path.parent.name for path in versions)
+    other = (
+      f" Version {others[0]} is there: --dataset={builder.name}:{others[0]} "
+      "uses it."
+      if others
+      else ""
+    )
+    raise ValueError(
+      f"{builder.name} is made from {' and '.join(_ARCHIVES)}; "
+      f"{' and '.join(missing)} not found in {manual}. Register at "
+      "https://image-net.org/download-images, fetch both files and set "
+      f"--manual_dir to their folder.{other}"
+    )
+  return [(manual / name).stat().length for name in _ARCHIVES]
+
+
+def check_target(folder: epath.Path, needed: int) -> None:
+  """Checks that a folder can be written, and has room."""
+  if "://" in os.fspath(folder):  # a bucket has room
+    return
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
+  except OSError as error:
+    raise ValueError(
+      f"{folder} cannot be written: {error.strerror}. Set --data_dir."
+    ) from error
+  free = shutil.disk_usage(folder).free
+  print(f"free: {gigabytes(free)}", flush=True)
+  if free < needed:
+    raise ValueError(
+      f"{folder} has {gigabytes(free)} free, but {gigabytes(needed)} are "
+      "needed. Set --data_dir to a larger disk."
+    )
+
+
+def gigabytes(size: int) -> str:
+  """Returns a number of bytes as text."""
+  return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+
+
+def _known(size: int) -> str:
+  return gigabytes(size) if size else "unknown to TFDS"

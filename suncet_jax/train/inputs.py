@@ -1,0 +1,116 @@
+"""The input stream that a configuration describes."""
+
+import jax
+import numpy as np
+from absl import logging
+from ml_collections import ConfigDict
+
+from suncet_jax import parallel
+from suncet_jax.data.sampling import (
+  ClassBalancedSampler,
+  EpochSampler,
+  UnlabelledSampler,
+)
+from suncet_jax.data.sources import Dataset, Source
+from suncet_jax.data.splits import Splits
+from suncet_jax.data.stream import Stream
+
+_MOST_CLASSES = 20  # in a batch by default, as in the paper's recipe
+
+
+def make_stream(
+  config: ConfigDict,
+  dataset: Dataset,
+  splits: Splits,
+  mesh: jax.sharding.Mesh,
+) -> tuple[Stream, int]:
+  """Builds the stream of training batches.
+
+  Args:
+    config: The whole configuration; `data` and `seed` are read.
+    dataset: Gives the training images.
+    splits: Which of them are unlabelled and labelled.
+    mesh: The devices that a batch is spread over.
+
+  Returns:
+    The stream and the number of steps per epoch.
+
+  Raises:
+    ValueError: If there are too few images of a kind, or too many for memory.
+  """
+  wanted, train = config.data.labelled, dataset.train
+  class_count = len(dataset.class_names)
+  classes = wanted.classes_per_batch or min(class_count, _MOST_CLASSES)
+  labelled_batch_size = classes * wanted.images_per_class
+  if config.method.name != "simclr":
+    name = "data.labelled.classes_per_batch x images_per_class"
+    parallel.check_divisible(mesh, **{name: labelled_batch_size})
+  labelled = ClassBalancedSampler(
+    splits.labelled,
+    train.labels[splits.labelled],
+    class_count,
+    classes_per_batch=classes,
+    images_per_class=wanted.images_per_class,
+    seed=config.seed,
+  )
+  _warn_of_small_classes(labelled, wanted.images_per_class)
+  unlabelled = _unlabelled_sampler(config, train, splits)
+  stream = Stream(
+    train,
+    unlabelled,
+    labelled,
+    mesh=mesh,
+    batch_size=config.data.batch_size,
+    labelled_batch_size=labelled_batch_size,
+    seed=config.seed,
+  )
+  return stream, unlabelled.steps_per_epoch
+
+
+def _unlabelled_sampler(
+  config: ConfigDict, source: Source, splits: Splits
+) -> EpochSampler:
+  data = config.data
+  if data.source != "tfds" or data.reading != "streaming":
+    return UnlabelledSampler(splits.pool, data.batch_size, config.seed)
+  # These bring TensorFlow: only who streams pays.
+  from suncet_jax.data.blocks import BlockSampler
+  from suncet_jax.data.streaming import (
+    StreamingSampler,
+    check_memory,
+    streamed_records,
+  )
+
+  records = streamed_records(source)
+  blocks = BlockSampler(
+    splits.pool,
+    records.shard_starts,
+    data.batch_size,
+    block_shards=data.block_shards,
+    process_index=jax.process_index(),
+    process_count=jax.process_count(),
+    seed=config.seed,
+  )
+  kept = np.union1d(splits.labelled, splits.validation)
+  check_memory(
+    blocks,
+    records,
+    kept,
+    block_shards=data.block_shards,
+    limit_gb=data.memory_limit_gb,
+  )
+  records.keep(kept)
+  return StreamingSampler(blocks, records)
+
+
+def _warn_of_small_classes(
+  sampler: ClassBalancedSampler, images_per_class: int
+) -> None:
+  if sampler.smallest_class < images_per_class:
+    logging.warning(
+      "The smallest class has %d labelled images, fewer than "
+      "data.labelled.images_per_class=%d: some appear more than once in a "
+      "batch, each time as another view.",
+      sampler.smallest_class,
+      images_per_class,
+    )

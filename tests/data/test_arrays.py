@@ -1,0 +1,85 @@
+"""Images in memory as a data set, and a run on them."""
+
+import json
+
+import numpy as np
+import pytest
+import running
+
+from suncet_jax.config import base
+from suncet_jax.data import from_arrays, sources
+
+
+@pytest.mark.parametrize("shape", [(5, 8, 8), (5, 8, 8, 1), (5, 8, 6, 3)])
+def test_arrays_become_a_source(shape):
+  images = np.random.RandomState(0).randint(0, 256, shape).astype(np.uint8)
+  source = from_arrays(images, np.array([0, 1, -1, 1, 0]))
+  assert source.image_shape == (*shape[1:], 1)[:3]
+  assert source.labels.dtype == np.int32
+  (some,) = source.images([np.array([3, 1])])
+  np.testing.assert_array_equal(
+    some.reshape(2, -1), images[[3, 1]].reshape(2, -1)
+  )
+
+
+def test_without_labels_all_are_unlabelled():
+  source = from_arrays(np.zeros((3, 4, 4), np.uint8))
+  assert source.labels.tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize(
+  ("images", "labels", "error", "message"),
+  [
+    (np.zeros((2, 4, 4)), [0, 1], TypeError, "float64, expected uint8"),
+    (np.zeros((2, 4), np.uint8), [0, 1], ValueError, r"shape \(2, 4\)"),
+    (np.zeros((2, 4, 4, 4), np.uint8), [0, 1], ValueError, "c 1 or 3"),
+    (np.zeros((0, 4, 4), np.uint8), [], ValueError, "at least one image"),
+    (np.zeros((2, 4, 4), np.uint8), [0.5, 1], TypeError, "expected integers"),
+    (np.zeros((2, 4, 4), np.uint8), [0], ValueError, "one per image"),
+    (np.zeros((2, 4, 4), np.uint8), [0, -2], ValueError, "label -2 of image 1"),
+  ],
+)
+def test_what_is_wrong_is_named(images, labels, error, message):
+  with pytest.raises(error, match=message):
+    from_arrays(images, labels)
+
+
+_NOTEBOOK = f"""
+import sys
+sys.path.insert(0, {str(running.ROOT / "configs")!r})
+import digits
+from suncet_jax.config import validate
+from suncet_jax.data import Dataset, from_arrays, sources
+from suncet_jax.train.run import run
+
+config = digits.get_config("epochs=1,labels=3")
+config.evals.final = ("knn",)
+config.log.tensorboard = False
+given = sources.load(config)
+config.data.source = "arrays"
+validate(config)
+labels = given.train.labels.copy()
+labels[::3] = -1
+mine = Dataset(
+  "mine",
+  from_arrays(given.train.pixels, labels),
+  from_arrays(given.test.pixels, given.test.labels),
+  given.class_names,
+)
+run(config, %r, dataset=mine)
+"""
+
+
+def test_arrays_train_as_in_a_notebook(tmp_path):
+  code, output = running.run_code(_NOTEBOOK % str(tmp_path))
+  assert code == 0, output
+  assert "mine: 1,242 unlabelled, 30 labelled (10 classes)" in output
+  result = json.loads((tmp_path / "result.json").read_text())
+  assert 0 < result["metrics"]["knn_top1"] <= 1
+
+
+def test_a_configuration_of_arrays_needs_them():
+  config = base()
+  config.data.source = "arrays"
+  with pytest.raises(ValueError, match="dataset="):
+    sources.load(config)

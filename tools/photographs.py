@@ -1,0 +1,263 @@
+"""Makes photographs without a network, and ImageNet's archives of them.
+
+    python tools/photographs.py --out=DIR [--classes=1000] [--per_class=4]
+        [--validation=1000] [--size=500x375] [--kilobytes=110]
+
+The photographs are random crops of the colour pictures that come with
+scikit-learn and scikit-image, so that a JPEG decoder and a disk have the work
+that they have with ImageNet: noise would be far more, plain colours far less.
+The archives are named and laid out as ImageNet's, and TFDS's own imagenet2012
+makes a data set of them:
+
+    python -m suncet_jax.data.prepare --dataset=imagenet2012 --manual_dir=DIR
+"""
+
+import argparse
+import colorsys
+import functools
+import importlib.util
+import io
+import pathlib
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+_PHOTOS = {  # by package: those in colour
+  "sklearn": ("datasets/images", ("china.jpg", "flower.jpg")),
+  "skimage": (
+    "data",
+    (
+      "astronaut.png",
+      "chelsea.png",
+      "coffee.png",
+      "hubble_deep_field.jpg",
+      "ihc.png",
+      "motorcycle_left.png",
+      "motorcycle_right.png",
+      "retina.jpg",
+      "rocket.jpg",
+    ),
+  ),
+}
+_TINT = 0.3  # how much of a pixel is the colour of its class
+_GOLDEN = 0.618034  # hues that are far apart, for any number of them
+_PLAIN_QUALITY = 90
+
+Size = tuple[int, int]  # width, height
+
+
+@functools.cache
+def photos() -> tuple[Image.Image, ...]:
+  """Returns the eleven pictures.
+
+  Raises:
+    FileNotFoundError: If a package, or a picture in it, is missing.
+  """
+  paths = []
+  for package, (folder, names) in _PHOTOS.items():
+    # Only looked up: importing scikit-image takes longer than all the rest.
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+      raise FileNotFoundError(f"the package of {package} is not installed")
+    root = pathlib.Path(spec.submodule_search_locations[0])
+    paths += [root / folder / name for name in names]
+  return tuple(Image.open(path).convert("RGB") for path in paths)
+
+
+def crop(
+  photo: Image.Image, size: Size, draw: np.random.Generator
+) -> Image.Image:
+  """Returns a random crop of the shape of `size`, brought to that size.
+
+  It is 70 to 100 % as wide as the widest that fits.
+  """
+  width, height = size
+  widest = min(photo.width, photo.height * width / height)
+  wide = widest * draw.uniform(0.7, 1.0)
+  high = wide * height / width
+  left = draw.uniform(0, photo.width - wide)
+  top = draw.uniform(0, photo.height - high)
+  return photo.resize(
+    size,
+    Image.Resampling.BICUBIC,
+    box=(left, top, left + wide, top + high),
+    reducing_gap=2.0,  # many times faster where much is thrown away
+  )
+
+
+def encode(image: Image.Image, quality: int) -> bytes:
+  """Returns the JPEG file of an image."""
+  file = io.BytesIO()
+  image.save(file, "JPEG", quality=quality)
+  return file.getvalue()
+
+
+def encode_to_size(image: Image.Image, kilobytes: float) -> bytes:
+  """Returns the JPEG file whose size is nearest to so many thousand bytes."""
+  low, high = 1, 100
+  files = {}  # by quality; a better one is larger
+  while low <= high:
+    quality = (low + high) // 2
+    files[quality] = encode(image, quality)
+    if len(files[quality]) < 1000 * kilobytes:
+      low = quality + 1
+    else:
+      high = quality - 1
+  return min(files.values(), key=lambda f: abs(len(f) - 1000 * kilobytes))
+
+
+def photograph(
+  index: int,
+  draw: np.random.Generator,
+  size: Size,
+  kilobytes: float | None,
+  tint: int | None = None,
+) -> bytes:
+  """Returns one JPEG file.
+
+  Args:
+    index: Which picture, counted round.
+    draw: Where in it.
+    size: Width and height.
+    kilobytes: The file comes as near to this as JPEG's quality allows; None is
+      a fixed quality, which is fast.
+    tint: The number of a hue that is mixed in, or None.
+  """
+  image = crop(photos()[index % len(photos())], size, draw)
+  if tint is not None:
+    colour = colorsys.hsv_to_rgb(tint * _GOLDEN % 1.0, 1.0, 1.0)
+    plain = Image.new("RGB", size, tuple(int(255 * c) for c in colour))
+    image = Image.blend(image, plain, _TINT)
+  if kilobytes is None:
+    return encode(image, _PLAIN_QUALITY)
+  return encode_to_size(image, kilobytes)
+
+
+def jpegs(
+  count: int,
+  *,
+  size: Size = (500, 375),
+  kilobytes: float | None = 110.0,
+  seed: int = 0,
+) -> Iterator[bytes]:
+  """Gives `count` JPEG files of all pictures in turn, without a tint.
+
+  The same arguments give the same files; see `photograph` for the others.
+  """
+  draw = np.random.default_rng(seed)
+  return (photograph(i, draw, size, kilobytes) for i in range(count))
+
+
+def synsets() -> tuple[list[str], list[str]]:
+  """Returns the names of the 1000 classes, and of each validation image."""
+  # The module only knows where its files are: no TensorFlow yet.
+  from tensorflow_datasets.datasets.imagenet2012 import imagenet_common
+
+  names = imagenet_common.label_names_file()
+  labels = names.parent / "validation_labels.txt"
+  return names.read_text().split(), labels.read_text().split()
+
+
+def write_archives(
+  folder: pathlib.Path,
+  *,
+  classes: int = 1000,
+  per_class: int = 4,
+  validation: int = 1000,
+  size: Size = (500, 375),
+  kilobytes: float | None = 110.0,
+  seed: int = 0,
+) -> None:
+  """Writes ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar.
+
+  A class is one picture in one tint, so that classes can be told apart. Fewer
+  than all classes are those that the first validation images belong to: TFDS
+  knows the class of a validation image by its place in the archive alone.
+
+  Args:
+    folder: Made if it is not there.
+    classes: How many classes have training images, at most 1000.
+    per_class: Training images of each.
+    validation: Validation images, at most 50,000.
+    size: Width and height.
+    kilobytes: See `photograph`.
+    seed: Of the crops.
+  """
+  names, labels = synsets()
+  index = {name: i for i, name in enumerate(names)}
+
+  def draw(name: str, purpose: int, count: int) -> Iterator[bytes]:
+    """Images of a class; others for training than for validation."""
+    rest, photo = divmod(index[name], len(photos()))
+    numbers = np.random.default_rng([seed, purpose, index[name]])
+    for _ in range(count):
+      yield photograph(photo, numbers, size, kilobytes, tint=rest)
+
+  folder.mkdir(parents=True, exist_ok=True)
+  with tarfile.open(folder / "ILSVRC2012_img_train.tar", "w") as archive:
+    for name in sorted(list(dict.fromkeys(labels))[:classes]):
+      inner = io.BytesIO()
+      with tarfile.open(fileobj=inner, mode="w") as members:
+        for i, file in enumerate(draw(name, 0, per_class), start=1):
+          _add(members, f"{name}_{i}.JPEG", file)
+      _add(archive, f"{name}.tar", inner.getvalue())
+  images = {name: draw(name, 1, validation) for name in names}
+  with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w") as archive:
+    for i, name in enumerate(labels[:validation], start=1):
+      _add(archive, f"ILSVRC2012_val_{i:08d}.JPEG", next(images[name]))
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+  member = tarfile.TarInfo(name)
+  member.size = len(content)
+  archive.addfile(member, io.BytesIO(content))
+
+
+def _size(text: str) -> Size:
+  width, height = text.split("x")
+  return int(width), int(height)
+
+
+def main() -> int:
+  parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+  parser.add_argument("--out", required=True, type=pathlib.Path, help="folder")
+  parser.add_argument("--classes", type=int, default=1000)
+  parser.add_argument("--per_class", type=int, default=4)
+  parser.add_argument("--validation", type=int, default=1000)
+  parser.add_argument("--size", type=_size, default=(500, 375), help="WxH")
+  parser.add_argument(
+    "--kilobytes", type=float, default=110.0, help="0: a fixed JPEG quality"
+  )
+  parser.add_argument("--seed", type=int, default=0)
+  options = parser.parse_args()
+  if not 1 <= options.classes <= 1000 or not 1 <= options.validation <= 50_000:
+    parser.error("expected 1 to 1000 --classes and 1 to 50000 --validation")
+  start = time.monotonic()
+  try:
+    write_archives(
+      options.out,
+      classes=options.classes,
+      per_class=options.per_class,
+      validation=options.validation,
+      size=options.size,
+      kilobytes=options.kilobytes or None,
+      seed=options.seed,
+    )
+  except OSError as error:  # a package, or room for the archives, is missing
+    print(f"Error: {error}", file=sys.stderr)
+    return 2
+  written = sum(file.stat().st_size for file in options.out.glob("ILSVRC*"))
+  print(
+    f"{options.classes} classes x {options.per_class} training images, "
+    f"{options.validation} validation images, {written / 1e6:.1f} MB, "
+    f"{time.monotonic() - start:.1f} s: {options.out}"
+  )
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())
