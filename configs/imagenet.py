@@ -2,14 +2,15 @@
 
 Purpose: reproduce SimCLR + SuNCEt of Assran et al. 2020 (arXiv 2006.10803).
 
-    python -m suncet_jax.main \
-        --config=configs/imagenet.py:labels=10,epochs=500,method=suncet \
-        --config.data.labelled.file=10percent.txt --workdir=runs/imagenet
+    python -m suncet_jax.main --workdir=runs/imagenet \
+        --config=configs/imagenet.py:labels=10,epochs=500,method=suncet
 
-Data: `tfds build imagenet2012 --file_format=array_record` (TFDS tells how to
-fetch the archives), and the list of labelled images that both SimCLR and SuNCEt
-use: imagenet_subsets/1percent.txt or 10percent.txt of google-research/simclr
-(12,811 or 128,116 file names).
+Data: `python -m suncet_jax.data.prepare --dataset=imagenet2012` makes
+array_record files of the archives, or of tfrecord files that are there.
+tfrecord in a bucket is streamed: `--config.data.reading=streaming`. Labelled
+images are those of the lists that both SimCLR and SuNCEt use (12,811 or 128,116
+file names), which TFDS fetches; from a file of your own with
+`--config.data.labelled.file=10percent.txt`.
 
 Expected figures, published (authors' own runs, facebookresearch/suncet): top-1
 / top-5 after fine-tuning on 10 % of the labels; unverified here, where there
@@ -56,11 +57,12 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   data.reading = "random"  # "streaming" for tfrecord files, or gs://
   data.resize, data.centre_crop = 256, 224
   data.batch_size = 64 * (44 if arg.method == "suncet" else 64)
-  data.labelled.file = f"{arg.labels}percent.txt"
+  data.labelled.file = f"tfds:imagenet2012_subset/{arg.labels}pct"
   data.labelled.classes_per_batch = 20
   data.labelled.images_per_class = 64 * 2
   data.labelled.views = 1
-  # 12 per class, as many as upstream's val.txt. They stay in the pool, which
+  # 12 per class, as many as upstream's val.txt; that list itself would be
+  # data.validation.file, with per_class=0. They stay in the pool, which
   # upstream makes of all 1,281,167 images: 454 steps per epoch (SimCLR: 312).
   data.validation.per_class = 12
   data.validation.in_pool = True

@@ -8,8 +8,10 @@ from typing import TypeVar
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
-# Batches in preparation while one is used; more would only take memory.
-BATCHES_AHEAD = 2
+# Batches in preparation while one is used. Two would keep the device busy; four
+# also leave time for processes to agree on a step to stop at when one of them
+# cannot prepare its part (see suncet_jax.train.loop).
+BATCHES_AHEAD = 4
 
 
 def in_order(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
+from suncet_jax.data.lists import read_names
 from suncet_jax.data.permutation import Purpose, permutation
 from suncet_jax.data.sampling import by_class
 
@@ -155,9 +156,6 @@ def _listed(
   reference = config.data[part].file
   if not reference:
     return None
-  # TensorFlow takes seconds to import: only who has a list pays.
-  from suncet_jax.data.lists import read_names
-
   lines = read_names(reference, config.data.data_dir)
   setting = f"data.{part}.file {reference!r}"
   rows = _positions(setting, lines, names, len(labels))

@@ -102,7 +102,11 @@ class Loop:
     metrics: dict[str, jax.Array] = {}
     try:
       for segment, step, batch in self._all_batches(int(state.step)):
+        before = metrics
         state, metrics = self._step_fn(state, batch, segment.plan)
+        if jax.process_count() > 1:
+          # No process is more than a step ahead: see _must_stop.
+          jax.block_until_ready(before)
         is_stopping = self._must_stop(step + 1)
         if is_stopping:  # first, since there may be only seconds left
           self._save(step + 1, state, metrics)
@@ -143,8 +147,8 @@ class Loop:
     if jax.process_count() == 1:
       return self._stop.signal is not None
     if self._experiment.stream.failure:
-      # Of a batch that is needed in a step or two: time enough for all
-      # processes to agree on a step to save.
+      # Of a batch that is needed in a few steps: by then all processes have
+      # agreed on a step to save.
       self._stop.request()
     return self._checkpoints.reached_preemption(step)
 

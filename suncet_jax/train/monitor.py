@@ -13,6 +13,7 @@ from suncet_jax.data.tensorflow import hide_accelerators
 from suncet_jax.train.metrics_file import MetricsFile
 
 _SHOWN = {  # metric -> how a progress line shows it
+  "input_wait_share": "wait {:.0%}",
   "loss": "loss {:.3f}",
   "ntxent": "ntxent {:.3f}",
   "suncet": "suncet {:.3f}",

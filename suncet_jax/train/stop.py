@@ -4,9 +4,12 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from types import FrameType, TracebackType
 
 import jax
+
+_SECONDS_TO_NOTICE = 2.0  # JAX looks for the signal once a second
 
 
 class StopRequest:
@@ -45,10 +48,15 @@ class StopRequest:
       signal.signal(number, handler)  # type: ignore[arg-type]
 
   def request(self) -> None:
-    """Asks all processes of a run of several to save the same step and stop."""
+    """Asks all processes of a run of several to save the same step and stop.
+
+    Returns once JAX knows of it: asking for the step then waits until all
+    processes have agreed.
+    """
     if not self._is_requested:
       self._is_requested = True
       os.kill(os.getpid(), signal.SIGTERM)
+      time.sleep(_SECONDS_TO_NOTICE)
 
   def _note(self, number: int, frame: FrameType | None) -> None:
     del frame
@@ -63,4 +71,4 @@ class StopRequest:
     with contextlib.suppress(OSError):
       os.write(sys.stdout.fileno(), notice.encode())
     if jax.process_count() > 1:
-      self.request()
+      os.kill(os.getpid(), signal.SIGTERM)

@@ -80,7 +80,7 @@ def test_imagenet_is_the_recipe_of_the_paper(elsewhere):
     "model.head.hidden": 2048,
     "model.head.out": 128,
     "model.head.batch_norm": False,
-    "data.labelled.file": "1percent.txt",
+    "data.labelled.file": "tfds:imagenet2012_subset/1pct",
     "evals.finetune.epochs": 60,
     "evals.finetune.batch_size": 4096,
     "evals.finetune.learning_rate": 0.05,
