@@ -5,19 +5,19 @@ faster ones. It changes nothing.
 """
 
 import importlib.metadata
-import os
 import platform
 from collections.abc import Iterator
 
 import jax
 
 from suncet_jax import convolution
+from suncet_jax.cpus import available_cpus
 from suncet_jax.data import resample
 
 _PACKAGES = (
   *("suncet_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"),
   # TensorFlow has one name or the other.
-  *("tensorflow", "tensorflow-cpu", "tensorflow-datasets"),
+  *("tensorflow", "tensorflow-cpu", "tensorflow-datasets", "pillow"),
 )
 
 
@@ -44,10 +44,9 @@ def _versions() -> Iterator[str]:
 
 
 def _system() -> str:
-  has_affinity = hasattr(os, "sched_getaffinity")
-  # The CPUs that this process may use, not those of the machine.
-  cpus = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count()
-  return f"{platform.system()} {platform.machine()} with {cpus} CPUs"
+  return (
+    f"{platform.system()} {platform.machine()} with {available_cpus()} CPUs"
+  )
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ so that threads use all cores.
 """
 
 import functools
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from suncet_jax.cpus import available_cpus
 from suncet_jax.data import ahead, crops
 from suncet_jax.data.bad_images import BadImages
 from suncet_jax.data.errors import DataError, ImageError
@@ -167,9 +167,5 @@ def thread_pool(workers: int) -> ThreadPoolExecutor:
   Args:
     workers: How many; 0: as many as this process has CPUs.
   """
-  cpus = (
-    len(os.sched_getaffinity(0))
-    if hasattr(os, "sched_getaffinity")
-    else (os.cpu_count() or 1)
-  )
-  return ThreadPoolExecutor(workers or min(cpus, _MOST_THREADS), "images")
+  count = workers or min(available_cpus(), _MOST_THREADS)
+  return ThreadPoolExecutor(count, "images")

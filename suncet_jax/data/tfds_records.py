@@ -1,12 +1,17 @@
 """Records of TFDS in array_record files: random access on a local disk."""
 
+import functools
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
+from suncet_jax.cpus import available_cpus
 from suncet_jax.data import examples
 from suncet_jax.data.index import Index
+
+_RECORDS_PER_TASK = 1024
 
 
 class ArrayRecords:
@@ -43,13 +48,34 @@ def scan(serialized: Sequence[bytes]) -> Index:
   Raises:
     OSError: If one cannot be read.
   """
-  found = [examples.parse(_get(serialized, i)) for i in range(len(serialized))]
+  count = len(serialized)
+  parts = [
+    range(start, min(start + _RECORDS_PER_TASK, count))
+    for start in range(0, count, _RECORDS_PER_TASK)
+  ]
+  with ThreadPoolExecutor(available_cpus()) as pool:
+    found = [
+      record
+      for part in pool.map(functools.partial(_scan_part, serialized), parts)
+      for record in part
+    ]
   return Index(
-    np.array([example.label for example in found], np.int32),
-    np.array([e.name for e in found if e.name is not None], str),
-    np.full(len(found), -1, np.int64),
-    np.array([len(example.image) for example in found], np.int64),
+    np.array([label for label, _, _ in found], np.int32),
+    np.array([name for _, name, _ in found if name is not None], str),
+    np.full(count, -1, np.int64),
+    np.array([size for _, _, size in found], np.int64),
   )
+
+
+def _scan_part(
+  serialized: Sequence[bytes], rows: range
+) -> list[tuple[int, str | None, int]]:
+  """Returns label, name and size of some records."""
+  found = []
+  for index in rows:
+    example = examples.parse(_get(serialized, index))
+    found.append((example.label, example.name, len(example.image)))
+  return found
 
 
 def _get(serialized: Any, index: int) -> bytes:
