@@ -149,11 +149,9 @@ class EncodedSource:
     outs: tuple[np.ndarray, ...],
   ) -> None:
     name = name_of(self.records, index)
-    encoded = read_patiently(
-      functools.partial(self.records.read, index), f"image {name}"
-    )
+    read = functools.partial(self.records.read, index)
     try:
-      make(row, encoded)
+      make(row, read_patiently(read, f"image {name}"))
     except ImageError as error:
       for out in outs:
         out[row] = _GREY

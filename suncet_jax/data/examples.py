@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from suncet_jax.data.errors import ImageError
+
 
 class Example(NamedTuple):
   """What this package uses of a record.
@@ -23,7 +25,7 @@ def parse(serialized: bytes) -> Example:
   """Reads a record as TFDS writes it for features image, label, file_name.
 
   Raises:
-    OSError: If it is no such record, as when a file is damaged.
+    ImageError: If it is no such record, as when a file is damaged.
   """
   try:
     example = tf.train.Example.FromString(serialized)
@@ -32,7 +34,7 @@ def parse(serialized: bytes) -> Example:
     label = feature["label"].int64_list.value
     name = feature["file_name"].bytes_list.value
   except Exception as error:  # protobuf's own class depends on its version
-    raise OSError(f"a record is damaged ({error})") from error
+    raise ImageError(f"the record is damaged ({error})") from error
   return Example(
     image,
     label[0] if label else -1,

@@ -12,6 +12,14 @@ from suncet_jax.data.errors import ReadError
 # Seconds before each further try: a minute, as long as a bucket may be away.
 _DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
+# No patience brings back a file that is gone, or opens one that is locked.
+_PERMANENT = (
+  FileNotFoundError,
+  PermissionError,
+  IsADirectoryError,
+  NotADirectoryError,
+)
+
 
 class Records(Protocol):
   """Image files, or records that hold one each, by index."""
@@ -31,6 +39,7 @@ class Records(Protocol):
 
     Raises:
       OSError: If it cannot be read.
+      ImageError: If what is read holds no image.
     """
     ...
 
@@ -51,14 +60,13 @@ def read_patiently(read: Callable[[], bytes], what: str) -> bytes:
     What it returns.
 
   Raises:
-    ReadError: If all tries fail, or there is no such file.
+    ReadError: If all tries fail, or the file is gone or may not be read.
   """
   for delay in (*_DELAYS, None):
     try:
       return read()
     except OSError as error:
-      # No patience brings back a file that is gone.
-      if delay is None or isinstance(error, FileNotFoundError):
+      if delay is None or isinstance(error, _PERMANENT):
         raise ReadError(
           f"Reading {what} failed: {error}. Check disk and network."
         ) from error

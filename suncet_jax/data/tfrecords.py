@@ -15,6 +15,7 @@ import numpy as np
 from etils import epath
 
 from suncet_jax.data import examples, storage
+from suncet_jax.data.errors import ImageError
 from suncet_jax.data.index import Index
 from suncet_jax.data.records import read_patiently
 
@@ -124,7 +125,8 @@ def scan(shards: Sequence[Shard]) -> Index:
   """Reads all shards once to make their index.
 
   Raises:
-    OSError: If a shard cannot be read, is damaged or has another length.
+    ReadError: If a shard cannot be read.
+    ImageError: If one is damaged or has another length.
   """
   with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
     parts = list(pool.map(_scan_shard, shards))
@@ -144,11 +146,14 @@ def _scan_shard(shard: Shard) -> tuple[list, list, list, list]:
   content = shard.read()
   places = list(_places(content, str(shard.path)))
   if len(places) != shard.length:
-    raise OSError(
+    raise ImageError(
       f"{shard.path} has {len(places)} records, expected {shard.length} as its "
-      "data set says; prepare it again"
+      "data set says; prepare it again."
     )
-  found = [examples.parse(content[a : a + size]) for a, size in places]
+  try:
+    found = [examples.parse(content[a : a + size]) for a, size in places]
+  except ImageError as error:
+    raise ImageError(f"{shard.path}: {error}; prepare it again.") from error
   starts, sizes = zip(*places, strict=True) if places else ((), ())
   return (
     [example.label for example in found],
@@ -166,6 +171,6 @@ def _places(content: bytes, name: str) -> Iterator[tuple[int, int]]:
     size = struct.unpack_from("<Q", head)[0] if len(head) == _HEAD_BYTES else 0
     end = place + _HEAD_BYTES + size + _FOOT_BYTES
     if len(head) < _HEAD_BYTES or end > len(content):
-      raise OSError(f"{name} is cut off at byte {place}; fetch it again")
+      raise ImageError(f"{name} is cut off at byte {place}; fetch it again.")
     yield place + _HEAD_BYTES, size
     place = end

@@ -124,8 +124,9 @@ def test_reading_is_given_up_after_a_minute(delays):
   assert isinstance(source.failure, ReadError)
 
 
-def test_a_file_that_is_gone_is_not_waited_for(delays):
-  source = _open(_Flaky(_FILES, failures=1000, error=FileNotFoundError))
+@pytest.mark.parametrize("error", [FileNotFoundError, PermissionError])
+def test_a_file_that_is_gone_is_not_waited_for(delays, error):
+  source = _open(_Flaky(_FILES, failures=1000, error=error))
   with pytest.raises(ReadError):
     _views(source, _rows([0]))
   assert not delays

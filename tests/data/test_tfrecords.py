@@ -6,7 +6,7 @@ import tensorflow as tf
 from etils import epath
 
 from suncet_jax.data import examples, tfrecords
-from suncet_jax.data.errors import ReadError
+from suncet_jax.data.errors import ImageError, ReadError
 from suncet_jax.data.index import Index, read_or_make
 from suncet_jax.data.tfrecords import Shard, TfrecordRecords, scan
 
@@ -102,12 +102,12 @@ def test_names_may_be_absent(tmp_path):
 def test_a_file_that_is_cut_off_is_named(shards, cut):
   path = shards[0].path
   path.write_bytes(path.read_bytes()[:cut])
-  with pytest.raises(OSError, match="shard0 is cut off"):
+  with pytest.raises(ImageError, match="shard0 is cut off"):
     scan(shards)
 
 
 def test_a_file_with_fewer_records_than_expected_is_named(shards):
-  with pytest.raises(OSError, match="shard1 has 1 records, expected 2"):
+  with pytest.raises(ImageError, match="shard1 has 1 records, expected 2"):
     scan([shards[0], shards[1]._replace(length=2)])
 
 
@@ -118,9 +118,13 @@ def test_a_missing_shard_ends_with_its_name(records, shards):
     records.read(7)
 
 
-def test_a_record_that_is_no_example_is_an_error():
-  with pytest.raises(OSError, match="a record is damaged"):
+def test_a_record_that_is_no_example_is_an_error(shards):
+  with pytest.raises(ImageError, match="the record is damaged"):
     examples.parse(b"\xff\xff\xff")
+  content = shards[1].path.read_bytes()
+  shards[1].path.write_bytes(content.replace(b"image", b"\xff" * 5))
+  with pytest.raises(ImageError, match="shard1: the record is damaged"):
+    scan(shards)
 
 
 def test_an_index_is_made_once_and_again_when_it_is_damaged(tmp_path):
