@@ -281,3 +281,66 @@ def test_what_is_timed_in_pytorch_computes_our_loss(theirs, package, ours):
   value = loss_torch.LOSSES[theirs](row)(embeddings)
   value.backward()
   _assert_same_function(value.item(), embeddings.grad.numpy(), ours, row)
+
+
+def test_input_prints_images_per_second():
+  command = [
+    sys.executable,
+    _FOLDER / "input.py",
+    "--rows=tiny",
+    "--columns=ours_host,ours",
+    "--repeats=1",
+    "--extras=",
+  ]
+  result = subprocess.run(command, capture_output=True, text=True, check=True)
+  (cells,) = _tables(result.stdout)
+  assert cells.pop("images").startswith("tiny")
+  assert list(cells) == ["ours, host part only", "ours, whole"]
+  assert all(
+    float(c.split(" ")[0].replace(",", "")) > 0 for c in cells.values()
+  )
+
+
+@pytest.mark.usefixtures("benchmarks_path")
+def test_a_stream_is_opened_far_into_a_training():
+  import input_opening
+
+  facts = input_opening.make(10_000, records=2000, classes=20).facts()
+  assert 0 < facts["splits"] < 10
+  assert 0 < facts["batch"] < 10
+  assert facts["peak_before"] <= facts["peak_after"]
+
+
+@pytest.mark.usefixtures("benchmarks_path")
+def test_the_share_of_waiting_is_that_of_the_time():
+  import input_waiting
+
+  lines = (
+    "step,images_seen,images_per_second,input_wait_share",
+    "5,50,,",
+    "10,100,50,0.4",
+    "15,150,12.5,0.0",
+  )
+  assert input_waiting.summary("\n".join(lines)) == pytest.approx(
+    {"wait_share": 0.08, "seconds": 0.5, "rows": 10, "steps": 10}
+  )
+
+
+@pytest.mark.parametrize("form", ["pil", "tensor"])
+@pytest.mark.usefixtures("benchmarks_path")
+def test_torchvision_makes_views_of_our_range(form):
+  torch = pytest.importorskip("torch")
+  if importlib.util.find_spec("torchvision") is None:
+    pytest.skip("torchvision is not installed")
+  import input_torch
+  from input_rows import ROWS
+  from PIL import Image
+
+  image = Image.new("RGB", (40, 30), (255, 0, 128))
+  source = (
+    image if form == "pil" else input_torch.v2.functional.pil_to_tensor(image)
+  )
+  view = input_torch.FORMS[form](ROWS["arrays_blur"].augment)(source)
+  assert view.shape == (3, 32, 32)
+  assert view.dtype == torch.float32
+  assert 0 <= view.min() <= view.max() <= 1
