@@ -14,8 +14,9 @@ from suncet_jax.config import base
 from suncet_jax.data import Dataset
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.encoded import EncodedSource
+from suncet_jax.data.order import make_order
 from suncet_jax.data.splits import make_splits
-from suncet_jax.train.inputs import make_stream
+from suncet_jax.data.stream import Stream
 
 _BATCH, _LABELLED_CLASSES, _IMAGES_PER_CLASS = 64, 20, 2
 _SIZE = 224
@@ -47,9 +48,10 @@ def make(step: int, records: int, classes: int) -> Done:
   view = Augmentation(_SIZE, (0.08, 1.0))
   peak_before = memory.peak()
   times = [time.perf_counter()]
-  splits = make_splits(labels, None, config, classes)
+  splits = make_splits(labels, None, config, names)
   times.append(time.perf_counter())
-  stream, _ = make_stream(config, dataset, splits, mesh)
+  order = make_order(config, dataset, splits)
+  stream = Stream(source, order, mesh=mesh, batch_size=_BATCH, seed=0)
   # To the end of a training, so that it reads ahead as it does there.
   steps = range(step, step + 1000)
   batches = stream.batches(steps, (view, view), (view,))

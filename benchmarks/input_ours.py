@@ -15,6 +15,7 @@ from suncet_jax import cpu_memory, parallel
 from suncet_jax.data import from_arrays
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.encoded import EncodedSource
+from suncet_jax.data.order import Order
 from suncet_jax.data.sampling import UnlabelledSampler
 from suncet_jax.data.sources import Source
 from suncet_jax.data.stream import Stream
@@ -71,10 +72,8 @@ def _stream(source: Source, count: int) -> Stream:
   sampler = UnlabelledSampler(np.arange(count), count, _SEED)
   return Stream(
     source,
-    sampler,
-    sampler,
+    Order(sampler, sampler, count),
     mesh=parallel.make_mesh(),
     batch_size=count,
-    labelled_batch_size=count,
     seed=_SEED,
   )

@@ -19,7 +19,8 @@ USAGE_ERROR = 2
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
 
-_STOPPED = (
+_STOPPED = "stopped."
+TRAINING_STOPPED = (
   "stopped; what was trained up to the last checkpoint is saved. Run the same "
   "command again to go on."
 )
@@ -42,6 +43,8 @@ def parse_flags(argv: list[str]) -> list[str]:
     fail(reason.removeprefix("ValueError: "))
   except AttributeError as error:  # a field that the configuration lacks
     fail(f"--config has no field {error}")
+  except OSError as error:  # overrides of a file that is not there
+    fail(str(error).strip().splitlines()[-1])
 
 
 def fail(message: str) -> NoReturn:
@@ -101,7 +104,7 @@ class TerminatedError(BaseException):
 
 
 @contextlib.contextmanager
-def clear_errors() -> Iterator[None]:
+def clear_errors(stopped: str = _STOPPED) -> Iterator[None]:
   """Turns errors of settings and data into one message; ends all processes.
 
   SIGTERM and Ctrl-C end the program with a message too; while it trains, the
@@ -110,6 +113,9 @@ def clear_errors() -> Iterator[None]:
   With several processes an exception on one would leave the others waiting for
   it, and itself in JAX's shutdown barrier, for minutes: that process ends at
   once, and its peers when they miss its heartbeat.
+
+  Args:
+    stopped: What to say after a signal.
   """
 
   def terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -119,9 +125,9 @@ def clear_errors() -> Iterator[None]:
   try:
     yield
   except KeyboardInterrupt:
-    _end(130, f"SIGINT received: {_STOPPED}", at_once=True)
+    _end(130, f"SIGINT received: {stopped}", at_once=True)
   except TerminatedError:
-    _end(0, f"SIGTERM received: {_STOPPED}", at_once=True)
+    _end(0, f"SIGTERM received: {stopped}", at_once=True)
   except Exception as error:
     is_deliberate = _is_deliberate(error)
     if not is_deliberate:

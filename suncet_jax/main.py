@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
   config = command_line.checked_config(_CONFIG)
   command_line.quiet_libraries()
   cpu_memory.keep()
-  with command_line.clear_errors():
+  with command_line.clear_errors(command_line.TRAINING_STOPPED):
     # JAX and TensorFlow only load for a sound configuration.
     from suncet_jax.parallel import start_processes
     from suncet_jax.train.run import run

@@ -40,6 +40,11 @@ def from_arrays(
   if pixels.dtype != np.uint8:
     raise TypeError(f"images are {pixels.dtype}, expected uint8 (0 to 255).")
   if pixels.ndim == 3:
+    if pixels.shape[2] in _CHANNELS:
+      raise ValueError(
+        f"images have shape {pixels.shape}, which may be one image [h, w, c] "
+        "or many [n, h, w]: give images[None] or images[..., None]."
+      )
     pixels = pixels[..., None]
   if pixels.ndim != 4 or pixels.shape[3] not in _CHANNELS or not pixels.size:
     raise ValueError(

@@ -10,6 +10,10 @@ from suncet_jax.data.decode import EncodedImage
 from suncet_jax.data.resample import crop_and_resize
 from suncet_jax.data.sources import Crop
 
+# Evaluation decodes a JPEG smaller, a photograph of a telephone say, only where
+# it stays that much larger than what is made of it.
+_LEAST_OVERSAMPLING = 2.0
+
 Box = tuple[int, int, int, int]  # left, top, width, height
 
 
@@ -98,10 +102,15 @@ def centre(encoded: bytes, resize: int, size: int) -> np.ndarray:
   height, width = (extent * resize // short for extent in image.size)
   top, left = round((height - size) / 2), round((width - size) / 2)
   # One resize of just what is wanted gives the same pixels.
-  down, across = image.size[0] / height, image.size[1] / width
   return image.resized_part(
-    (left * across, top * down, (left + size) * across, (top + size) * down),
+    (
+      left / width,
+      top / height,
+      (left + size) / width,
+      (top + size) / height,
+    ),
     size,
+    reduction=short / resize / _LEAST_OVERSAMPLING,
   )
 
 

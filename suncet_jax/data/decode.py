@@ -66,15 +66,19 @@ class EncodedImage:
       raise ImageError(str(error) or repr(error)) from error
 
   def resized_part(
-    self, box: tuple[float, float, float, float], size: int
+    self,
+    box: tuple[float, float, float, float],
+    size: int,
+    reduction: float = 1.0,
   ) -> np.ndarray:
     """Decodes the image and resizes a part of it.
 
     Unlike a crop, it takes account of pixels just outside of the part.
 
     Args:
-      box: (left, top, right, bottom), in pixels.
+      box: (left, top, right, bottom), as shares of width and height.
       size: Height and width of the result.
+      reduction: See `pixels`.
 
     Returns:
       uint8 [size, size, 3].
@@ -82,10 +86,14 @@ class EncodedImage:
     Raises:
       ImageError: If it cannot be decoded.
     """
-    image = Image.fromarray(self.pixels())
-    return np.asarray(
-      image.resize((size, size), Image.Resampling.BILINEAR, box)
+    image = Image.fromarray(self.pixels(reduction))
+    (left, top, right, bottom), (w, h) = box, image.size
+    part = image.resize(
+      (size, size),
+      Image.Resampling.BILINEAR,
+      (left * w, top * h, right * w, bottom * h),
     )
+    return np.asarray(part)
 
   def _rgb(self, reduction: float) -> Image.Image:
     image: Image.Image = self._image
@@ -103,4 +111,6 @@ class EncodedImage:
       image = Image.fromarray(
         np.clip((levels + 128) // 257, 0, 255).astype("u1")
       )
+    if image.mode == "P":  # a warning else, where it has transparency
+      image = image.convert("RGBA")
     return image.convert("RGB")

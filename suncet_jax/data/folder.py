@@ -6,6 +6,7 @@ also lie in a folder of their own.
 """
 
 import collections
+import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
@@ -14,14 +15,11 @@ from ml_collections import ConfigDict
 
 from suncet_jax.data import storage
 from suncet_jax.data.encoded import EncodedSource
-from suncet_jax.data.listing import (
-  UNLABELLED,
-  Item,
-  first,
-  labelled_images,
-  unlabelled_images,
-)
+from suncet_jax.data.items import UNLABELLED, Item, check_distinct, first
+from suncet_jax.data.listing import labelled_images, unlabelled_images
 from suncet_jax.data.sources import Dataset
+
+_PLACES = ("train", "test", "unlabelled")
 
 
 class FileRecords:
@@ -59,14 +57,16 @@ def load(config: ConfigDict) -> Dataset:
 
   Raises:
     ValueError: If a folder or CSV file cannot be read or holds no image, a
-      class is empty or named twice, or a test image has no class.
+      class is empty or named twice, a test image has no class or is trained on.
   """
   data = config.data
-  train = labelled_images("data.train", data.train)
+  place = {n: os.path.expanduser(data[n]) for n in _PLACES}
+  train = labelled_images("data.train", place["train"])
   if data.unlabelled:
-    train += unlabelled_images("data.unlabelled", data.unlabelled)
+    train += unlabelled_images("data.unlabelled", place["unlabelled"])
   class_names = _class_names(train)
-  test = labelled_images("data.test", data.test)
+  test = labelled_images("data.test", place["test"])
+  check_distinct(train, test)
   _check_test(test, class_names, data.test)
 
   def source(items: Sequence[Item]) -> EncodedSource:

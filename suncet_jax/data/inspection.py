@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 
 from suncet_jax.data import sources
 from suncet_jax.data.encoded import EncodedSource
+from suncet_jax.data.order import make_order
 from suncet_jax.data.scan import Summary, scan
 from suncet_jax.data.sources import Dataset, Source
 from suncet_jax.data.splits import check_labels, make_splits
@@ -32,8 +33,9 @@ def inspect(config: ConfigDict) -> int:
   class_count = len(dataset.class_names)
   check_labels("Test", dataset.test.labels, class_count)
   parts = make_splits(
-    dataset.train.labels, dataset.train.names, config, class_count
+    dataset.train.labels, dataset.train.names, config, dataset.class_names
   )
+  make_order(config, dataset, parts)  # refuses what a run would refuse
   print(
     f"{dataset.name}: {class_count} classes; {parts.pool.size:,} images in the "
     f"unlabelled pool, {parts.labelled.size:,} labelled, "
@@ -85,10 +87,11 @@ def _check_images(name: str, source: Source, config: ConfigDict) -> bool:
     f"{count:,} {kind}" for kind, count in found.formats.items()
   )
   print(f"{name}: {formats}; {_sizes(found)}")
-  for image, reason in found.bad[:_SHOWN_BAD]:
-    print(f"  bad: {image}: {reason}")
-  if len(found.bad) > _SHOWN_BAD:
-    print(f"  and {len(found.bad) - _SHOWN_BAD:,} more")
+  for kind, images in (("bad", found.bad), ("unreadable", found.unreadable)):
+    for image, reason in images[:_SHOWN_BAD]:
+      print(f"  {kind}: {image}: {reason}")
+    if len(images) > _SHOWN_BAD:
+      print(f"  and {len(images) - _SHOWN_BAD:,} more")
   is_fine = len(found.bad) <= config.data.max_bad_fraction * total
   if found.bad:
     verdict = (
@@ -98,7 +101,12 @@ def _check_images(name: str, source: Source, config: ConfigDict) -> bool:
       f"{config.data.max_bad_fraction:g} allows"
     )
     print(f"{name}: {len(found.bad):,} of {total:,} images are bad; {verdict}")
-  return is_fine
+  if found.unreadable:
+    print(
+      f"{name}: {len(found.unreadable):,} of {total:,} images cannot be read; "
+      "a run would end at the first of them"
+    )
+  return is_fine and not found.unreadable
 
 
 def _sizes(found: Summary) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from etils import epath
 
-from suncet_jax.data import listing, storage
+from suncet_jax.data import items, storage
 
 if TYPE_CHECKING:
   from tensorflow_datasets.core.download import checksums
@@ -49,7 +49,7 @@ def read_names(reference: str, data_dir: str) -> list[str]:
   if twice:
     raise ValueError(
       f"The list {reference!r} has {len(twice)} names more than once: "
-      f"{listing.first(twice)}."
+      f"{items.first(twice)}."
     )
   return names
 

@@ -65,8 +65,10 @@ def read_patiently(read: Callable[[], bytes], what: str) -> bytes:
   for delay in (*_DELAYS, None):
     try:
       return read()
+    except _PERMANENT as error:
+      raise ReadError(f"Reading {what} failed: {error}.") from error
     except OSError as error:
-      if delay is None or isinstance(error, _PERMANENT):
+      if delay is None:
         raise ReadError(
           f"Reading {what} failed: {error}. Check disk and network."
         ) from error

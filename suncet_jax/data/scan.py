@@ -20,11 +20,13 @@ class Finding(NamedTuple):
     size: Height and width, or None if it cannot be decoded.
     format: "JPEG", "PNG", ...; "?" if that is unknown.
     problem: Why it cannot be decoded or read; empty if it can.
+    is_read: Whether there is a file at all.
   """
 
   size: tuple[int, int] | None
   format: str
   problem: str
+  is_read: bool = True
 
 
 class Summary(NamedTuple):
@@ -34,13 +36,15 @@ class Summary(NamedTuple):
     formats: Number of images by format.
     smallest: Height and width of the image with the fewest pixels, or None.
     largest: The same of the one with the most.
-    bad: Names of images that cannot be used, with the reason.
+    bad: Names of images that cannot be decoded, with the reason.
+    unreadable: The same of images that cannot be read, which end a run.
   """
 
   formats: dict[str, int]
   smallest: tuple[int, int] | None
   largest: tuple[int, int] | None
   bad: list[tuple[str, str]]
+  unreadable: list[tuple[str, str]]
 
 
 def scan(
@@ -58,11 +62,13 @@ def scan(
   """
   formats: collections.Counter[str] = collections.Counter()
   sizes: set[tuple[int, int]] = set()
-  bad = []
+  bad: list[tuple[str, str]] = []
+  unreadable: list[tuple[str, str]] = []
   for index, finding in enumerate(_findings(source, workers)):
     formats[finding.format] += 1
     if finding.problem:
-      bad.append((name_of(source.records, index), finding.problem))
+      problems = bad if finding.is_read else unreadable
+      problems.append((name_of(source.records, index), finding.problem))
     elif finding.size:
       sizes.add(finding.size)
     progress(1)
@@ -72,6 +78,7 @@ def scan(
     by_pixels[0] if by_pixels else None,
     by_pixels[-1] if by_pixels else None,
     bad,
+    unreadable,
   )
 
 
@@ -84,12 +91,13 @@ def _findings(source: EncodedSource, workers: int) -> Iterator[Finding]:
 
 
 def _look(source: EncodedSource, index: int) -> Finding:
+  name = f"image {name_of(source.records, index)}"
+  read = functools.partial(source.records.read, index)
   try:
-    encoded = read_patiently(
-      functools.partial(source.records.read, index), "an image"
-    )
-    image = EncodedImage(encoded)
+    image = EncodedImage(read_patiently(read, name))
     pixels = image.pixels()
-  except (ReadError, ImageError) as error:
+  except ReadError as error:
+    return Finding(None, "?", str(error), is_read=False)
+  except ImageError as error:
     return Finding(None, "?", str(error))
   return Finding((pixels.shape[0], pixels.shape[1]), image.format, "")

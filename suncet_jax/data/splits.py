@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
+from suncet_jax.data.items import first
 from suncet_jax.data.lists import read_names
 from suncet_jax.data.permutation import Purpose, permutation
 from suncet_jax.data.sampling import by_class
@@ -30,7 +31,7 @@ def make_splits(
   labels: np.ndarray,
   names: Sequence[str] | None,
   config: ConfigDict,
-  class_count: int,
+  class_names: Sequence[str],
 ) -> Splits:
   """Splits the training set, stratified by class and seeded.
 
@@ -38,7 +39,7 @@ def make_splits(
     labels: Integer [n], all training labels; -1: unlabelled.
     names: Image names in the same order, for a list of names; or None.
     config: The whole configuration; `data` and `seed` are read.
-    class_count: Number of classes.
+    class_names: What the labels count.
 
   Returns:
     The splits.
@@ -47,6 +48,7 @@ def make_splits(
     ValueError: If labels are out of range, a class is too small or a list
       names unknown images.
   """
+  class_count = len(class_names)
   check_labels("Training", labels, class_count, may_lack=True)
   data = config.data
   seed = config.seed if data.split_seed < 0 else data.split_seed
@@ -61,13 +63,15 @@ def make_splits(
   if labelled is not None:
     shuffled = [rows[~np.isin(rows, labelled)] for rows in shuffled]
   if validation is None:
-    held_out, shuffled = _take(shuffled, data.validation.per_class)
-    validation = np.concatenate(held_out)
+    count = data.validation.per_class
+    _check_counts(shuffled, count, "data.validation.per_class", class_names)
+    validation = np.concatenate([rows[:count] for rows in shuffled])
+    shuffled = [rows[count:] for rows in shuffled]
   else:
     shuffled = [rows[~np.isin(rows, validation)] for rows in shuffled]
   if labelled is None:
     totals = np.bincount(labels[labels >= 0], minlength=class_count)
-    labelled = _drawn(shuffled, totals, data.labelled)
+    labelled = _drawn(shuffled, totals, data.labelled, class_names)
   everything = np.arange(len(labels))
   in_pool = data.validation.in_pool
   pool = everything if in_pool else np.setdiff1d(everything, validation)
@@ -93,51 +97,81 @@ def check_labels(
   lowest = -1 if may_lack else 0
   is_wrong = (labels < lowest) | (labels >= class_count)
   if is_wrong.any():
-    first = int(np.argmax(is_wrong))
+    example = int(np.argmax(is_wrong))
     unlabelled = ", or -1 for unlabelled" if may_lack else ""
     raise ValueError(
-      f"{kind} image {first} has label {labels[first]}, expected 0 to "
+      f"{kind} image {example} has label {labels[example]}, expected 0 to "
       f"{class_count - 1}{unlabelled}; {int(is_wrong.sum())} labels are out of "
       "range."
     )
 
 
-def _take(
-  by_class: list[np.ndarray], count: int
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-  """Returns the first `count` of each class, and the rest."""
-  for label, rows in enumerate(by_class):
-    if rows.size < count:
-      raise ValueError(
-        f"Class {label} has {rows.size} images left, but {count} are asked "
-        "for. Lower --config.data.labelled.per_class or "
-        "--config.data.validation.per_class."
-      )
-  return [rows[:count] for rows in by_class], [
-    rows[count:] for rows in by_class
-  ]
+def check_every_class(labels: np.ndarray, class_names: Sequence[str]) -> None:
+  """Checks that every class has a labelled image.
+
+  Args:
+    labels: Those of the labelled images, integer [n].
+    class_names: What they count.
+
+  Raises:
+    ValueError: If not; classes without one are named.
+  """
+  counts = np.bincount(labels, minlength=len(class_names))
+  empty = [class_names[c] for c in np.flatnonzero(counts == 0).tolist()]
+  if empty:
+    raise ValueError(
+      f"No labelled image for class {first(empty)} ({len(empty)} of "
+      f"{len(class_names)} classes); expected at least one in each. Lower "
+      "--config.data.validation.per_class, or change "
+      "--config.data.labelled.per_class, .fraction or .file."
+    )
+
+
+def _check_counts(
+  rest: list[np.ndarray],
+  wanted: int,
+  setting: str,
+  class_names: Sequence[str],
+) -> None:
+  """Checks that each class still has so many images."""
+  small = [c for c, rows in enumerate(rest) if rows.size < wanted]
+  if small:
+    shown = [f"{class_names[c]} ({rest[c].size})" for c in small]
+    raise ValueError(
+      f"{setting} asks for {wanted} labelled images of each class, but fewer "
+      f"are left of {first(shown)}. Lower it, or what else takes images: "
+      "data.validation.per_class comes before data.labelled."
+    )
 
 
 def _drawn(
-  rest: list[np.ndarray], totals: np.ndarray, wanted: ConfigDict
+  rest: list[np.ndarray],
+  totals: np.ndarray,
+  wanted: ConfigDict,
+  class_names: Sequence[str],
 ) -> np.ndarray:
   """Draws the labelled images from what validation leaves of each class."""
   if wanted.per_class:
-    return np.concatenate(_take(rest, wanted.per_class)[0])
+    count = wanted.per_class
+    _check_counts(rest, count, "data.labelled.per_class", class_names)
+    return np.concatenate([rows[:count] for rows in rest])
   if wanted.fraction == 1.0:
     return np.concatenate(rest)
-  return _take_fraction(rest, totals, wanted.fraction)
+  return _take_fraction(rest, totals, wanted.fraction, class_names)
 
 
 def _take_fraction(
-  rest: list[np.ndarray], totals: np.ndarray, fraction: float
+  rest: list[np.ndarray],
+  totals: np.ndarray,
+  fraction: float,
+  class_names: Sequence[str],
 ) -> np.ndarray:
   """Takes a fraction of each class's total, rounded, but at least one."""
   counts = np.maximum(1, np.rint(totals * fraction).astype(int))
-  for label, (rows, count) in enumerate(zip(rest, counts, strict=True)):
+  for name, rows, count in zip(class_names, rest, counts, strict=True):
     if rows.size < count:
       raise ValueError(
-        f"Class {label} has {rows.size} images outside the validation split, "
+        f"Class {name} has {rows.size} images outside the validation split, "
         f"but data.labelled.fraction {fraction} asks for {count}. Lower it or "
         "--config.data.validation.per_class."
       )
@@ -174,7 +208,9 @@ def _positions(
 ) -> np.ndarray:
   """Finds images by name, or by index where the data set has no names."""
   if names is not None:
-    position = {name: i for i, name in enumerate(names)}
+    # Of equal names the first: those of unlabelled folders come last.
+    last = len(names) - 1
+    position = {name: last - i for i, name in enumerate(reversed(names))}
     unknown = [line for line in lines if line not in position]
   else:
     unknown = [x for x in lines if not x.isdigit() or int(x) >= count]

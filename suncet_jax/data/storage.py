@@ -1,6 +1,7 @@
 """Reading of files, on disk or in a bucket, with one kind of error."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 from etils import epath
@@ -33,7 +34,8 @@ def read_range(path: epath.PathLike, start: int, size: int) -> bytes:
 def files_below(folder: epath.PathLike) -> Iterator[str]:
   """Yields all files in a folder and its sub-folders, in order of their names.
 
-  Hidden files and folders, whose names begin with a dot, are left out.
+  Hidden files and folders, whose names begin with a dot, are left out; links to
+  folders are followed.
 
   Yields:
     Paths relative to `folder`, with "/" between their parts.
@@ -41,19 +43,34 @@ def files_below(folder: epath.PathLike) -> Iterator[str]:
   Raises:
     OSError: If a folder cannot be read.
   """
+  found, seen = [], set()
+  with _one_kind_of_error():
+    for root, folders, files in _walk(folder):
+      real = os.path.realpath(root)
+      if real in seen:  # a link to a folder above would go round for ever
+        folders.clear()
+        continue
+      seen.add(real)
+      folders[:] = [name for name in folders if not name.startswith(".")]
+      within = os.path.relpath(root, folder)
+      prefix = "" if within == "." else within + "/"
+      found += [prefix + name for name in files if not name.startswith(".")]
+  yield from sorted(found)
+
+
+def _walk(
+  folder: epath.PathLike,
+) -> Iterator[tuple[str, list[str], list[str]]]:
+  """Goes through a folder as `os.walk` does, following links."""
 
   def fail(error: OSError) -> None:
     raise error
 
-  top = epath.Path(folder)
-  found = []
-  with _one_kind_of_error():
-    for root, folders, files in top.walk(on_error=fail):
-      folders[:] = [name for name in folders if not name.startswith(".")]
-      within = root.relative_to(top).as_posix()
-      prefix = "" if within == "." else within + "/"
-      found += [prefix + name for name in files if not name.startswith(".")]
-  yield from sorted(found)
+  if "://" not in os.fspath(folder):
+    yield from os.walk(folder, onerror=fail, followlinks=True)
+    return
+  for root, folders, files in epath.Path(folder).walk(on_error=fail):
+    yield os.fspath(root), folders, files
 
 
 def names_in(folder: epath.PathLike) -> set[str]:

@@ -10,6 +10,7 @@ from flax import struct
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.augment.draw import DRAWS_PER_CROP
 from suncet_jax.data.errors import DataError
+from suncet_jax.data.order import Order
 from suncet_jax.data.permutation import Purpose, uniform
 from suncet_jax.data.sampling import Sampler
 from suncet_jax.data.sources import Crop, Rows, Source
@@ -44,29 +45,24 @@ class Stream:
   def __init__(
     self,
     source: Source,
-    unlabelled: Sampler,
-    labelled: Sampler,
+    order: Order,
     *,
     mesh: jax.sharding.Mesh,
     batch_size: int,
-    labelled_batch_size: int,
     seed: int,
   ) -> None:
     """Stores what the batches are made of.
 
     Args:
       source: The training images.
-      unlabelled: Chooses the unlabelled images of a step.
-      labelled: Chooses the labelled ones.
+      order: Chooses the images of a step.
       mesh: The devices that a batch is spread over.
       batch_size: Unlabelled images per step, over all devices.
-      labelled_batch_size: Labelled images per step, over all devices.
       seed: Of the crops that the host makes, where it makes them.
     """
     self._source, self._seed = source, seed
-    self.labelled_batch_size = labelled_batch_size
-    self._unlabelled = (unlabelled, RowPlacement(mesh, batch_size))
-    self._labelled = (labelled, RowPlacement(mesh, labelled_batch_size))
+    self.labelled_batch_size = order.labelled_batch_size
+    self._order, self._mesh, self._batch_size = order, mesh, batch_size
 
   @property
   def failure(self) -> DataError | None:
@@ -93,18 +89,22 @@ class Stream:
       DataError: If its images cannot be had.
     """
     images = self._images(
-      *self._unlabelled, steps, unlabelled, Purpose.UNLABELLED_VIEW
+      self._order.unlabelled,
+      RowPlacement(self._mesh, self._batch_size),
+      steps,
+      unlabelled,
+      Purpose.UNLABELLED_VIEW,
     )
     if not labelled:
       yield from (Batch(made) for made, _ in images)
       return
+    placement = RowPlacement(self._mesh, self.labelled_batch_size)
     chosen = self._images(
-      *self._labelled, steps, labelled, Purpose.LABELLED_VIEW
+      self._order.labelled, placement, steps, labelled, Purpose.LABELLED_VIEW
     )
-    put = self._labelled[1].put
     for (made, _), (of_class, rows) in zip(images, chosen, strict=True):
       labels = self._source.labels[rows.indices]
-      yield Batch(made, of_class, put(labels))
+      yield Batch(made, of_class, placement.put(labels))
 
   def _images(
     self,

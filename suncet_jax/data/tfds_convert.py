@@ -11,7 +11,7 @@ from etils import epath
 from tensorflow_datasets.core import dataset_info, file_adapters
 from tensorflow_datasets.core.utils import py_utils
 
-from suncet_jax.data import listing
+from suncet_jax.data import items
 from suncet_jax.data.tfds_formats import ARRAY_RECORD
 from suncet_jax.data.tfds_sizes import check_target, gigabytes
 
@@ -43,8 +43,7 @@ def convert(builder: tfds.core.DatasetBuilder, file_format: str) -> None:
   missing = [os.fspath(job.source) for job in jobs if not job.source.exists()]
   if missing:
     raise ValueError(
-      f"{builder.name} lacks {listing.first(missing)}: fetch or prepare it "
-      "again."
+      f"{builder.name} lacks {items.first(missing)}: fetch or prepare it again."
     )
   print(
     f"{builder.name} is there as {old} ({gigabytes(_bytes(jobs))}). Adding "

@@ -9,9 +9,11 @@ import numpy as np
 
 from suncet_jax.cpus import available_cpus
 from suncet_jax.data import examples
+from suncet_jax.data.errors import ImageError
 from suncet_jax.data.index import Index
 
 _RECORDS_PER_TASK = 1024
+_DAMAGE = "Corrupted Riegeli"  # how array_record begins to say that
 
 
 class ArrayRecords:
@@ -38,6 +40,7 @@ class ArrayRecords:
 
     Raises:
       OSError: If it cannot be read.
+      ImageError: If it is damaged.
     """
     return examples.parse(_get(self._serialized, index)).image
 
@@ -47,6 +50,7 @@ def scan(serialized: Sequence[bytes]) -> Index:
 
   Raises:
     OSError: If one cannot be read.
+    ImageError: If one is damaged.
   """
   count = len(serialized)
   parts = [
@@ -82,4 +86,6 @@ def _get(serialized: Any, index: int) -> bytes:
   try:
     return serialized[index]
   except Exception as error:  # of array_record's C++ part, in several classes
+    if _DAMAGE in str(error):  # no disk that is away for a moment
+      raise ImageError(str(error)) from error
     raise OSError(str(error)) from error

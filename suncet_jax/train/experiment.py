@@ -11,11 +11,11 @@ from ml_collections import ConfigDict
 from suncet_jax import methods, models, optim, parallel
 from suncet_jax.data import sources
 from suncet_jax.data.augment import Augmentation
+from suncet_jax.data.order import make_order
 from suncet_jax.data.permutation import Purpose
 from suncet_jax.data.splits import Splits, check_labels, make_splits
 from suncet_jax.data.stream import Stream
 from suncet_jax.digest import tree_digest
-from suncet_jax.train.inputs import make_stream
 from suncet_jax.train.state import TrainState, init_state
 from suncet_jax.train.step import StepFn, make_step
 
@@ -129,11 +129,18 @@ def build(
   parallel.check_divisible(mesh, **{"data.batch_size": config.data.batch_size})
   dataset = dataset or sources.load(config)
   train = dataset.train
+  if dataset.test.image_shape != train.image_shape:
+    raise ValueError(
+      f"Test images are {dataset.test.image_shape} (h, w, c), training images "
+      f"{train.image_shape}; expected the same."
+    )
   check_labels("Test", dataset.test.labels, len(dataset.class_names))
-  splits = make_splits(
-    train.labels, train.names, config, len(dataset.class_names)
-  )
-  stream, steps_per_epoch = make_stream(config, dataset, splits, mesh)
+  splits = make_splits(train.labels, train.names, config, dataset.class_names)
+  order = make_order(config, dataset, splits)
+  if config.method.name != "simclr":
+    name = "data.labelled.classes_per_batch x images_per_class"
+    parallel.check_divisible(mesh, **{name: order.labelled_batch_size})
+  steps_per_epoch = order.unlabelled.steps_per_epoch
   augmentation = _augmentation(config, train)
   optimizer, schedule = optim.make_optimizer(config, steps_per_epoch)
   return Experiment(
@@ -146,7 +153,13 @@ def build(
     method=methods.make_method(config, augmentation, mesh),
     optimizer=optimizer,
     schedule=schedule,
-    stream=stream,
+    stream=Stream(
+      train,
+      order,
+      mesh=mesh,
+      batch_size=config.data.batch_size,
+      seed=config.seed,
+    ),
     steps_per_epoch=steps_per_epoch,
   )
 
@@ -168,15 +181,13 @@ def data_digest(experiment: Experiment) -> str:
 
   The order of images follows from these and the seed.
   """
-  train = experiment.dataset.train
-  names = "\n".join(train.names or ()).encode()
-  return tree_digest(
-    (
-      experiment.splits._asdict(),
-      train.labels,
-      np.frombuffer(names, np.uint8),
-    )
-  )
+  dataset = experiment.dataset
+  names = [
+    np.frombuffer("\n".join(source.names or ()).encode(), np.uint8)
+    for source in (dataset.train, dataset.test)
+  ]
+  labels = [dataset.train.labels, dataset.test.labels]
+  return tree_digest((experiment.splits._asdict(), labels, names))
 
 
 def split_summary(experiment: Experiment) -> str:

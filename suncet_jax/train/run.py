@@ -38,7 +38,7 @@ def run(
   """Trains, evaluates and reports, going on from where the folder stands.
 
   Args:
-    config: A validated configuration.
+    config: What to run.
     workdir: The run's folder.
     command: How the run was started, for the report.
     dataset: The data, instead of what `config.data` names; see
@@ -52,6 +52,7 @@ def run(
     DivergedError: If training does not stay finite.
     DataError: If images cannot be had any more; the state is saved before.
   """
+  validate(config)
   folder = RunFolder(workdir)
   _claim(folder, config)
   finished = folder.finished_result()
@@ -190,12 +191,12 @@ def _train(
 def _check_same_data(
   parts: experiment.Experiment, notes: dict[str, Any]
 ) -> None:
-  """Checks that labels and splits are those the checkpoint was made with."""
+  """Checks that the images are those the checkpoint was made with."""
   if notes["data"] != experiment.data_digest(parts):
     raise FolderError(
-      "The labels or splits of the data set are not those that this run began "
-      "with. Restore the data set and the file of --config.data.labelled.file, "
-      "or use another --workdir."
+      "The data set is not the one that this run began with: training or test "
+      "images were added, removed, renamed or relabelled, or a list of images "
+      "has changed. Restore it, or use another --workdir."
     )
 
 

@@ -31,6 +31,7 @@ def test_without_labels_all_are_unlabelled():
   ("images", "labels", "error", "message"),
   [
     (np.zeros((2, 4, 4)), [0, 1], TypeError, "float64, expected uint8"),
+    (np.zeros((9, 9, 3), np.uint8), None, ValueError, r"images\[None\]"),
     (np.zeros((2, 4), np.uint8), [0, 1], ValueError, r"shape \(2, 4\)"),
     (np.zeros((2, 4, 4, 4), np.uint8), [0, 1], ValueError, "c 1 or 3"),
     (np.zeros((0, 4, 4), np.uint8), [], ValueError, "at least one image"),

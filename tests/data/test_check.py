@@ -27,7 +27,7 @@ def folder(tmp_path):
 def _check(folder, *flags):
   return running.run(
     "suncet_jax.data.check",
-    f"{_CONFIG}train={folder}/train,test={folder}/test",
+    f"{_CONFIG}train={folder}/train,test={folder}/test,batch=8",
     *flags,
   )
 
@@ -43,6 +43,23 @@ def test_it_prints_what_there_is_and_what_is_bad(folder):
   assert "bad: bee/7.jpg: " in output
   assert "1 of 20 images are bad; a run would stop" in output
   assert "100%" in output  # the progress bar
+
+
+def test_a_file_that_cannot_be_read_would_end_a_run(folder):
+  (folder / "train" / "bee" / "8.jpg").symlink_to("/nowhere/8.jpg")
+  code, output = _check(folder, "--config.data.max_bad_fraction=0.5")
+  assert code == 1
+  assert "unreadable: bee/8.jpg: " in output
+  assert "a run would end at the first of them" in output
+
+
+def test_what_a_run_would_refuse_is_refused(folder):
+  code, output = _check(folder, "--config.data.validation.per_class=8")
+  assert code == 2
+  assert "No labelled image for class bee (1 of 2 classes)" in output
+  code, output = _check(folder, "--config.data.batch_size=64")
+  assert code == 2
+  assert "data.batch_size is 64, but the unlabelled pool has only 10" in output
 
 
 def test_few_enough_bad_images_are_no_failure(folder):

@@ -89,6 +89,21 @@ def test_a_csv_file_gives_labels_and_their_absence(config, tmp_path):
   assert (images == images[0]).all()
 
 
+def test_links_to_folders_are_followed_and_loops_end(config, tmp_path):
+  _write(tmp_path / "elsewhere", ["dog/1.png", "dog/2.png"])
+  (_train(config) / "dog").symlink_to(tmp_path / "elsewhere" / "dog")
+  (_train(config) / "ant" / "loop").symlink_to(_train(config) / "ant")
+  dataset = sources.load(config)
+  assert dataset.class_names == ("ant", "bee", "cat", "dog")
+  assert np.bincount(dataset.train.labels).tolist() == [4, 4, 4, 2]
+
+
+def test_a_csv_file_may_be_written_by_hand(config):
+  rows = [f'"{name}", "train/{name}/1.png"' for name in ("ant", "bee", "cat")]
+  _csv(config, "\r\n\r\n".join(["Label, Path", *rows]))
+  assert sources.load(config).class_names == ("ant", "bee", "cat")
+
+
 def test_other_files_are_left_out_with_a_warning(config, caplog):
   _write(_train(config), ["ant/notes.txt", "bee/clip.mp4"], b"no image")
   assert len(sources.load(config).train.labels) == 12
@@ -147,6 +162,29 @@ def _empty_csv(config):
   _csv(config, "path,label\n")
 
 
+def _too_many_fields(config):
+  _csv(config, "path,label\ntrain/ant/1.png,ant, red\n")
+
+
+def _two_spellings(config):
+  _csv(config, "path,label\ntrain/ant/1.png,a\ntrain/../train/ant/1.png,b\n")
+
+
+def _test_is_train(config):
+  link = _train(config).parent / "link"
+  link.symlink_to(_train(config))
+  config.data.test = str(link) + "/"
+
+
+def _test_in_the_pool(config):
+  config.data.unlabelled = config.data.test
+
+
+def _link_to_nowhere(config):
+  _train(config).rename(_train(config).parent / "moved")
+  config.data.train = "~/no such folder"
+
+
 @pytest.mark.parametrize(
   ("damage", "message"),
   [
@@ -158,7 +196,12 @@ def _empty_csv(config):
     (_unknown_test_class, r"2 of 8 images are of no class .*dog/1.png \(dog\)"),
     (_missing_file, r"4 of 8 files do not exist: line 6: 'train/ant/4.png'"),
     (_other_columns, r"begins with \['file', 'class'\], expected .*path,label"),
-    (_twice_in_csv, "lists 1 files more than once: 'train/ant/1.png'"),
+    (_twice_in_csv, r"1 training images occur twice, as .*train/ant/1.png"),
+    (_too_many_fields, "line 2: 3 fields, expected 2"),
+    (_two_spellings, "1 training images occur twice"),
+    (_test_is_train, "12 test images are training images too"),
+    (_test_in_the_pool, "6 test images are training images too"),
+    (_link_to_nowhere, r"'/.*/no such folder' cannot be read"),
     (_no_label_at_all, "data.train has no labelled image"),
     (_empty_csv, "lists no image"),
   ],
@@ -186,7 +229,7 @@ def test_labels_may_be_few_and_unequal(config, tmp_path):
   config.data.labelled.fraction = 1.0
   config.data.validation.per_class = 1
   train = sources.load(config).train
-  splits = make_splits(train.labels, train.names, config, 3)
+  splits = make_splits(train.labels, train.names, config, ("ant", "bee", "cat"))
   counts = collections.Counter(train.labels[splits.labelled].tolist())
   assert counts == {0: 3, 1: 23, 2: 3}
   assert splits.pool.size == 32 + 50 - 3

@@ -1,6 +1,7 @@
 """Sources: digits, TFDS in memory, image files with random access."""
 
 import itertools
+import shutil
 
 import numpy as np
 import pytest
@@ -96,6 +97,27 @@ def test_views_come_in_order_from_an_endless_stream(config):
     for batch in itertools.islice(train.views(endless, [_CROP, _CROP]), 12)
   ]
   assert labels == train.labels[:12].tolist()
+
+
+def test_a_damaged_record_is_a_bad_image(config, tmp_path, caplog):
+  copy = shutil.copytree(config.data.data_dir, tmp_path / "tfds")
+  config.data.data_dir = str(copy)
+  config.data.max_bad_fraction = 0.5
+  sound = np.concatenate(
+    list(sources.load(config).train.images([np.arange(30)]))
+  )
+  (file,) = copy.glob("**/*train.array_record*")
+  content = bytearray(file.read_bytes())
+  middle = content.index(b"JFIF", len(content) // 100)
+  content[middle : middle + 40] = bytes(40)
+  file.write_bytes(content)
+  damaged = np.concatenate(
+    list(sources.load(config).train.images([np.arange(30)]))
+  )
+  changed = (damaged != sound).any(axis=(1, 2, 3))
+  assert changed.sum() == 1
+  assert (damaged[changed] == 128).all()
+  assert "Corrupted Riegeli" in caplog.text
 
 
 def test_an_unknown_test_split_is_an_error(config):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from suncet_jax.config import base
-from suncet_jax.data.splits import make_splits
+from suncet_jax.data.splits import check_every_class, make_splits
 
 _LABELS = np.repeat(np.arange(3), [40, 20, 10])
 
@@ -16,8 +16,8 @@ def _config(**labelled):
   return config
 
 
-def _split(config, names=None, labels=_LABELS, class_count=3):
-  return make_splits(labels, names, config, class_count)
+def _split(config, names=None, labels=_LABELS):
+  return make_splits(labels, names, config, ("ant", "bee", "cat"))
 
 
 def test_counts_per_class():
@@ -81,12 +81,22 @@ def test_a_list_with_unknown_images_is_an_error(tmp_path, line):
 
 
 def test_a_class_that_is_too_small_is_named():
-  with pytest.raises(ValueError, match="Class 2 has 6 images left, but 8"):
+  with pytest.raises(
+    ValueError, match=r"per_class asks for 8 .*fewer are left of cat \(6\)"
+  ):
     _split(_config(per_class=8))
 
 
+def test_classes_without_a_labelled_image_are_named():
+  check_every_class(np.array([0, 2, 1]), "abc")
+  with pytest.raises(
+    ValueError, match=r"class bee, dog \(2 of 4 classes\).*validation"
+  ):
+    check_every_class(np.array([0, 2, 2]), ("ant", "bee", "cat", "dog"))
+
+
 def test_a_fraction_that_validation_leaves_no_room_for_is_an_error():
-  with pytest.raises(ValueError, match=r"Class 0 has 36 images .* asks for 39"):
+  with pytest.raises(ValueError, match=r"ant has 36 images .* asks for 39"):
     _split(_config(fraction=0.98))
 
 

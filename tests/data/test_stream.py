@@ -15,8 +15,9 @@ from suncet_jax.config import base
 from suncet_jax.data import Dataset
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.encoded import EncodedSource
+from suncet_jax.data.order import make_order
 from suncet_jax.data.splits import make_splits
-from suncet_jax.train.inputs import make_stream
+from suncet_jax.data.stream import Stream
 
 _VIEW = Augmentation(size=12, crop_scale=(0.2, 1.0))
 _SMALL = Augmentation(size=6, crop_scale=(0.05, 0.14))
@@ -51,9 +52,11 @@ def _stream(files=None):
   records = _Counting(files, labels)
   source = EncodedSource(records, resize=16, centre_crop=12)
   dataset = Dataset("photos", source, source, tuple("abcd"))
-  splits = make_splits(labels, None, _config(), 4)
-  stream, per_epoch = make_stream(_config(), dataset, splits, virtual.mesh(2))
-  assert per_epoch == _COUNT // 8
+  config, mesh = _config(), virtual.mesh(2)
+  splits = make_splits(labels, None, config, tuple("abcd"))
+  order = make_order(config, dataset, splits)
+  assert order.unlabelled.steps_per_epoch == _COUNT // 8
+  stream = Stream(source, order, mesh=mesh, batch_size=8, seed=0)
   return stream, records
 
 
@@ -116,8 +119,9 @@ from suncet_jax import parallel
 from suncet_jax.config import base
 from suncet_jax.data import sources
 from suncet_jax.data.augment import Augmentation
+from suncet_jax.data.order import make_order
 from suncet_jax.data.splits import make_splits
-from suncet_jax.train.inputs import make_stream
+from suncet_jax.data.stream import Stream
 
 folder, port, count, number = sys.argv[1:]
 if int(count) > 1:
@@ -131,8 +135,10 @@ config.data.labelled.update({
   "per_class": 3, "classes_per_batch": 2, "images_per_class": 2})
 dataset = sources.load(config)
 splits = make_splits(
-  dataset.train.labels, dataset.train.names, config, len(dataset.class_names))
-stream, _ = make_stream(config, dataset, splits, parallel.make_mesh())
+  dataset.train.labels, dataset.train.names, config, dataset.class_names)
+stream = Stream(
+  dataset.train, make_order(config, dataset, splits),
+  mesh=parallel.make_mesh(), batch_size=8, seed=0)
 view = Augmentation(size=12, crop_scale=(0.2, 1.0))
 reads, read = [], dataset.train.records.read
 dataset.train.records.read = lambda i: (reads.append(i), read(i))[1]

@@ -1,39 +1,48 @@
-"""The input stream that a configuration describes."""
+"""The order of images that a configuration describes."""
+
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from absl import logging
 from ml_collections import ConfigDict
 
-from suncet_jax import parallel
 from suncet_jax.data.sampling import (
   ClassBalancedSampler,
   EpochSampler,
+  Sampler,
   UnlabelledSampler,
 )
 from suncet_jax.data.sources import Dataset, Source
-from suncet_jax.data.splits import Splits
-from suncet_jax.data.stream import Stream
+from suncet_jax.data.splits import Splits, check_every_class
 
 _MOST_CLASSES = 20  # in a batch by default, as in the paper's recipe
 
 
-def make_stream(
-  config: ConfigDict,
-  dataset: Dataset,
-  splits: Splits,
-  mesh: jax.sharding.Mesh,
-) -> tuple[Stream, int]:
-  """Builds the stream of training batches.
+class Order(NamedTuple):
+  """Which images each step sees.
+
+  Attributes:
+    unlabelled: Chooses those without labels.
+    labelled: Chooses those with labels.
+    labelled_batch_size: Labelled images per step, over all devices.
+  """
+
+  unlabelled: EpochSampler
+  labelled: Sampler
+  labelled_batch_size: int
+
+
+def make_order(config: ConfigDict, dataset: Dataset, splits: Splits) -> Order:
+  """Builds the samplers that a configuration describes.
 
   Args:
     config: The whole configuration; `data` and `seed` are read.
     dataset: Gives the training images.
     splits: Which of them are unlabelled and labelled.
-    mesh: The devices that a batch is spread over.
 
   Returns:
-    The stream and the number of steps per epoch.
+    The samplers.
 
   Raises:
     ValueError: If there are too few images of a kind, or too many for memory.
@@ -41,30 +50,22 @@ def make_stream(
   wanted, train = config.data.labelled, dataset.train
   class_count = len(dataset.class_names)
   classes = wanted.classes_per_batch or min(class_count, _MOST_CLASSES)
-  labelled_batch_size = classes * wanted.images_per_class
-  if config.method.name != "simclr":
-    name = "data.labelled.classes_per_batch x images_per_class"
-    parallel.check_divisible(mesh, **{name: labelled_batch_size})
+  labels = train.labels[splits.labelled]
+  check_every_class(labels, dataset.class_names)
   labelled = ClassBalancedSampler(
     splits.labelled,
-    train.labels[splits.labelled],
+    labels,
     class_count,
     classes_per_batch=classes,
     images_per_class=wanted.images_per_class,
     seed=config.seed,
   )
   _warn_of_small_classes(labelled, wanted.images_per_class)
-  unlabelled = _unlabelled_sampler(config, train, splits)
-  stream = Stream(
-    train,
-    unlabelled,
+  return Order(
+    _unlabelled_sampler(config, train, splits),
     labelled,
-    mesh=mesh,
-    batch_size=config.data.batch_size,
-    labelled_batch_size=labelled_batch_size,
-    seed=config.seed,
+    classes * wanted.images_per_class,
   )
-  return stream, unlabelled.steps_per_epoch
 
 
 def _unlabelled_sampler(
