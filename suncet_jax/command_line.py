@@ -1,6 +1,7 @@
 """What the commands share: the config flag, clear errors, exit codes."""
 
 import contextlib
+import functools
 import os
 import shlex
 import signal
@@ -26,6 +27,7 @@ TRAINING_STOPPED = (
 )
 
 
+@functools.cache  # several commands may be imported by one process
 def define_config_flag() -> flags.FlagHolder:
   """Defines --config, with overrides such as --config.optim.peak_lr=0.3."""
   return config_flags.DEFINE_config_file(

@@ -86,6 +86,7 @@ class Loop:
     self._monitor, self._checkpoints = monitor, checkpoints
     self._stop, self._validate, self._notes = stop, validate, notes
     config, per_epoch = experiment.config, experiment.steps_per_epoch
+    self._latest: dict[str, jax.Array] = {}
     self._log_every = config.log.every_steps
     self._save_every = max(1, round(config.checkpoint.every_epochs * per_epoch))
     every = config.evals.every_epochs
@@ -104,6 +105,7 @@ class Loop:
       for segment, step, batch in self._all_batches(int(state.step)):
         before = metrics
         state, metrics = self._step_fn(state, batch, segment.plan)
+        self._latest = metrics
         if jax.process_count() > 1:
           # No process is more than a step ahead: see _must_stop.
           jax.block_until_ready(before)
@@ -138,10 +140,19 @@ class Loop:
       steps, segment.plan.unlabelled, segment.plan.labelled
     )
     for step in steps:
-      before = time.monotonic()
+      was_idle, before = self._is_idle(), time.monotonic()
       batch = next(batches)
-      self._monitor.waited(time.monotonic() - before)
+      # What happens while the devices still compute costs nothing.
+      if was_idle or self._is_idle():
+        self._monitor.waited(time.monotonic() - before)
       yield step, batch
+
+  def _is_idle(self) -> bool:
+    """Whether the step before is done, so that the devices want the next."""
+    return all(
+      metric.is_ready()  # type: ignore[attr-defined]
+      for metric in self._latest.values()
+    )
 
   def _must_stop(self, step: int) -> bool:
     if jax.process_count() == 1:

@@ -163,6 +163,7 @@ def _train(
     if restored:
       state, notes = restored
       _check_same_data(parts, notes)
+      _check_same_order(parts, notes)
       _say(f"Going on from step {int(state.step)} of {parts.total_steps}.")
     else:
       state, notes = parts.initial_state(), {"seconds": 0.0}
@@ -181,7 +182,10 @@ def _train(
       checkpoints=checkpoints,
       stop=stop,
       validate=evaluator.validate,
-      notes={"data": experiment.data_digest(parts)},
+      notes={
+        "data": experiment.data_digest(parts),
+        "processes": jax.process_count(),
+      },
     ).run(state)
     monitor.close()
     checkpoints.wait()
@@ -197,6 +201,19 @@ def _check_same_data(
       "The data set is not the one that this run began with: training or test "
       "images were added, removed, renamed or relabelled, or a list of images "
       "has changed. Restore it, or use another --workdir."
+    )
+
+
+def _check_same_order(
+  parts: experiment.Experiment, notes: dict[str, Any]
+) -> None:
+  """Checks that streamed images come in the order they began with."""
+  began_with, count = notes["processes"], jax.process_count()
+  if parts.config.data.reading == "streaming" and began_with != count:
+    raise FolderError(
+      f"This run began with {began_with} processes, now there are {count}. The "
+      "order of streamed data depends on their number: go on with as many, or "
+      "use another --workdir."
     )
 
 
