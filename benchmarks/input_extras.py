@@ -20,7 +20,7 @@ _OPENING = f"""\
 {_RECORDS:,} records of {_CLASSES:,} classes, all the same JPEG in memory;
 batches of 64 images (two views of 224x224) and 20 x 2 labelled ones (one view);
 all CPUs, in time. "Splits" are made once per run. "First batch" is from there
-to the batch on the device: samplers, the order of the epoch, and two further
+to the batch on the device: samplers, the order of the epoch, and four further
 batches begun. Imports, JAX's start, reading an index file and compiling the
 step are not included. Memory is the most that the process held, before and
 after."""
