@@ -7,6 +7,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from suncet_jax.data import lists
+from suncet_jax.data.tensorflow import hide_accelerators
 from suncet_jax.data.tfds_convert import convert
 from suncet_jax.data.tfds_formats import (
   ARRAY_RECORD,
@@ -102,7 +103,7 @@ def _make(
   is_empty = not any((root / "downloads").glob("*/*.INFO"))
   if is_empty and manual_dir is None and not is_imagenet(builder):
     _check_network(builder)
-  _hide_accelerators()
+  hide_accelerators()
   try:
     builder.download_and_prepare(
       file_format=file_format,
@@ -111,13 +112,6 @@ def _make(
   # Without network, space or archives TFDS raises whatever its parts raise.
   except Exception as error:
     raise ValueError(f"TFDS could not prepare {dataset!r}: {error}") from error
-
-
-def _hide_accelerators() -> None:
-  # Takes seconds to import: a refusal does not wait for it.
-  from suncet_jax.data import tensorflow
-
-  tensorflow.hide_accelerators()
 
 
 def _check_network(builder: tfds.core.DatasetBuilder) -> None:

@@ -11,11 +11,13 @@ from etils import epath
 from tensorflow_datasets.core import dataset_info, file_adapters
 from tensorflow_datasets.core.utils import py_utils
 
+from suncet_jax.cpus import available_cpus
 from suncet_jax.data import items
+from suncet_jax.data.tensorflow import hide_accelerators
 from suncet_jax.data.tfds_formats import ARRAY_RECORD
 from suncet_jax.data.tfds_sizes import check_target, gigabytes
 
-_CONVERSIONS_AT_ONCE = min(8, os.cpu_count() or 1)
+_CONVERSIONS_AT_ONCE = min(8, available_cpus())
 
 
 class _Job(NamedTuple):
@@ -51,6 +53,7 @@ def convert(builder: tfds.core.DatasetBuilder, file_format: str) -> None:
   )
   jobs = [job for job in jobs if not job.target.exists()]
   check_target(folder, _bytes(jobs))
+  hide_accelerators()
   with ThreadPoolExecutor(_CONVERSIONS_AT_ONCE) as pool:
     done = pool.map(lambda job: _convert_shard(job, old, file_format), jobs)
     for i, _ in enumerate(done, start=1):
