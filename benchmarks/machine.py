@@ -11,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from suncet_jax.cpus import available_cpus
+
 _PACKAGES = (
   "jax",
   "jaxlib",
@@ -37,7 +39,7 @@ def header(
   """
   return "\n".join(
     (
-      f"- Machine: {_cpu_model()}, {_cpu_count()} CPUs for this process",
+      f"- Machine: {_cpu_model()}, {available_cpus()} CPUs for this process",
       f"- Versions: Python {platform.python_version()}, {_versions(packages)}",
       *([f"- PyTorch: {_torch_version()}"] if has_torch else []),
       *([f"- Convolution, ours: {_convolution()}"] if has_convolution else []),
@@ -74,12 +76,6 @@ def _cpu_model() -> str:
     text = ""
   name = re.search(r"model name\s*:\s*(.+)", text)
   return name[1] if name else platform.processor() or platform.machine()
-
-
-def _cpu_count() -> int:
-  if hasattr(os, "sched_getaffinity"):  # not on macOS
-    return len(os.sched_getaffinity(0))
-  return os.cpu_count() or 1
 
 
 def _versions(packages: Sequence[str]) -> str:

@@ -1,7 +1,9 @@
 """Starts the commands of the package as a user would, in a process."""
 
+import importlib.util
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -55,6 +57,22 @@ def run(module, *flags, timeout=300, **settings):
   process = start(module, *flags, **settings)
   output, _ = process.communicate(timeout=timeout)
   return process.returncode, output
+
+
+def free_port():
+  """Returns a port of this machine that nobody listens on."""
+  with socket.socket() as listener:
+    listener.bind(("127.0.0.1", 0))
+    return listener.getsockname()[1]
+
+
+def load_tool(name):
+  """Returns the module tools/name.py, which is in no package."""
+  path = ROOT / "tools" / f"{name}.py"
+  spec = importlib.util.spec_from_file_location(name, path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
 
 
 def wait_for(process, text, timeout=120):

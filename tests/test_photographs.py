@@ -1,6 +1,5 @@
 """Photographs made without a network, and ImageNet's archives of them."""
 
-import importlib.util
 import io
 import re
 import subprocess
@@ -13,9 +12,7 @@ import running
 from PIL import Image
 
 _PATH = running.ROOT / "tools" / "photographs.py"
-_SPEC = importlib.util.spec_from_file_location("photographs", _PATH)
-photographs = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(photographs)
+photographs = running.load_tool("photographs")
 
 _SMALL = {"size": (64, 48), "kilobytes": None}
 

@@ -79,6 +79,7 @@ class BlockSampler:
         "images that it must provide per step. Lower --config.data.batch_size."
       )
     self._blocks = functools.lru_cache(maxsize=2)(self._blocks_of_epoch)
+    self._starts = functools.lru_cache(maxsize=2)(self._starts_of_blocks)
     self._order = functools.lru_cache(maxsize=3)(self._order_of_block)
 
   def local(self, step: int, rows: np.ndarray) -> np.ndarray:
@@ -135,7 +136,7 @@ class BlockSampler:
     is_last = block + 2 == len(starts) or starts[block + 1] >= used
     return (epoch + 1, 0) if is_last else (epoch, block + 1)
 
-  def _starts(self, epoch: int) -> np.ndarray:
+  def _starts_of_blocks(self, epoch: int) -> np.ndarray:
     """Returns the place at which each block begins, and the end."""
     sizes = [
       sum(self._members[shard].size for shard in block)

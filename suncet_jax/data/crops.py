@@ -1,6 +1,7 @@
 """Crops of one image on the host: drawn, decoded and resized."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def sample_box(
 def write_crops(
   encoded: bytes,
   draws: np.ndarray,
-  crops: tuple[Crop, ...],
+  crops: Sequence[Crop],
   outs: list[np.ndarray],
 ) -> None:
   """Decodes an image once and makes one crop for each view.

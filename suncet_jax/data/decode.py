@@ -4,7 +4,9 @@ JPEG, PNG, WebP, BMP and whatever else Pillow reads: grey, palette, CMYK and
 16-bit images, with or without transparency, rotated by their EXIF tag.
 """
 
+import contextlib
 import io
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -29,15 +31,9 @@ class EncodedImage:
     Raises:
       ImageError: If it is no image.
     """
-    try:
+    with _one_kind_of_error():
       self._image = Image.open(io.BytesIO(encoded))
       orientation = self._image.getexif().get(ExifTags.Base.Orientation, 1)
-    except MemoryError:
-      raise
-    except UnidentifiedImageError as error:
-      raise ImageError("it is no image in a known format") from error
-    except Exception as error:  # Pillow's parsers raise what they run into
-      raise ImageError(str(error) or repr(error)) from error
     self.format = self._image.format or "?"
     self._is_upright = orientation == 1
     width, height = self._image.size
@@ -58,12 +54,8 @@ class EncodedImage:
     Raises:
       ImageError: If it cannot be decoded.
     """
-    try:
+    with _one_kind_of_error():
       return np.asarray(self._rgb(reduction))
-    except MemoryError:
-      raise
-    except Exception as error:  # as above
-      raise ImageError(str(error) or repr(error)) from error
 
   def resized_part(
     self,
@@ -86,7 +78,8 @@ class EncodedImage:
     Raises:
       ImageError: If it cannot be decoded.
     """
-    image = Image.fromarray(self.pixels(reduction))
+    with _one_kind_of_error():
+      image = self._rgb(reduction)
     (left, top, right, bottom), (w, h) = box, image.size
     part = image.resize(
       (size, size),
@@ -114,3 +107,16 @@ class EncodedImage:
     if image.mode == "P":  # a warning else, where it has transparency
       image = image.convert("RGBA")
     return image.convert("RGB")
+
+
+@contextlib.contextmanager
+def _one_kind_of_error() -> Iterator[None]:
+  """Makes an ImageError of what Pillow's parsers run into."""
+  try:
+    yield
+  except MemoryError:
+    raise
+  except UnidentifiedImageError as error:
+    raise ImageError("it is no image in a known format") from error
+  except Exception as error:
+    raise ImageError(str(error) or repr(error)) from error

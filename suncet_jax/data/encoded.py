@@ -8,8 +8,10 @@ so that threads use all cores.
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from suncet_jax.cpus import available_cpus
 from suncet_jax.data import ahead, crops
@@ -64,6 +66,17 @@ class EncodedSource:
     self._resize = resize
     self._pool = thread_pool(workers)
 
+  @classmethod
+  def from_config(cls, records: Records, data: ConfigDict) -> Self:
+    """Makes a source of records as `config.data` describes it."""
+    return cls(
+      records,
+      resize=data.resize,
+      centre_crop=data.centre_crop,
+      workers=data.workers,
+      max_bad_fraction=data.max_bad_fraction,
+    )
+
   def views(
     self, requests: Iterable[Rows], views: Sequence[Crop]
   ) -> Iterator[tuple[np.ndarray, ...]]:
@@ -89,7 +102,7 @@ class EncodedSource:
 
       def make(row: int, encoded: bytes) -> None:
         parts = [out[row] for out in outs]
-        crops.write_crops(encoded, draws[row], tuple(views), parts)
+        crops.write_crops(encoded, draws[row], views, parts)
 
       return outs, self._submit(rows.indices, make, outs)
 

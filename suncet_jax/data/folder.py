@@ -70,13 +70,7 @@ def load(config: ConfigDict) -> Dataset:
   _check_test(test, class_names, data.test)
 
   def source(items: Sequence[Item]) -> EncodedSource:
-    return EncodedSource(
-      FileRecords(items, class_names),
-      resize=data.resize,
-      centre_crop=data.centre_crop,
-      workers=data.workers,
-      max_bad_fraction=data.max_bad_fraction,
-    )
+    return EncodedSource.from_config(FileRecords(items, class_names), data)
 
   name = pathlib.PurePath(data.train).name
   return Dataset(name, source(train), source(test), class_names)

@@ -14,7 +14,7 @@ from suncet_jax.data.sampling import (
   UnlabelledSampler,
 )
 from suncet_jax.data.sources import Dataset, Source
-from suncet_jax.data.splits import Splits, check_every_class
+from suncet_jax.data.splits import Splits
 
 _MOST_CLASSES = 20  # in a batch by default, as in the paper's recipe
 
@@ -51,11 +51,10 @@ def make_order(config: ConfigDict, dataset: Dataset, splits: Splits) -> Order:
   class_count = len(dataset.class_names)
   classes = wanted.classes_per_batch or min(class_count, _MOST_CLASSES)
   labels = train.labels[splits.labelled]
-  check_every_class(labels, dataset.class_names)
   labelled = ClassBalancedSampler(
     splits.labelled,
     labels,
-    class_count,
+    dataset.class_names,
     classes_per_batch=classes,
     images_per_class=wanted.images_per_class,
     seed=config.seed,

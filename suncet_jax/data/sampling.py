@@ -7,10 +7,12 @@ read from end to end, is in blocks.py.
 
 import functools
 import itertools
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
+from suncet_jax.data.items import first
 from suncet_jax.data.permutation import Purpose, permutation
 
 
@@ -105,7 +107,7 @@ class ClassBalancedSampler:
     self,
     images: np.ndarray,
     labels: np.ndarray,
-    class_count: int,
+    class_names: Sequence[str],
     *,
     classes_per_batch: int,
     images_per_class: int,
@@ -115,8 +117,8 @@ class ClassBalancedSampler:
 
     Args:
       images: Indices of the labelled images, int64 [n].
-      labels: Their labels, integer [n] in [0, class_count).
-      class_count: Number of classes.
+      labels: Their labels, integer [n].
+      class_names: What the labels count.
       classes_per_batch: Classes per step.
       images_per_class: Images of each of them, over all devices.
       seed: Of the orders.
@@ -124,14 +126,9 @@ class ClassBalancedSampler:
     Raises:
       ValueError: If a class has no image, or there are too few classes.
     """
+    class_count = len(class_names)
+    check_every_class(labels, class_names)
     self._members = [images[rows] for rows in by_class(labels, class_count)]
-    empty = [c for c, rows in enumerate(self._members) if not rows.size]
-    if empty:
-      raise ValueError(
-        f"No labelled image for class {', '.join(map(str, empty[:20]))} "
-        f"({len(empty)} of {class_count} classes); expected at least one in "
-        "each. Change --config.data.labelled.per_class, .fraction or .file."
-      )
     if classes_per_batch > class_count:
       raise ValueError(
         f"data.labelled.classes_per_batch is {classes_per_batch}, but there "
@@ -179,6 +176,27 @@ class ClassBalancedSampler:
         members[self._image_order(label, e)[p]]
         for e, p in zip(epochs.tolist(), positions.tolist(), strict=True)
       ]
+    )
+
+
+def check_every_class(labels: np.ndarray, class_names: Sequence[str]) -> None:
+  """Checks that every class has a labelled image.
+
+  Args:
+    labels: Those of the labelled images, integer [n].
+    class_names: What they count.
+
+  Raises:
+    ValueError: If not; classes without one are named.
+  """
+  counts = np.bincount(labels, minlength=len(class_names))
+  empty = [class_names[c] for c in np.flatnonzero(counts == 0).tolist()]
+  if empty:
+    raise ValueError(
+      f"No labelled image for class {first(empty)} ({len(empty)} of "
+      f"{len(class_names)} classes); expected at least one in each. Lower "
+      "--config.data.validation.per_class, or change "
+      "--config.data.labelled.per_class, .fraction or .file."
     )
 
 

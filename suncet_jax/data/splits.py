@@ -106,27 +106,6 @@ def check_labels(
     )
 
 
-def check_every_class(labels: np.ndarray, class_names: Sequence[str]) -> None:
-  """Checks that every class has a labelled image.
-
-  Args:
-    labels: Those of the labelled images, integer [n].
-    class_names: What they count.
-
-  Raises:
-    ValueError: If not; classes without one are named.
-  """
-  counts = np.bincount(labels, minlength=len(class_names))
-  empty = [class_names[c] for c in np.flatnonzero(counts == 0).tolist()]
-  if empty:
-    raise ValueError(
-      f"No labelled image for class {first(empty)} ({len(empty)} of "
-      f"{len(class_names)} classes); expected at least one in each. Lower "
-      "--config.data.validation.per_class, or change "
-      "--config.data.labelled.per_class, .fraction or .file."
-    )
-
-
 def _check_counts(
   rest: list[np.ndarray],
   wanted: int,

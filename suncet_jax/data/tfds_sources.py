@@ -18,6 +18,8 @@ from suncet_jax.data.tfds_formats import (
   formats,
   use_format,
 )
+from suncet_jax.data.tfds_records import ArrayRecords
+from suncet_jax.data.tfrecords import TfrecordRecords
 
 _FORMATS = {"random": ARRAY_RECORD, "streaming": TFRECORD}
 
@@ -32,15 +34,16 @@ def load(config: ConfigDict) -> Dataset:
   data = config.data
   builder = _builder(data)
   label = _label_feature(builder)
-  make = {
-    "memory": _array_source,
-    "random": _random_access_source,
-    "streaming": _streaming_source,
-  }[data.reading]
+
+  def source(split: str) -> Source:
+    if data.reading == "memory":
+      return _array_source(builder, split)
+    return EncodedSource.from_config(_records(builder, split), data)
+
   return Dataset(
     data.tfds_name,
-    make(builder, "train", data),
-    make(builder, data.test_split, data),
+    source("train"),
+    source(data.test_split),
     tuple(label.names),
   )
 
@@ -52,14 +55,17 @@ def make_index(builder: tfds.core.DatasetBuilder, split: str) -> Index:
     builder: Of a prepared data set.
     split: Its name, such as "train".
   """
-  file_format = builder.info.file_format.value
-  is_random = file_format == ARRAY_RECORD
-  read = _scan_array_records if is_random else _scan_tfrecords
+
+  def make() -> Index:
+    if _is_random_access(builder):
+      return tfds_records.scan(_array_records(builder, split))
+    return tfrecords.scan(_shards(builder, split))
+
   return read_or_make(
     builder.data_path,
-    f"index-{split}-{file_format}",
+    f"index-{split}-{builder.info.file_format.value}",
     builder.info.splits[split].num_examples,
-    lambda: read(builder, split),
+    make,
   )
 
 
@@ -127,10 +133,7 @@ def _label_feature(
   return label
 
 
-def _array_source(
-  builder: tfds.core.DatasetBuilder, split: str, data: ConfigDict
-) -> Source:
-  del data
+def _array_source(builder: tfds.core.DatasetBuilder, split: str) -> Source:
   if None in builder.info.features["image"].shape:
     raise ValueError(
       f"The images of {builder.name} differ in size: they cannot be held as "
@@ -142,36 +145,16 @@ def _array_source(
   return ArraySource(whole["image"], whole["label"].astype(np.int32))
 
 
-def _random_access_source(
-  builder: tfds.core.DatasetBuilder, split: str, data: ConfigDict
-) -> Source:
-  return _encoded(
-    tfds_records.ArrayRecords(
-      _array_records(builder, split), make_index(builder, split)
-    ),
-    data,
-  )
+def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
+  """Returns the encoded images of a split, in the format that is in use."""
+  index = make_index(builder, split)
+  if _is_random_access(builder):
+    return ArrayRecords(_array_records(builder, split), index)
+  return TfrecordRecords(_shards(builder, split), index)
 
 
-def _streaming_source(
-  builder: tfds.core.DatasetBuilder, split: str, data: ConfigDict
-) -> Source:
-  return _encoded(
-    tfrecords.TfrecordRecords(
-      _shards(builder, split), make_index(builder, split)
-    ),
-    data,
-  )
-
-
-def _encoded(records: Records, data: ConfigDict) -> EncodedSource:
-  return EncodedSource(
-    records,
-    resize=data.resize,
-    centre_crop=data.centre_crop,
-    workers=data.workers,
-    max_bad_fraction=data.max_bad_fraction,
-  )
+def _is_random_access(builder: tfds.core.DatasetBuilder) -> bool:
+  return builder.info.file_format.value == ARRAY_RECORD
 
 
 def _array_records(
@@ -179,14 +162,6 @@ def _array_records(
 ) -> Sequence[bytes]:
   # TFDS's own source would also decode: this one beneath gives the bytes.
   return builder.as_data_source(split).data_source
-
-
-def _scan_array_records(builder: tfds.core.DatasetBuilder, split: str) -> Index:
-  return tfds_records.scan(_array_records(builder, split))
-
-
-def _scan_tfrecords(builder: tfds.core.DatasetBuilder, split: str) -> Index:
-  return tfrecords.scan(_shards(builder, split))
 
 
 def _shards(

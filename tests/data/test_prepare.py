@@ -1,7 +1,6 @@
 """Preparing and converting TFDS data sets, on archives of our own."""
 
 import collections
-import importlib.util
 import io
 import shutil
 
@@ -19,10 +18,7 @@ from tensorflow_datasets.datasets.imagenet2012_subset import (
 
 from suncet_jax.data import lists, preparation, tfds_convert, tfds_formats
 
-_PATH = running.ROOT / "tools" / "photographs.py"
-_SPEC = importlib.util.spec_from_file_location("photographs", _PATH)
-photographs = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(photographs)
+photographs = running.load_tool("photographs")
 
 _FORMATS = ("array_record", "tfrecord")
 _MODULE = "suncet_jax.data.prepare"

@@ -67,7 +67,7 @@ def _balanced(labels, class_count, classes, images, seed=0):
   return ClassBalancedSampler(
     np.arange(len(labels)),
     np.asarray(labels),
-    class_count,
+    [str(c) for c in range(class_count)],
     classes_per_batch=classes,
     images_per_class=images,
     seed=seed,

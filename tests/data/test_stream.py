@@ -1,7 +1,6 @@
 """The input stream: the same on any number of hosts, from any step on."""
 
 import itertools
-import socket
 import threading
 
 import image_files
@@ -154,15 +153,9 @@ print("READS", len(reads))
 """
 
 
-def _free_port():
-  with socket.socket() as listener:
-    listener.bind(("127.0.0.1", 0))
-    return listener.getsockname()[1]
-
-
 def _rows(folder, processes):
   """Returns the digests of all rows, and how many images each host read."""
-  port, outputs = _free_port(), [None] * processes
+  port, outputs = running.free_port(), [None] * processes
 
   def run(number):
     outputs[number] = running.run_code(

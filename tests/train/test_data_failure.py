@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 
 import image_files
 import pytest
@@ -65,9 +64,7 @@ def test_a_run_saves_before_it_ends(folder, cache):
 
 
 def test_of_two_processes_both_save_the_same_step(folder, cache):
-  with socket.socket() as listener:
-    listener.bind(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
+  port = running.free_port()
   processes = [
     _start(
       folder,

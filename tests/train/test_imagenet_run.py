@@ -1,6 +1,5 @@
 """configs/imagenet.py on real photographs in ImageNet's own layout."""
 
-import importlib.util
 import json
 
 import pytest
@@ -32,19 +31,11 @@ _SMALL = (
 )
 
 
-def _tool(name):
-  path = running.ROOT / "tools" / f"{name}.py"
-  spec = importlib.util.spec_from_file_location(name, path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
 @pytest.fixture(scope="module")
 def imagenet(tmp_path_factory):
   """TFDS's imagenet2012, all classes: 3 photographs each, 500 to test."""
   archives = tmp_path_factory.mktemp("archives")
-  _tool("photographs").write_archives(
+  running.load_tool("photographs").write_archives(
     archives,
     classes=1000,
     per_class=3,

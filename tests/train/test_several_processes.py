@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import signal
-import socket
 
 import numpy as np
 import pytest
@@ -16,14 +15,8 @@ def cache(tmp_path_factory):
   return tmp_path_factory.mktemp("compiled")
 
 
-def _free_port():
-  with socket.socket() as listener:
-    listener.bind(("127.0.0.1", 0))
-    return listener.getsockname()[1]
-
-
 def _start_two(workdir, cache):
-  port = _free_port()
+  port = running.free_port()
   return [
     running.start(
       "suncet_jax.main",
