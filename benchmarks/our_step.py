@@ -22,8 +22,8 @@ def make(row: str, dtype: str) -> Job:
   cpu_memory.keep()
   shape = ROWS[row]
   config = base().model
-  config.name, config.stem, config.dtype = shape.model, shape.stem, dtype
-  model = models.build(config)
+  config.name, config.stem = shape.model, shape.stem
+  model = models.build(config, dtype)
   params, batch_stats = model.init(
     jax.random.key(0), (shape.size, shape.size, shape.channels)
   )

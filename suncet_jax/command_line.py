@@ -21,6 +21,7 @@ USAGE_ERROR = 2
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
 
 _STOPPED = "stopped."
+_HINT = "\nAnother process may have failed first: see the output of all."
 TRAINING_STOPPED = (
   "stopped; what was trained up to the last checkpoint is saved. Run the same "
   "command again to go on."
@@ -114,7 +115,7 @@ def clear_errors(stopped: str = _STOPPED) -> Iterator[None]:
 
   With several processes an exception on one would leave the others waiting for
   it, and itself in JAX's shutdown barrier, for minutes: that process ends at
-  once, and its peers when they miss its heartbeat.
+  once, and its peers a few seconds later; see `cluster.leave`.
 
   Args:
     stopped: What to say after a signal.
@@ -135,7 +136,8 @@ def clear_errors(stopped: str = _STOPPED) -> Iterator[None]:
     if not is_deliberate:
       traceback.print_exc()
     is_usage = is_deliberate and isinstance(error, ValueError | OSError)
-    _end(USAGE_ERROR if is_usage else 1, f"Error: {error}")
+    hint = "" if is_deliberate or not _is_one_of_several() else _HINT
+    _end(USAGE_ERROR if is_usage else 1, f"Error: {error}{hint}")
 
 
 def _is_deliberate(error: Exception) -> bool:
@@ -146,11 +148,21 @@ def _is_deliberate(error: Exception) -> bool:
   return isinstance(error, messages) and module.startswith("suncet_jax.")
 
 
+def _is_one_of_several() -> bool:
+  """Whether this is a process of a job; JAX is not imported to find out."""
+  jax = sys.modules.get("jax")
+  return jax is not None and jax.distributed.is_initialized()
+
+
 def _end(code: int, message: str, *, at_once: bool = False) -> NoReturn:
   """Ends the program; at once means not to wait for threads, of a download."""
   print(message, file=sys.stderr, flush=True)
-  jax = sys.modules.get("jax")
-  if at_once or (jax is not None and jax.process_count() > 1):
+  is_one_of_several = _is_one_of_several()
+  if is_one_of_several:
+    from suncet_jax import cluster
+
+    cluster.leave()
+  if at_once or is_one_of_several:
     sys.stdout.flush()
     os._exit(code)
   raise SystemExit(code)

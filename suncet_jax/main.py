@@ -12,7 +12,10 @@ from suncet_jax import command_line, cpu_memory
 
 _CONFIG = command_line.define_config_flag()
 _DISTRIBUTED = flags.DEFINE_bool(
-  "distributed", False, "Connect the hosts of a TPU pod or another cluster."
+  "distributed",
+  None,
+  "Connect the processes of a cluster that JAX recognises; by default under "
+  "srun and mpirun with several tasks, and on Cloud TPUs.",
 )
 _COORDINATOR = flags.DEFINE_string(
   "coordinator", None, "host:port of process 0; only for several processes."
@@ -22,6 +25,18 @@ _PROCESS_COUNT = flags.DEFINE_integer(
 )
 _PROCESS_ID = flags.DEFINE_integer(
   "process_id", None, "Which process this is, from 0; only for several."
+)
+_HEARTBEAT_TIMEOUT = flags.DEFINE_integer(
+  "heartbeat_timeout",
+  100,
+  "Seconds without a sign of life after which a process counts as dead.",
+  lower_bound=1,
+)
+_INITIALIZATION_TIMEOUT = flags.DEFINE_integer(
+  "initialization_timeout",
+  300,
+  "Seconds to wait for the other processes at the start.",
+  lower_bound=1,
 )
 
 
@@ -33,16 +48,20 @@ def main(argv: list[str]) -> int:
   cpu_memory.keep()
   with command_line.clear_errors(command_line.TRAINING_STOPPED):
     # JAX and TensorFlow only load for a sound configuration.
-    from suncet_jax.parallel import start_processes
+    from suncet_jax import cluster
     from suncet_jax.train.run import run
 
-    start_processes(
+    cluster.connect(
       _COORDINATOR.value,
       _PROCESS_COUNT.value,
       _PROCESS_ID.value,
       in_cluster=_DISTRIBUTED.value,
+      heartbeat_timeout=_HEARTBEAT_TIMEOUT.value,
+      initialization_timeout=_INITIALIZATION_TIMEOUT.value,
     )
-    return run(config, workdir, command_line.as_typed())
+    code = run(config, workdir, command_line.as_typed())
+    cluster.finish()
+    return code
 
 
 if __name__ == "__main__":

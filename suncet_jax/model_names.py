@@ -1,4 +1,4 @@
-"""The models, stems and dtypes a config may name, and what is wrong with one.
+"""The models and precisions a config may name, and what is wrong with one.
 
 Data and plain Python only: a config is validated before JAX is imported.
 """
@@ -73,7 +73,7 @@ STEMS: Mapping[str, Stem] = types.MappingProxyType(
   }
 )
 
-DTYPES = ("float32", "bfloat16", "float64")
+PRECISIONS = ("float32", "bfloat16", "float64")
 CONVOLUTIONS = ("auto", "xla")
 WIDTHS = (1, 2, 4)
 HEAD_LAYERS = (2, 3)
@@ -84,8 +84,8 @@ def model_faults(config: Any) -> list[str]:
 
   Args:
     config: `config.model`, an object with the attributes `name`, `width`,
-      `stem`, `dtype`, `convolution`, `zero_init_residual` and `head` (with
-      `layers`, `hidden`, `out`, `batch_norm` and `output_batch_norm`).
+      `stem`, `convolution`, `zero_init_residual` and `head` (with `layers`,
+      `hidden`, `out`, `batch_norm` and `output_batch_norm`).
 
   Returns:
     One sentence per fault, with the value and what was expected; empty if none.
@@ -96,7 +96,6 @@ def model_faults(config: Any) -> list[str]:
       ("name", config.name, MODEL_NAMES),
       ("width", config.width, WIDTHS),
       ("stem", config.stem, STEMS),
-      ("dtype", config.dtype, DTYPES),
       ("convolution", config.convolution, CONVOLUTIONS),
       ("head.layers", config.head.layers, HEAD_LAYERS),
     )

@@ -1,6 +1,5 @@
-"""Devices: one mesh axis, where arrays lie, start-up of several processes."""
+"""Devices: one mesh axis, and where arrays lie on it."""
 
-import os
 from collections.abc import Callable
 
 import jax
@@ -30,23 +29,28 @@ def by_rows(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
 
 
-def check_divisible(mesh: Mesh, **row_counts: int) -> None:
+def check_divisible(
+  mesh: Mesh, micro_batches: int = 1, **row_counts: int
+) -> None:
   """Checks that rows can be spread evenly over the devices.
 
   Args:
     mesh: The devices.
+    micro_batches: Parts that each device takes its rows in.
     **row_counts: Rows per step by the name of the setting.
 
   Raises:
     ValueError: Naming the setting, both numbers and the nearest valid sizes.
   """
+  unit = mesh.size * micro_batches
+  parts = f" in {micro_batches} micro-batches" if micro_batches > 1 else ""
   for name, count in row_counts.items():
-    if count % mesh.size:
-      below = count // mesh.size * mesh.size
-      near = [n for n in (below, below + mesh.size) if n]
+    if count % unit:
+      below = count // unit * unit
+      near = [n for n in (below, below + unit) if n]
       raise ValueError(
-        f"{name} is {count}, which {mesh.size} devices cannot share evenly. "
-        f"Nearest valid: {' or '.join(map(str, near))}."
+        f"{name} is {count}, which {mesh.size} devices cannot share evenly"
+        f"{parts}. Nearest valid: {' or '.join(map(str, near))}."
       )
 
 
@@ -112,45 +116,3 @@ def over_rows(
     )(*arrays)
 
   return mapped
-
-
-def start_processes(
-  coordinator: str | None,
-  process_count: int | None,
-  process_id: int | None,
-  *,
-  in_cluster: bool = False,
-) -> None:
-  """Connects the processes of a run, where there are several.
-
-  Several tasks of SLURM's srun or of Open MPI are recognised; on a plain
-  machine nothing happens.
-
-  Args:
-    coordinator: `host:port` of process 0; None: JAX finds it.
-    process_count: Number of processes; None: JAX finds it.
-    process_id: Which one this is; None: JAX finds it.
-    in_cluster: Connect in any case, for clusters that only JAX recognises,
-      such as the hosts of a TPU pod.
-
-  Raises:
-    ValueError: If only some of the first three are given.
-  """
-  explicit = (coordinator, process_count, process_id)
-  if None not in explicit:
-    jax.distributed.initialize(*explicit)
-  elif any(value is not None for value in explicit):
-    raise ValueError(
-      "--coordinator, --process_count and --process_id belong together: give "
-      "all three or none."
-    )
-  elif in_cluster or _has_several_tasks():
-    jax.distributed.initialize()
-
-
-def _has_several_tasks() -> bool:
-  tasks = (
-    os.environ.get(name, "1")
-    for name in ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
-  )
-  return any(count.isdigit() and int(count) > 1 for count in tasks)

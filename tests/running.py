@@ -26,9 +26,19 @@ def start(module, *flags, cache=None, devices=1, cwd=None):
   return _start(["-m", module, *map(str, flags)], cache, devices, cwd)
 
 
+def start_code(code, *arguments, cache=None, devices=1):
+  """Starts Python code in a process of its own."""
+  return _start(["-c", code, *map(str, arguments)], cache, devices, None)
+
+
+def start_script(path, *arguments, cache=None, devices=1):
+  """Starts a Python script."""
+  return _start([str(path), *map(str, arguments)], cache, devices, None)
+
+
 def run_code(code, *arguments, timeout=300, cache=None, devices=1):
   """Runs Python code in a process of its own; returns (exit code, output)."""
-  process = _start(["-c", code, *map(str, arguments)], cache, devices, None)
+  process = start_code(code, *arguments, cache=cache, devices=devices)
   output, _ = process.communicate(timeout=timeout)
   return process.returncode, output
 

@@ -44,8 +44,3 @@ def test_a_loss_over_rows_is_the_global_loss():
   np.testing.assert_allclose(value, expected, rtol=1e-6)
   for ours, theirs in zip(gradient, expected_gradient, strict=True):
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
-
-
-def test_process_flags_belong_together():
-  with pytest.raises(ValueError, match="all three or none"):
-    parallel.start_processes("localhost:1", None, None)

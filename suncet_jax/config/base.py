@@ -14,6 +14,9 @@ def base() -> ml_collections.ConfigDict:
     {
       # Of everything random: weights, order of images, views, data splits.
       "seed": 0,
+      # Of activations and their products: "float32" or "bfloat16". Parameters,
+      # statistics, sums and losses are float32 in both. ("float64": tests.)
+      "precision": "float32",
       "method": _method(),
       "data": _data(),
       "augment": _augment(),
@@ -130,7 +133,6 @@ def _model() -> dict:
     "name": "resnet50",  # see suncet_jax/model_names.py
     "width": 1,
     "stem": "imagenet",
-    "dtype": "float32",  # of the computation; "bfloat16" on GPU and TPU
     # "auto": on one CPU device oneDNN's, if it is there (python -m
     # suncet_jax.doctor says), else XLA's. "xla": XLA's everywhere.
     "convolution": "auto",
@@ -167,6 +169,17 @@ def _train() -> dict:
     # in a row end the run.
     "max_skipped_in_a_row": 10,
     "debug_nans": False,  # stop at the operation that makes the first NaN
+    # Two ways to less memory. remat: keep only what goes into each residual
+    # block and compute the block again for its gradient; the same result at
+    # about a third more time. micro_batches: the network sees a batch in so
+    # many parts, each with a batch norm of its own; the losses see all of it.
+    "remat": False,
+    "micro_batches": 1,
+    # Evaluate an exponential moving average of the weights over the steps; such
+    # as 0.999; 0: the weights themselves.
+    "ema_decay": 0.0,
+    # Keep compiled programs in the run's folder: going on starts sooner.
+    "compilation_cache": True,
   }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 _HARMLESS_GROUPS = ("log.", "checkpoint.")
 _HARMLESS = (
   "train.debug_nans",
+  "train.compilation_cache",
   # Where the data lie; that they are the same is checked by their digest.
   "data.data_dir",
   "data.train",

@@ -12,12 +12,13 @@ from suncet_jax.config.data_validation import (
   data_faults,
   file_faults,
 )
-from suncet_jax.model_names import model_faults
+from suncet_jax.model_names import PRECISIONS, model_faults
 
 METHOD_NAMES = ("simclr", "suncet")
 EVAL_NAMES = ("knn", "soft_nn", "linear", "finetune")
 
 _CHOICES = {
+  "precision": PRECISIONS,
   "method.name": METHOD_NAMES,
   "data.source": SOURCES,
   "data.reading": READINGS,
@@ -38,6 +39,7 @@ _POSITIVE = (
   "optim.trust_coefficient",
   "train.epochs",
   "train.max_skipped_in_a_row",
+  "train.micro_batches",
   "evals.batch_size",
   "evals.knn.k",
   "evals.knn.temperature",
@@ -122,7 +124,11 @@ def _field_faults(config: ConfigDict) -> Iterator[str]:
     (_POSITIVE, lambda v: v > 0, "> 0"),
     (_NOT_NEGATIVE, lambda v: v >= 0, ">= 0"),
     (_FRACTIONS, lambda v: 0 <= v <= 1, "between 0 and 1"),
-    (("optim.momentum",), lambda v: 0 <= v < 1, "at least 0 and below 1"),
+    (
+      ("optim.momentum", "train.ema_decay"),
+      lambda v: 0 <= v < 1,
+      "at least 0 and below 1",
+    ),
     (("augment.hue",), lambda v: 0 <= v <= 0.5, "between 0 and 0.5"),
     # As a key of JAX's random numbers a larger seed would lose its upper bits.
     (("seed",), lambda v: 0 <= v < 2**31, "at least 0 and below 2**31"),

@@ -42,12 +42,19 @@ def unpack(
   return parts
 
 
-def make_encode(model: Model, device_count: int) -> Encode:
+def make_encode(
+  model: Model, device_count: int, *, micro_batches: int = 1
+) -> Encode:
   """Returns the encoder of many views, in training mode.
 
   Views of one size share a forward pass, so that batch norm sees them
   together; each further size is a pass of its own with its own statistics, and
   the running statistics go through the passes in turn.
+
+  Args:
+    model: The encoder of one array of images.
+    device_count: Devices that the rows of each view are spread over.
+    micro_batches: Parts that the rows pass the network in; see `in_parts`.
   """
 
   def encode(
@@ -69,4 +76,43 @@ def make_encode(model: Model, device_count: int) -> Encode:
         outputs[position] = Outputs(*part)
     return [outputs[i] for i in range(len(views))], batch_stats
 
-  return encode
+  return in_parts(encode, micro_batches) if micro_batches > 1 else encode
+
+
+def in_parts(encode: Encode, count: int) -> Encode:
+  """Encodes the rows of a batch in parts, one after the other, to save memory.
+
+  Only images and outputs are kept of a part; its gradient computes it again.
+  So a loss sees the outputs of ALL rows, as no sum of gradients of small
+  batches can have it, and the gradient is that of the whole batch (Gao et al.
+  2021, arXiv 2101.06983, whose cache of gradients is what JAX does here).
+
+  Each part has batch-norm statistics of its own, which no order of computing
+  could avoid without keeping every activation. The running ones are the mean
+  over parts: they move by one step, not by `count`.
+
+  Args:
+    encode: Encodes a part.
+    count: Number of parts; row i is in part i % count, so that every device
+      works on each of them. It must divide the rows of a view on each device.
+  """
+
+  def split(rows: jax.Array) -> jax.Array:
+    return rows.reshape(-1, count, *rows.shape[1:]).swapaxes(0, 1)
+
+  def join(parts: jax.Array) -> jax.Array:
+    return parts.swapaxes(0, 1).reshape(-1, *parts.shape[2:])
+
+  def encode_parts(
+    params: Any, batch_stats: Any, views: Sequence[jax.Array]
+  ) -> tuple[list[Outputs], Any]:
+    @jax.checkpoint
+    def part(rows: list[jax.Array]) -> tuple[list[Outputs], Any]:
+      return encode(params, batch_stats, rows)
+
+    outputs, stats = jax.lax.map(part, [split(view) for view in views])
+    return jax.tree.map(join, outputs), jax.tree.map(
+      lambda x: jnp.mean(x, axis=0), stats
+    )
+
+  return encode_parts

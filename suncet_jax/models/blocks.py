@@ -1,10 +1,11 @@
-"""The two residual blocks of ResNets.
+"""The two residual blocks of ResNets, and how a block forgets its inside.
 
 He et al. 2015 (arXiv 1512.03385), figure 5; the stride of a bottleneck is on
 its 3x3 convolution, as in the reference implementation, not its first 1x1.
 """
 
 import functools
+from typing import TypeVar
 
 import flax.linen as nn
 import jax
@@ -13,6 +14,8 @@ from jax.nn.initializers import Initializer
 from suncet_jax.models.conv import Conv
 from suncet_jax.models.norm import BatchNorm
 from suncet_jax.models.numerics import Numerics
+
+Block = TypeVar("Block", bound=type[nn.Module])
 
 
 class BasicBlock(nn.Module):
@@ -32,7 +35,7 @@ class BasicBlock(nn.Module):
   numerics: Numerics
 
   @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     """Maps [b, h, w, c] to [b, ceil(h/stride), ceil(w/stride), planes]."""
     conv = functools.partial(Conv, numerics=self.numerics)
     norm = functools.partial(BatchNorm, numerics=self.numerics)
@@ -61,7 +64,7 @@ class BottleneckBlock(nn.Module):
   numerics: Numerics
 
   @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     """Maps [b, h, w, c] to [b, ceil(h/stride), ceil(w/stride), 4 * planes]."""
     conv = functools.partial(Conv, numerics=self.numerics)
     norm = functools.partial(BatchNorm, numerics=self.numerics)
@@ -75,6 +78,14 @@ class BottleneckBlock(nn.Module):
     last_scale = _last_scale_init(self.zero_init_residual)
     x = norm(scale_init=last_scale, name="norm3")(x, train=train)
     return nn.relu(x + shortcut)
+
+
+def rematerialized(block: Block) -> Block:
+  """Returns the same block, whose gradient computes its inside again.
+
+  Parameters and results stay as they are.
+  """
+  return nn.remat(block, static_argnums=(2,))  # self, x, train
 
 
 def _last_scale_init(zero_init_residual: bool) -> Initializer:

@@ -12,7 +12,9 @@ from suncet_jax.models.resnet import ResNet
 from suncet_jax.models.wide_resnet import WideResNet
 
 
-def build(config: Any) -> Model:
+def build(
+  config: Any, precision: str = "float32", *, remat: bool = False
+) -> Model:
   """Builds the model a config names.
 
   Args:
@@ -20,13 +22,15 @@ def build(config: Any) -> Model:
       name: one of `model_names.MODEL_NAMES`.
       width: factor 1, 2 or 4 of all channels; ResNets only.
       stem: one of `model_names.STEMS`; WideResNets take only "cifar".
-      dtype: "float32", "bfloat16" or "float64". Parameters and statistics are
-        float32 unless it is "float64".
       convolution: "auto" or "xla"; see `suncet_jax.convolution.convolve`.
       zero_init_residual: bool, whether each residual block of a ResNet starts
         as its shortcut.
       head: `layers` (2 or 3), `hidden` (0 = size of the features), `out`,
         `batch_norm` and `output_batch_norm` (see `ProjectionHead`).
+    precision: one of `model_names.PRECISIONS`, of activations and products.
+      Parameters and statistics are float32 unless it is "float64".
+    remat: whether the gradient computes residual blocks again rather than
+      keeping what is inside them (Chen et al. 2016, arXiv 1604.06174).
 
   Raises:
     ValueError: a value is none of the valid ones; the message lists every
@@ -35,11 +39,11 @@ def build(config: Any) -> Model:
   faults = model_names.model_faults(config)
   if faults:
     raise ValueError(" ".join(faults))
-  numerics = numerics_of(config.dtype, config.convolution)
+  numerics = numerics_of(precision, config.convolution)
   feature_size = _feature_size(config)
   return Model(
     feature_size=feature_size,
-    backbone=_backbone(config, numerics),
+    backbone=_backbone(config, numerics, remat),
     head=ProjectionHead(
       layers=config.head.layers,
       hidden=config.head.hidden or feature_size,
@@ -57,14 +61,15 @@ def _feature_size(config: Any) -> int:
   return expansion * config.width * architecture.planes[-1]
 
 
-def _backbone(config: Any, numerics: Numerics) -> nn.Module:
+def _backbone(config: Any, numerics: Numerics, remat: bool) -> nn.Module:
   architecture = model_names.MODEL_NAMES[config.name]
   if architecture.block == "preactivation":
-    return WideResNet(architecture, numerics)
+    return WideResNet(architecture, numerics, remat)
   return ResNet(
     architecture,
     model_names.STEMS[config.stem],
     config.width,
     config.zero_init_residual,
     numerics,
+    remat,
   )

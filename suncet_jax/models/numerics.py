@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from suncet_jax.model_names import PRECISIONS
+
 
 class Numerics(NamedTuple):
   """What every module of a model is told about its arithmetic.
@@ -22,21 +24,26 @@ class Numerics(NamedTuple):
   convolution: str = "auto"
 
 
-def numerics_of(dtype: str, convolution: str) -> Numerics:
+def numerics_of(precision: str, convolution: str) -> Numerics:
   """Returns the numerics that two values of a config stand for.
 
   Args:
-    dtype: "float32", "bfloat16" (stored in float32) or "float64".
+    precision: "float32", "bfloat16" (stored in float32) or "float64".
     convolution: "auto" or "xla".
 
   Raises:
-    ValueError: "float64" while JAX would silently compute it in float32.
+    ValueError: an unknown precision, or "float64" while JAX would silently
+      compute it in float32.
   """
-  if dtype == "float64":
+  if precision not in PRECISIONS:
+    raise ValueError(
+      f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}."
+    )
+  if precision == "float64":
     if not jax.config.read("jax_enable_x64"):
       raise ValueError(
-        "model.dtype 'float64' needs JAX's 64-bit mode, which is off. Set"
+        "precision 'float64' needs JAX's 64-bit mode, which is off. Set"
         " JAX_ENABLE_X64=1 or choose 'float32'."
       )
     return Numerics(jnp.float64, jnp.float64, convolution)
-  return Numerics(jnp.dtype(dtype), jnp.float32, convolution)
+  return Numerics(jnp.dtype(precision), jnp.float32, convolution)

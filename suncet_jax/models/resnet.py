@@ -9,7 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from suncet_jax import model_names
-from suncet_jax.models.blocks import BasicBlock, BottleneckBlock
+from suncet_jax.models.blocks import (
+  BasicBlock,
+  BottleneckBlock,
+  rematerialized,
+)
 from suncet_jax.models.conv import Conv
 from suncet_jax.models.norm import BatchNorm
 from suncet_jax.models.numerics import Numerics
@@ -25,6 +29,7 @@ class ResNet(nn.Module):
     width: factor of all channels, the stem's and the inner ones included.
     zero_init_residual: whether gamma of each block's last norm starts at 0.
     numerics: dtypes.
+    remat: whether blocks are computed again for the gradient.
   """
 
   architecture: model_names.Architecture
@@ -32,6 +37,7 @@ class ResNet(nn.Module):
   width: int
   zero_init_residual: bool
   numerics: Numerics
+  remat: bool = False
 
   @nn.compact
   def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
@@ -40,6 +46,8 @@ class ResNet(nn.Module):
     block = (
       BottleneckBlock if self.architecture.block == "bottleneck" else BasicBlock
     )
+    if self.remat:
+      block = rematerialized(block)
     x = _Stem(self.stem, self.width * stem_planes, self.numerics, name="stem")(
       images, train=train
     )
@@ -51,7 +59,7 @@ class ResNet(nn.Module):
           zero_init_residual=self.zero_init_residual,
           numerics=self.numerics,
           name=f"stage{i + 1}_block{j + 1}",
-        )(x, train=train)
+        )(x, train)
     return jnp.mean(x, axis=(1, 2), dtype=self.numerics.store)
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from suncet_jax import model_names
 from suncet_jax.models import initializers
+from suncet_jax.models.blocks import rematerialized
 from suncet_jax.models.conv import Conv
 from suncet_jax.models.norm import BatchNorm
 from suncet_jax.models.numerics import Numerics
@@ -30,24 +31,29 @@ class WideResNet(nn.Module):
   Attributes:
     architecture: planes and depths.
     numerics: dtypes.
+    remat: whether blocks are computed again for the gradient.
   """
 
   architecture: model_names.Architecture
   numerics: Numerics
+  remat: bool = False
 
   @nn.compact
   def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
     """Maps images [b, h, w, c] to features [b, f] of the stored dtype."""
     _, stem_planes, stage_planes, depths = self.architecture
     x = _BiasedConv(stem_planes, 3, self.numerics, name="stem_conv")(images)
+    block = _PreactivationBlock
+    if self.remat:
+      block = rematerialized(block)
     for i, (planes, depth) in enumerate(zip(stage_planes, depths, strict=True)):
       for j in range(depth):
-        x = _PreactivationBlock(
+        x = block(
           planes,
           stride=2 if i > 0 and j == 0 else 1,
           numerics=self.numerics,
           name=f"stage{i + 1}_block{j + 1}",
-        )(x, train=train)
+        )(x, train)
     x = nn.relu(BatchNorm(self.numerics, name="final_norm")(x, train=train))
     return jnp.mean(x, axis=(1, 2), dtype=self.numerics.store)
 
@@ -60,7 +66,7 @@ class _PreactivationBlock(nn.Module):
   numerics: Numerics
 
   @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     conv = functools.partial(_BiasedConv, numerics=self.numerics)
     norm = functools.partial(BatchNorm, numerics=self.numerics)
     shortcut = x

@@ -111,8 +111,7 @@ class Evaluator:
 
   def _features(self, state: TrainState, images: jax.Array) -> Outputs:
     outputs, _ = self._experiment.model.apply(
-      state.params,
-      state.batch_stats,
+      *state.encoder,
       to_float(images, self._experiment.augmentation),
       train=False,
     )

@@ -91,13 +91,18 @@ class Experiment:
     """Returns the jitted training step."""
     return make_step(
       self.method,
-      methods.make_encode(self.model, self.mesh.size),
+      methods.make_encode(
+        self.model,
+        self.mesh.size,
+        micro_batches=self.config.train.micro_batches,
+      ),
       self.optimizer,
       self.schedule,
       self.mesh,
       seed=self.config.seed,
       max_skipped_in_a_row=self.config.train.max_skipped_in_a_row,
       are_cropped=self.dataset.train.crops_on_host,
+      ema_decay=self.config.train.ema_decay,
     )
 
   def _init(self) -> TrainState:
@@ -106,7 +111,12 @@ class Experiment:
       jax.random.key(self.config.seed), Purpose.INITIAL_PARAMETERS
     )
     return init_state(
-      key, self.model, self.method, self.optimizer, (size, size, channels)
+      key,
+      self.model,
+      self.method,
+      self.optimizer,
+      (size, size, channels),
+      is_averaged=self.config.train.ema_decay > 0,
     )
 
 
@@ -126,7 +136,10 @@ def build(
     ValueError: If the data or the devices do not fit the configuration.
   """
   mesh = parallel.make_mesh()
-  parallel.check_divisible(mesh, **{"data.batch_size": config.data.batch_size})
+  parts = config.train.micro_batches
+  parallel.check_divisible(
+    mesh, parts, **{"data.batch_size": config.data.batch_size}
+  )
   dataset = dataset or sources.load(config)
   train = dataset.train
   if dataset.test.image_shape != train.image_shape:
@@ -139,7 +152,7 @@ def build(
   order = make_order(config, dataset, splits)
   if config.method.name != "simclr":
     name = "data.labelled.classes_per_batch x images_per_class"
-    parallel.check_divisible(mesh, **{name: order.labelled_batch_size})
+    parallel.check_divisible(mesh, parts, **{name: order.labelled_batch_size})
   steps_per_epoch = order.unlabelled.steps_per_epoch
   augmentation = _augmentation(config, train)
   optimizer, schedule = optim.make_optimizer(config, steps_per_epoch)
@@ -149,7 +162,9 @@ def build(
     dataset=dataset,
     splits=splits,
     augmentation=augmentation,
-    model=models.build(config.model),
+    model=models.build(
+      config.model, config.precision, remat=config.train.remat
+    ),
     method=methods.make_method(config, augmentation, mesh),
     optimizer=optimizer,
     schedule=schedule,

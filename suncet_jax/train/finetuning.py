@@ -31,10 +31,11 @@ def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
   """
   settings = experiment.config.evals.finetune
   batches = _LabelledBatches(experiment)
+  params, batch_stats = state.encoder
   return finetune(
     experiment.model.apply_backbone,
-    state.params["backbone"],
-    state.batch_stats["backbone"],
+    params["backbone"],
+    batch_stats["backbone"],
     batches,
     feature_size=experiment.model.feature_size,
     class_count=experiment.class_count,

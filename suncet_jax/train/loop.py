@@ -106,6 +106,9 @@ class Loop:
         before = metrics
         state, metrics = self._step_fn(state, batch, segment.plan)
         self._latest = metrics
+        if not before:
+          jax.block_until_ready(metrics)
+          self._monitor.first_step_done()
         if jax.process_count() > 1:
           # No process is more than a step ahead: see _must_stop.
           jax.block_until_ready(before)

@@ -32,6 +32,7 @@ class Monitor:
     resume_step: int,
     total_steps: int,
     seconds: float,
+    began: float,
     tensorboard: bool,
   ) -> None:
     """Opens the files.
@@ -41,12 +42,14 @@ class Monitor:
       resume_step: The step that the run goes on from.
       total_steps: Where it will end.
       seconds: Time that it took until `resume_step`.
+      began: When this process began to load data, by `time.monotonic()`.
       tensorboard: Whether to write TensorBoard events too.
     """
     folder = epath.Path(workdir)
     self._is_writer = jax.process_index() == 0
     self._total_steps = total_steps
     self._start_step, self._start_seconds = resume_step, seconds
+    self._began = began
     self._start = self._last = time.monotonic()
     self._last_images: int | None = None
     self._timed_from: tuple[int, float] | None = None  # step, time
@@ -62,6 +65,12 @@ class Monitor:
   def seconds(self) -> float:
     """Seconds of training so far, those before an interruption included."""
     return self._start_seconds + time.monotonic() - self._start
+
+  def first_step_done(self) -> None:
+    """Says how long it took to get going: data, compilation, one step."""
+    if self._is_writer:
+      seconds = time.monotonic() - self._began
+      print(f"First step after {seconds:.1f} s", flush=True)
 
   def waited(self, seconds: float) -> None:
     """Notes that the loop waited for input."""

@@ -4,6 +4,7 @@ import importlib.metadata
 import platform
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from suncet_jax.digest import tree_digest
 from suncet_jax.train import evaluation, experiment, loop
 from suncet_jax.train.folder import FolderError, RunFolder, write_json
 from suncet_jax.train.monitor import Monitor
+from suncet_jax.train.programs import programs_kept
 from suncet_jax.train.state import TrainState
 from suncet_jax.train.stop import StopRequest
 
@@ -62,6 +64,15 @@ def run(
     return 0
   if config.train.debug_nans:
     jax.config.update("jax_debug_nans", True)
+  with programs_kept(config, folder):
+    return _run(config, folder, command, dataset)
+
+
+def _run(
+  config: ConfigDict, folder: RunFolder, command: str, dataset: Dataset | None
+) -> int:
+  """Runs in a folder that is claimed; returns the exit code."""
+  began = time.monotonic()
   parts = experiment.build(config, dataset)
   if jax.process_index() == 0:
     folder.keep_config(config)
@@ -70,7 +81,7 @@ def run(
   _say(f"Convolution: {name} ({reason})")
   evaluator = evaluation.Evaluator(parts)
   with StopRequest() as stop:
-    state, seconds = _train(parts, folder, evaluator, stop)
+    state, seconds = _train(parts, folder, evaluator, stop, began)
   if int(state.step) < parts.total_steps or stop.signal:
     _say(
       f"Saved step {int(state.step)} of {parts.total_steps}. Run the same "
@@ -151,6 +162,7 @@ def _train(
   folder: RunFolder,
   evaluator: evaluation.Evaluator,
   stop: StopRequest,
+  began: float,
 ) -> tuple[TrainState, float]:
   """Returns the last state, saved, and the seconds of training."""
   checkpoint = parts.config.checkpoint
@@ -174,6 +186,7 @@ def _train(
       resume_step=int(state.step),
       total_steps=parts.total_steps,
       seconds=notes["seconds"],
+      began=began,
       tensorboard=parts.config.log.tensorboard,
     )
     state = loop.Loop(
@@ -240,7 +253,7 @@ def _evaluate(
 
 
 def _convolution(config: ConfigDict) -> tuple[str, str]:
-  return convolution.in_use(config.model.convolution, config.model.dtype)
+  return convolution.in_use(config.model.convolution, config.precision)
 
 
 def _result(

@@ -21,6 +21,7 @@ class TrainState:
     batch_stats: Running statistics of batch norm.
     opt_state: Of the optimiser.
     extras: Of the method, e.g. a momentum encoder.
+    average: (params, batch_stats) averaged over the steps; () if they are not.
     skipped: int32, steps that were not finite and changed nothing.
     skipped_in_a_row: int32, how many of them came last.
   """
@@ -30,8 +31,14 @@ class TrainState:
   batch_stats: Any
   opt_state: Any
   extras: Any
+  average: Any
   skipped: jax.Array
   skipped_in_a_row: jax.Array
+
+  @property
+  def encoder(self) -> tuple[Any, Any]:
+    """What is evaluated: averaged (params, batch_stats), if there are any."""
+    return self.average or (self.params, self.batch_stats)
 
 
 def init_state(
@@ -40,6 +47,8 @@ def init_state(
   method: Method,
   optimizer: optax.GradientTransformation,
   image_shape: tuple[int, int, int],
+  *,
+  is_averaged: bool = False,
 ) -> TrainState:
   """Returns the state before the first step; may be jitted.
 
@@ -49,6 +58,7 @@ def init_state(
     method: Gives `extras`.
     optimizer: Gives `opt_state`.
     image_shape: (h, w, c) of the views.
+    is_averaged: Whether to keep an average of the weights.
 
   Returns:
     The state.
@@ -61,6 +71,9 @@ def init_state(
     batch_stats=batch_stats,
     opt_state=optimizer.init(params),
     extras=method.init(params, batch_stats),
+    average=jax.tree.map(jnp.copy, (params, batch_stats))
+    if is_averaged
+    else (),
     skipped=jnp.zeros((), jnp.int32),
     skipped_in_a_row=jnp.zeros((), jnp.int32),
   )

@@ -30,6 +30,7 @@ def make_step(
   seed: int,
   max_skipped_in_a_row: int,
   are_cropped: bool = False,
+  ema_decay: float = 0.0,
 ) -> StepFn:
   """Builds the jitted step (state, batch, plan) -> (state, metrics).
 
@@ -48,6 +49,7 @@ def make_step(
     seed: Of the augmentation.
     max_skipped_in_a_row: The limit described above.
     are_cropped: Whether the host has cropped the images of each view.
+    ema_decay: Of the averaged weights, where the state has them.
 
   Returns:
     The step; metrics are float32 scalars.
@@ -73,7 +75,9 @@ def make_step(
       & jnp.isfinite(gradient_norm)
       & (state.skipped_in_a_row < max_skipped_in_a_row)
     )
-    new = _advance(state, gradient, output, method, optimizer, is_good)
+    new = _advance(
+      state, gradient, output, method, optimizer, is_good, ema_decay
+    )
     metrics = {
       "loss": loss,
       **output.metrics,
@@ -157,6 +161,7 @@ def _advance(
   method: Method,
   optimizer: optax.GradientTransformation,
   is_good: jax.Array,
+  ema_decay: float,
 ) -> TrainState:
   """Returns the next state: updated where `is_good`, else as it was."""
   updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
@@ -166,11 +171,18 @@ def _advance(
     output.batch_stats,
     opt_state,
     method.update(state.extras, params, output.memory),
+    _averaged(state, (params, output.batch_stats), ema_decay),
   )
-  old = (state.params, state.batch_stats, state.opt_state, state.extras)
+  old = (
+    state.params,
+    state.batch_stats,
+    state.opt_state,
+    state.extras,
+    state.average,
+  )
   # A finite gradient can still lead to a state that is not.
   is_good &= _is_finite(new)
-  params, batch_stats, opt_state, extras = jax.tree.map(
+  params, batch_stats, opt_state, extras, average = jax.tree.map(
     lambda a, b: jnp.where(is_good, a, b), new, old
   )
   return TrainState(
@@ -179,6 +191,20 @@ def _advance(
     batch_stats=batch_stats,
     opt_state=opt_state,
     extras=extras,
+    average=average,
     skipped=state.skipped + ~is_good,
     skipped_in_a_row=jnp.where(is_good, 0, state.skipped_in_a_row + 1),
   )
+
+
+def _averaged(state: TrainState, weights: Any, decay: float) -> Any:
+  """Moves the averages towards new weights; () where there are none.
+
+  Early on the decay is (1 + t) / (10 + t) after t steps, as in TensorFlow's
+  ExponentialMovingAverage: the first weights are not worth remembering.
+  """
+  if not state.average:
+    return ()
+  taken = (state.step - state.skipped).astype(jnp.float32)
+  decay_now = jnp.minimum(decay, (1 + taken) / (10 + taken))
+  return optax.incremental_update(weights, state.average, 1 - decay_now)

@@ -19,7 +19,6 @@ def model_config(head=None, **fields):
     "name": "resnet8",
     "width": 1,
     "stem": "cifar",
-    "dtype": "float32",
     "convolution": "auto",
     "zero_init_residual": False,
   }

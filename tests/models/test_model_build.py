@@ -14,7 +14,6 @@ from suncet_jax import models
     ({"name": "resnet51"}, "model.name .*resnet8, .*wrn28_2; got 'resnet51'"),
     ({"width": 3}, "model.width must be one of 1, 2, 4; got 3"),
     ({"stem": "vgg"}, "model.stem .*imagenet, cifar, cifar_stride2; got 'vgg'"),
-    ({"dtype": "float16"}, "model.dtype .*float32, bfloat16.*'float16'"),
     ({"head": {"layers": 4}}, "model.head.layers must be one of 2, 3; got 4"),
     ({"head": {"hidden": -1}}, "model.head.hidden .*got -1"),
     ({"head": {"out": 0}}, "model.head.out must be >= 1; got 0"),
@@ -24,12 +23,23 @@ from suncet_jax import models
       {"name": "wrn28_2", "zero_init_residual": True},
       "only model.zero_init_residual = False",
     ),
-    ({"dtype": "float64"}, "JAX_ENABLE_X64"),
   ],
 )
 def test_build_says_what_is_wrong(fields, message):
   with pytest.raises(ValueError, match=message):
     models.build(model_config(**fields))
+
+
+@pytest.mark.parametrize(
+  ("precision", "message"),
+  [
+    ("float16", "precision .*float32, bfloat16.*'float16'"),
+    ("float64", "JAX_ENABLE_X64"),
+  ],
+)
+def test_build_says_which_precisions_there_are(precision, message):
+  with pytest.raises(ValueError, match=message):
+    models.build(model_config(), precision)
 
 
 def test_build_reports_all_faults_at_once():

@@ -71,8 +71,8 @@ def outputs(golden):
 
 def _run_resnet50(expected):
   head = {"layers": 3, "out": 128, "batch_norm": True}
-  config = model_config(head, name="resnet50", stem="imagenet", dtype="float64")
-  model = models.build(config)
+  config = model_config(head, name="resnet50", stem="imagenet")
+  model = models.build(config, "float64")
   params, stats = jax.tree_util.tree_map_with_path(
     lambda path, leaf: _golden_leaf(path[1:], leaf),
     abstract_variables(model, (64, 64, 3)),

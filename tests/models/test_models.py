@@ -81,7 +81,7 @@ def test_bfloat16_gives_float32_outputs_near_those_of_float32():
   expected, _ = quick_apply(models.build(config))(
     *variables, images, train=False
   )
-  half = models.build(model_config({"batch_norm": True}, dtype="bfloat16"))
+  half = models.build(config, "bfloat16")
   outputs, stats = quick_apply(half)(*variables, images, train=False)
   for ours, reference in zip(outputs, expected, strict=True):
     assert ours.dtype == jnp.float32

@@ -25,7 +25,6 @@ _MODEL = ConfigDict(
     "name": "resnet8",
     "width": 1,
     "stem": "cifar_stride2",
-    "dtype": "float32",
     "convolution": "auto",
     "zero_init_residual": False,
     "head": {
@@ -39,7 +38,7 @@ _MODEL = ConfigDict(
 )
 
 
-def _setting(devices=1, limit=3, rate=0.1):
+def setting(devices=1, limit=3, rate=0.1, ema_decay=0.0):
   """Returns (step, state, batch, plan) of SimCLR + SuNCEt on a tiny net."""
   mesh = virtual.mesh(devices)
   method = SuNCEt(SimCLR(_AUGMENTATION, mesh))
@@ -53,9 +52,17 @@ def _setting(devices=1, limit=3, rate=0.1):
     mesh,
     seed=0,
     max_skipped_in_a_row=limit,
+    ema_decay=ema_decay,
   )
   init = jax.jit(
-    lambda: init_state(jax.random.key(0), model, method, optimizer, (8, 8, 1)),
+    lambda: init_state(
+      jax.random.key(0),
+      model,
+      method,
+      optimizer,
+      (8, 8, 1),
+      is_averaged=ema_decay > 0,
+    ),
     out_shardings=parallel.replicated(mesh),
   )
   rng = np.random.RandomState(0)
@@ -72,7 +79,7 @@ def _setting(devices=1, limit=3, rate=0.1):
 @pytest.fixture(scope="module")
 def one_device():
   """Two steps on one device: the states before and after, and metrics."""
-  step, state, batch, plan = _setting()
+  step, state, batch, plan = setting()
   states, logged = [jax.device_get(state)], []
   for _ in range(2):
     state, metrics = step(state, batch, plan)
@@ -97,7 +104,7 @@ def test_a_step_changes_everything_it_should(one_device):
 
 
 def test_views_are_a_function_of_seed_and_step():
-  _, _, batch, plan = _setting()
+  _, _, batch, plan = setting()
 
   def views(step, seed):
     made = make_views(batch, plan, jnp.asarray(step), seed)
@@ -113,7 +120,7 @@ def test_views_are_a_function_of_seed_and_step():
 @pytest.mark.parametrize("devices", [2, 4, 8])
 def test_devices_do_not_change_the_result(devices, one_device):
   states, logged = one_device
-  step, state, batch, plan = _setting(devices)
+  step, state, batch, plan = setting(devices)
   for expected in logged:
     state, metrics = step(state, batch, plan)
     for name, value in jax.device_get(metrics).items():
@@ -125,7 +132,7 @@ def test_devices_do_not_change_the_result(devices, one_device):
   )
 
 
-def _poisoned(state):
+def poisoned(state):
   """Returns the state with one parameter that makes every loss NaN."""
   bias = state.params["head"]["dense1"]["bias"]
   params = jax.tree.map(jnp.asarray, state.params)
@@ -134,8 +141,8 @@ def _poisoned(state):
 
 
 def test_a_step_that_is_not_finite_changes_nothing_and_is_counted():
-  step, state, batch, plan = _setting(limit=3)
-  state = _poisoned(state)
+  step, state, batch, plan = setting(limit=3)
+  state = poisoned(state)
   before = jax.device_get(state)
   for count in (1, 2):
     state, metrics = step(state, batch, plan)
@@ -159,7 +166,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted():
 
 
 def test_a_finite_gradient_that_leads_to_no_finite_state_is_skipped():
-  step, state, batch, plan = _setting(rate=3e38)
+  step, state, batch, plan = setting(rate=3e38)
   before = jax.device_get(state)
   state, metrics = step(state, batch, plan)
   assert np.isfinite(metrics["gradient_norm"])
@@ -170,7 +177,7 @@ def test_a_finite_gradient_that_leads_to_no_finite_state_is_skipped():
 
 
 def test_a_plan_is_compiled_once():
-  step, state, batch, plan = _setting()
+  step, state, batch, plan = setting()
   without = dataclasses.replace(plan, labelled=())
   unlabelled = Batch(batch.unlabelled)
   for _ in range(2):
@@ -182,8 +189,8 @@ def test_a_plan_is_compiled_once():
 
 
 def test_after_too_many_in_a_row_nothing_is_updated_any_more():
-  step, state, batch, plan = _setting(limit=1)
-  state, _ = step(_poisoned(state), batch, plan)
+  step, state, batch, plan = setting(limit=1)
+  state, _ = step(poisoned(state), batch, plan)
   assert int(state.skipped_in_a_row) == 1
   healed = dataclasses.replace(
     state,

@@ -1,0 +1,181 @@
+"""Micro-batches give the gradient of the whole batch, in less memory."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+import virtual
+
+from suncet_jax import models, parallel
+from suncet_jax.config import base
+from suncet_jax.data.augment import Augmentation
+from suncet_jax.methods import SimCLR, SuNCEt, Views, make_encode
+from suncet_jax.models import Model, Outputs
+
+_ROWS, _LABELLED, _SIZE = 32, 16, 8
+_UNUSED = Augmentation(size=_SIZE, crop_scale=(1.0, 1.0))  # of a plan
+
+
+class _Perceptron(Model):
+  """An encoder without batch norm: rows do not depend on one another."""
+
+  def __init__(self):
+    """Takes no modules."""
+
+  def apply(self, params, batch_stats, images, *, train):
+    del train
+    rows = images.reshape(images.shape[0], -1)
+    features = jnp.tanh(rows @ params["in"])
+    return Outputs(features, features @ params["out"]), batch_stats
+
+
+def _perceptron():
+  rng = np.random.default_rng(0)
+  params = {
+    "in": rng.normal(size=(_SIZE**2, 12)) / _SIZE,
+    "out": rng.normal(size=(12, 6)),
+  }
+  return _Perceptron(), jax.tree.map(jnp.float32, params), {}
+
+
+def _resnet():
+  config = ml_collections.ConfigDict(base().model)
+  config.name, config.stem, config.head.out = "resnet8", "cifar_stride2", 8
+  model = models.build(config)
+  init = jax.jit(functools.partial(model.init, image_shape=(_SIZE, _SIZE, 1)))
+  return model, *init(jax.random.key(0))
+
+
+def _views(mesh):
+  """Two views, a small one, and a labelled one, spread over devices."""
+  rng = np.random.default_rng(1)
+
+  def put(count, size):
+    images = rng.uniform(size=(count, size, size, 1)).astype(np.float32)
+    return jax.device_put(images, parallel.by_rows(mesh))
+
+  labels = np.arange(_LABELLED, dtype=np.int32) % 4
+  return Views(
+    (put(_ROWS, _SIZE), put(_ROWS, _SIZE)),
+    (put(_LABELLED, _SIZE),),
+    jax.device_put(labels, parallel.by_rows(mesh)),
+  )
+
+
+def _step(model, encode, mesh):
+  """Returns the jitted gradient of SimCLR + SuNCEt and the new statistics."""
+  del model
+  method = SuNCEt(SimCLR(_UNUSED, mesh))
+
+  @jax.jit
+  def step(params, batch_stats, views):
+    (loss, output), gradient = jax.value_and_grad(method.loss, has_aux=True)(
+      params, batch_stats, (), views, encode
+    )
+    return loss, gradient, output.batch_stats
+
+  return step
+
+
+def _result(setting, encode, mesh):
+  model, params, batch_stats = setting
+  views = _views(mesh)
+  return jax.device_get(_step(model, encode, mesh)(params, batch_stats, views))
+
+
+def _assert_close(ours, expected):
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(
+      a, b, rtol=1e-5, atol=1e-5 * np.abs(b).max()
+    ),
+    ours,
+    expected,
+  )
+
+
+@pytest.fixture(scope="module")
+def whole():
+  """The perceptron's loss and gradient of the whole batch at once."""
+  setting = _perceptron()
+  return _result(setting, make_encode(setting[0], 1), virtual.mesh(1))
+
+
+@pytest.mark.parametrize(("devices", "count"), [(1, 2), (1, 16), (4, 4)])
+def test_the_gradient_is_that_of_the_whole_batch(devices, count, whole):
+  setting = _perceptron()
+  encode = make_encode(setting[0], devices, micro_batches=count)
+  _assert_close(_result(setting, encode, virtual.mesh(devices)), whole)
+
+
+def test_a_sum_of_small_gradients_is_another(whole):
+  """What this is for: each small batch misses the others' negatives."""
+  model, params, batch_stats = _perceptron()
+  mesh = virtual.mesh(1)
+  step = _step(model, make_encode(model, 1), mesh)
+  views = _views(mesh)
+  parts = [
+    step(params, batch_stats, jax.tree.map(lambda x, i=i: x[i::4], views))
+    for i in range(4)
+  ]
+  gradient = jax.tree.map(lambda *x: np.mean(x, axis=0), *(p[1] for p in parts))
+  difference = np.abs(gradient["in"] - whole[1]["in"]).max()
+  assert difference > 0.01 * np.abs(whole[1]["in"]).max()
+
+
+@pytest.fixture(scope="module")
+def part_by_part():
+  """A ResNet's result with a batch norm per part, all parts kept."""
+  setting = _resnet()
+  encode = make_encode(setting[0], 1)
+
+  def all_kept(params, batch_stats, views):
+    outputs, stats = zip(
+      *(
+        encode(params, batch_stats, [v[i::4] for v in views]) for i in range(4)
+      ),
+      strict=True,
+    )
+    joined = jax.tree.map(
+      lambda *x: jnp.stack(x, axis=1).reshape(-1, *x[0].shape[1:]), *outputs
+    )
+    return joined, jax.tree.map(lambda *x: sum(x) / 4, *stats)
+
+  return _result(setting, all_kept, virtual.mesh(1))
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_batch_norm_is_of_each_part(devices, part_by_part):
+  setting = _resnet()
+  encode = make_encode(setting[0], devices, micro_batches=4)
+  _assert_close(_result(setting, encode, virtual.mesh(devices)), part_by_part)
+
+
+def _compiled(setting, mesh, **options):
+  model, params, batch_stats = setting
+  encode = make_encode(model, mesh.size, **options)
+  step = _step(model, encode, mesh)
+  return step.lower(params, batch_stats, _views(mesh)).compile()
+
+
+def test_they_take_less_memory():
+  setting, mesh = _resnet(), virtual.mesh(1)
+  at_once, in_parts = (
+    _compiled(setting, mesh, micro_batches=count).memory_analysis()
+    for count in (1, 8)
+  )
+  assert in_parts.temp_size_in_bytes < at_once.temp_size_in_bytes / 2
+
+
+def test_no_row_moves_between_devices():
+  program = _compiled(_resnet(), virtual.mesh(4), micro_batches=4).as_text()
+  assert "all-reduce" in program
+  for collective in ("all-to-all", "collective-permute"):
+    assert collective not in program
+  # What is gathered are embeddings and the like: two axes, not images.
+  gathers = [line for line in program.splitlines() if " all-gather(" in line]
+  assert gathers
+  for line in gathers:
+    assert line.split(" = ")[1].split("[")[1].split("]")[0].count(",") <= 1
