@@ -1,0 +1,215 @@
+"""Compiles the training step of a configuration for some of the devices.
+
+Nothing runs: images and parameters are shapes only. The steps are those that
+`suncet_jax.main` trains with, augmentation, losses, metrics and LARS included;
+all of them crop on the device, while those of image files come cropped.
+"""
+
+import dataclasses
+import importlib.util
+import math
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import hlo
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from suncet_jax import methods, parallel
+from suncet_jax.data import sources
+from suncet_jax.data.stream import Batch
+from suncet_jax.train import experiment
+
+_CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
+
+
+class Row(NamedTuple):
+  """A step, independent of how many devices share it.
+
+  Attributes:
+    config: name of a file in configs/; all else is as it says.
+    images: unlabelled images of a step, over all devices.
+    labelled: images of a step that have labels, over all devices; even.
+    embedding: size of the projection; 0: the configuration's.
+    bf16: whether the network computes in bfloat16.
+  """
+
+  config: str
+  images: int
+  labelled: int
+  embedding: int = 0
+  bf16: bool = False
+
+
+class Network(NamedTuple):
+  """What of a network decides what is sent.
+
+  Attributes:
+    parameters: all of them.
+    norm_parameters: those of batch norms.
+    norms: number of batch norms.
+    channels: of all batch norms, added up.
+    waits: batch norms that one after the other must be waited for: those of
+      a shortcut wait together with one of the main branch.
+    tensors: arrays of parameters that are not of norms.
+  """
+
+  parameters: int
+  norm_parameters: int
+  norms: int
+  channels: int
+  waits: int
+  tensors: int
+
+
+class Step(NamedTuple):
+  """A compiled step.
+
+  Attributes:
+    embedding: size of the projection.
+    views: of each labelled image.
+    network: its sizes.
+    asked_for: by the partitioner, before the compiler optimises.
+    collectives: of the compiled program.
+  """
+
+  embedding: int
+  views: int
+  network: Network
+  asked_for: list[hlo.Collective]
+  collectives: list[hlo.Collective]
+
+
+def compile_step(row: Row, device_count: int) -> Step:
+  """Compiles a step for the first devices of this process.
+
+  Args:
+    row: what to compile.
+    device_count: how many devices share it.
+  """
+  parts = _on(make_experiment(row), device_count)
+  plan = parts.method.plan(0)
+  step: Any = parts.step_fn()  # what jax.jit gives
+  lowered = step.lower(parts.state_template(), _batch(parts), plan)
+  return Step(
+    parts.config.model.head.out,
+    len(plan.labelled),
+    network(parts),
+    *map(hlo.collectives, _programs(lowered)),
+  )
+
+
+def make_experiment(row: Row) -> experiment.Experiment:
+  """Builds a step's experiment, on all devices and without compiling it."""
+  config = _config(row)
+  channels = 1 if row.config == "digits" else 3
+  return experiment.build(config, _dataset(config, channels))
+
+
+def _programs(lowered: jax.stages.Lowered) -> tuple[str, str]:
+  """Returns the text after partitioning, empty on one device, and compiled."""
+  with tempfile.TemporaryDirectory() as folder:
+    options: dict[str, Any] = {
+      # Machine code is not looked at.
+      "xla_backend_optimization_level": 0,
+      "xla_llvm_disable_expensive_passes": True,
+      "xla_dump_to": folder,
+      "xla_dump_hlo_pass_re": "spmd-partitioning",
+    }
+    compiled = lowered.compile(compiler_options=options)
+    files = pathlib.Path(folder).glob("*after_spmd-partitioning*")
+    partitioned = "".join(file.read_text() for file in files)
+  return partitioned, compiled.as_text() or ""
+
+
+def network(parts: experiment.Experiment) -> Network:
+  """Returns the sizes of an experiment's network."""
+  state = parts.state_template()
+  params = _by_name(state.params)
+  of_norms = {name: leaf for name, leaf in params.items() if "norm" in name}
+  stats = _by_name(state.batch_stats)
+  means = {name: leaf for name, leaf in stats.items() if "'mean'" in name}
+  return Network(
+    parameters=_size(params),
+    norm_parameters=_size(of_norms),
+    norms=len(means),
+    channels=_size(means),
+    waits=sum("shortcut" not in name for name in means),
+    tensors=len(params) - len(of_norms),
+  )
+
+
+def _by_name(tree: Any) -> dict[str, Any]:
+  return {
+    jax.tree_util.keystr(path): leaf
+    for path, leaf in jax.tree.leaves_with_path(tree)
+  }
+
+
+def _size(leaves: Mapping[str, Any]) -> int:
+  return sum(math.prod(leaf.shape) for leaf in leaves.values())
+
+
+def _on(
+  parts: experiment.Experiment, device_count: int
+) -> experiment.Experiment:
+  """Returns the experiment on the first devices only."""
+  mesh = jax.make_mesh(
+    (device_count,),
+    (parallel.DATA_AXIS,),
+    devices=jax.devices()[:device_count],
+    axis_types=(jax.sharding.AxisType.Auto,),
+  )
+  method = methods.make_method(parts.config, parts.augmentation, mesh)
+  return dataclasses.replace(parts, mesh=mesh, method=method)
+
+
+def _batch(parts: experiment.Experiment) -> Batch:
+  """Returns shapes and shardings of a batch."""
+  rows = parallel.by_rows(parts.mesh)
+  shape = parts.dataset.train.image_shape
+  labelled = parts.stream.labelled_batch_size
+
+  def images(count: int) -> tuple[Any, ...]:
+    return (jax.ShapeDtypeStruct((count, *shape), np.uint8, sharding=rows),)
+
+  labels: Any = jax.ShapeDtypeStruct((labelled,), np.int32, sharding=rows)
+  return Batch(images(parts.config.data.batch_size), images(labelled), labels)
+
+
+def _config(row: Row) -> ConfigDict:
+  path = _CONFIGS / f"{row.config}.py"
+  spec = importlib.util.spec_from_file_location(path.stem, path)
+  if spec is None or spec.loader is None:
+    raise ImportError(f"Cannot load {path}.")
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  config = module.get_config()
+  data = config.data
+  data.source, data.labelled.file = "arrays", ""
+  data.labelled.per_class, data.labelled.fraction = 0, 1.0
+  data.validation.per_class = 0
+  data.batch_size = row.images
+  data.labelled.classes_per_batch = 2
+  data.labelled.images_per_class = row.labelled // 2
+  if row.embedding:
+    config.model.head.out = row.embedding
+  if row.bf16:
+    config.precision = "bfloat16"
+  return config
+
+
+def _dataset(config: ConfigDict, channels: int) -> sources.Dataset:
+  """Returns black images of two classes, as many as a step takes."""
+  side = config.augment.size
+  labelled = 2 * config.data.labelled.images_per_class
+  count = max(config.data.batch_size, labelled)
+  # One image, seen many times.
+  pixels = np.broadcast_to(
+    np.zeros((), np.uint8), (count, side, side, channels)
+  )
+  source = sources.ArraySource(pixels, np.arange(count, dtype=np.int32) % 2)
+  return sources.Dataset("black", source, source, ("even", "odd"))
