@@ -20,8 +20,8 @@ def programs_kept(config: ConfigDict, folder: RunFolder) -> Iterator[None]:
     config: `train.compilation_cache` is read.
     folder: Of the run.
   """
-  has_another = jax.config.read("jax_compilation_cache_dir")
-  if not config.train.compilation_cache or has_another:
+  chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+  if chosen or not config.train.compilation_cache:
     yield
     return
   _use(str(folder.path / "compilation_cache"))

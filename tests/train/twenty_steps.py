@@ -26,13 +26,15 @@ _RECIPE = pathlib.Path(__file__).parents[2] / "configs" / "digits.py"
 def _config(precision):
   recipe = runpy.run_path(str(_RECIPE))
   config = recipe["get_config"]()
-  # Sizes that eight devices can share.
-  config.data.labelled.images_per_class = 4
+  # Small sizes, which eight devices can share.
+  config.data.batch_size = 64
+  config.data.labelled.classes_per_batch = 8
+  config.data.labelled.images_per_class = 2
   config.precision = precision
   if precision == "float32":
     # Where a ReLU's input is zero, the last bit of a sum decides over its
     # gradient; at the recipe's rate that grows tenfold every other step.
-    config.optim.peak_lr = 2e-4
+    config.optim.peak_lr = 1e-4
   else:
     # Views are made in float32: these are the same on all devices, and so all
     # that follows can be.
