@@ -36,8 +36,8 @@ def alone(tmp_path_factory):
 
 
 def test_training_gets_somewhere(alone):
-  assert alone["float32_losses"][-1] < alone["float32_losses"][0] - 0.02
-  assert alone["float64_losses"][-1] < alone["float64_losses"][0] - 1
+  assert alone["float32_moved"] > 5e-4  # fifty times what may differ
+  assert alone["float64_losses"][-1] < alone["float64_losses"][0] - 3
 
 
 @pytest.mark.parametrize(
