@@ -1,0 +1,78 @@
+"""One epoch of the digits demo as two processes, through the launchers."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import running
+
+STEPS = 38
+FLAGS = (
+  f"--config={running.ROOT}/configs/digits.py:epochs=1",
+  "--config.data.batch_size=32",
+  "--config.data.labelled.images_per_class=1",
+  "--config.evals.final=('knn',)",
+  "--config.evals.every_epochs=0",
+  "--config.log.every_steps=1",
+  "--config.log.tensorboard=False",
+  "--config.checkpoint.every_epochs=0.1",
+)
+
+
+def environment(cache):
+  """Returns variables of a run on virtual devices; `cache` is for programs."""
+  return {
+    "JAX_PLATFORMS": "cpu",
+    "JAX_NUM_CPU_DEVICES": "1",
+    "JAX_COMPILATION_CACHE_DIR": str(cache),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHON": sys.executable,
+  }
+
+
+def start_local(*arguments, cache="", cwd=None):
+  """Starts launch/local.py; its output comes as one text stream."""
+  return subprocess.Popen(
+    [sys.executable, running.ROOT / "launch" / "local.py", *arguments],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
+    env=os.environ | environment(cache),
+    cwd=cwd,
+  )
+
+
+def digest(workdir):
+  """Returns the digest of the parameters of a finished run."""
+  result = json.loads((workdir / "result.json").read_text())
+  assert result["step"] == STEPS
+  return result["params_digest"]
+
+
+def make_stand_in(folder, code):
+  """Makes `python -m suncet_jax.main` run `code` where `folder` is the cwd."""
+  package = folder / "suncet_jax"
+  package.mkdir()
+  (package / "__init__.py").touch()
+  (package / "main.py").write_text(code)
+
+
+def process_of(*words, timeout=60):
+  """Returns the id of the Python process whose arguments hold all `words`."""
+  deadline = time.monotonic() + timeout
+  while time.monotonic() < deadline:
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+      try:
+        arguments = path.read_text().split("\0")
+      except OSError:  # it has just ended
+        continue
+      if arguments[1:3] == ["-m", "suncet_jax.main"] and all(
+        word in arguments for word in words
+      ):
+        return int(path.parent.name)
+    time.sleep(0.1)
+  raise AssertionError(f"no process with {words}")
