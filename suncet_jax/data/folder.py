@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax.data import storage
@@ -60,7 +61,8 @@ def load(config: ConfigDict) -> Dataset:
       class is empty or named twice, a test image has no class or is trained on.
   """
   data = config.data
-  place = {n: os.path.expanduser(data[n]) for n in _PLACES}
+  # "//" within a path is another object to a bucket.
+  place = {n: os.fspath(epath.Path(data[n]).expanduser()) for n in _PLACES}
   train = labelled_images("data.train", place["train"])
   if data.unlabelled:
     train += unlabelled_images("data.unlabelled", place["unlabelled"])

@@ -8,7 +8,6 @@ import hashlib
 import io
 import os
 import pathlib
-import uuid
 import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 from etils import epath
+
+from suncet_jax.data import storage
 
 _ABSENT = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
@@ -82,15 +83,11 @@ def _cached(folder: epath.Path, name: str) -> epath.Path:
 
 
 def _read(place: epath.Path) -> Index:
-  with np.load(io.BytesIO(place.read_bytes())) as file:
+  with np.load(io.BytesIO(storage.read(place))) as file:
     return Index(*(file[field] for field in Index._fields))
 
 
 def _write(place: epath.Path, index: Index) -> None:
-  """Writes under a name of this process's own, renamed when whole."""
   content = io.BytesIO()
   np.savez_compressed(content, **index._asdict())
-  place.parent.mkdir(parents=True, exist_ok=True)
-  partial = place.with_name(f"{place.name}.{uuid.uuid4().hex}")
-  partial.write_bytes(content.getvalue())
-  partial.replace(place)
+  storage.write(place, content.getvalue())

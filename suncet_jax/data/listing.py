@@ -40,7 +40,7 @@ def labelled_images(setting: str, place: str) -> list[Item]:
   items = [
     Item(join(place, name), name, name.partition("/")[0]) for name in files
   ]
-  _check_no_empty_class(setting, path, {item.label for item in items})
+  _check_no_empty_class(setting, place, {item.label for item in items})
   return items
 
 
@@ -81,17 +81,10 @@ def _images_in(setting: str, place: str) -> list[str]:
   return images
 
 
-def _check_no_empty_class(
-  setting: str, path: epath.Path, filled: set[str]
-) -> None:
-  folders = [
-    entry.name
-    for entry in path.iterdir()
-    if entry.is_dir() and not entry.name.startswith(".")
-  ]
-  empty = sorted(set(folders) - filled)
+def _check_no_empty_class(setting: str, place: str, filled: set[str]) -> None:
+  empty = sorted(set(storage.folders_in(place)) - filled)
   if empty:
     raise ValueError(
-      f"{setting} {str(path)!r} has {len(empty)} class folders without an "
+      f"{setting} {place!r} has {len(empty)} class folders without an "
       f"image: {first(empty)}. Fill or remove them."
     )

@@ -1,10 +1,16 @@
-"""Reading of files, on disk or in a bucket, with one kind of error."""
+"""Files on disk or in a bucket, with one kind of error."""
 
 import contextlib
 import os
+import uuid
 from collections.abc import Iterator
 
 from etils import epath
+
+
+def in_bucket(path: epath.PathLike) -> bool:
+  """Whether a path is one of a bucket, such as gs://bucket/folder."""
+  return "://" in os.fspath(path)
 
 
 def read(path: epath.PathLike) -> bytes:
@@ -13,7 +19,7 @@ def read(path: epath.PathLike) -> bytes:
   Raises:
     OSError: If it cannot be read.
   """
-  with _one_kind_of_error():
+  with one_kind_of_error():
     return epath.Path(path).read_bytes()
 
 
@@ -23,12 +29,32 @@ def read_range(path: epath.PathLike, start: int, size: int) -> bytes:
   Raises:
     OSError: If they cannot be read, or the file ends before.
   """
-  with _one_kind_of_error(), epath.Path(path).open("rb") as file:
+  with one_kind_of_error(), epath.Path(path).open("rb") as file:
     file.seek(start)
     content = file.read(size)
   if len(content) != size:
     raise OSError(f"{path} ends before byte {start + size}")
   return content
+
+
+def write(path: epath.PathLike, content: bytes) -> None:
+  """Writes a file that is there in full or as it was before, even if killed.
+
+  Raises:
+    OSError: If it cannot be written.
+  """
+  path = epath.Path(path)
+  if in_bucket(path):  # an object appears when it is complete
+    with one_kind_of_error():
+      path.write_bytes(content)
+    return
+  path.parent.mkdir(parents=True, exist_ok=True)
+  partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+  try:
+    partial.write_bytes(content)
+    partial.replace(path)
+  finally:
+    partial.unlink(missing_ok=True)
 
 
 def files_below(folder: epath.PathLike) -> Iterator[str]:
@@ -43,48 +69,82 @@ def files_below(folder: epath.PathLike) -> Iterator[str]:
   Raises:
     OSError: If a folder cannot be read.
   """
-  found, seen = [], set()
-  with _one_kind_of_error():
-    for root, folders, files in _walk(folder):
-      real = os.path.realpath(root)
-      if real in seen:  # a link to a folder above would go round for ever
-        folders.clear()
-        continue
-      seen.add(real)
-      folders[:] = [name for name in folders if not name.startswith(".")]
-      within = os.path.relpath(root, folder)
-      prefix = "" if within == "." else within + "/"
-      found += [prefix + name for name in files if not name.startswith(".")]
-  yield from sorted(found)
+  walk = _walk_bucket if in_bucket(folder) else _walk_disk
+  with one_kind_of_error():
+    names = sorted(walk(os.fspath(folder)))
+  yield from names
 
 
-def _walk(
-  folder: epath.PathLike,
-) -> Iterator[tuple[str, list[str], list[str]]]:
-  """Goes through a folder as `os.walk` does, following links."""
-
+def _walk_disk(folder: str) -> Iterator[str]:
   def fail(error: OSError) -> None:
     raise error
 
-  if "://" not in os.fspath(folder):
-    yield from os.walk(folder, onerror=fail, followlinks=True)
-    return
-  for root, folders, files in epath.Path(folder).walk(on_error=fail):
-    yield os.fspath(root), folders, files
+  seen = set()
+  for root, folders, files in os.walk(folder, onerror=fail, followlinks=True):
+    real = os.path.realpath(root)
+    if real in seen:  # a link to a folder above would go round for ever
+      folders.clear()
+      continue
+    seen.add(real)
+    folders[:] = [name for name in folders if not name.startswith(".")]
+    within = os.path.relpath(root, folder)
+    prefix = "" if within == "." else within + "/"
+    yield from (prefix + name for name in files if not name.startswith("."))
+
+
+def _walk_bucket(folder: str, prefix: str = "") -> Iterator[str]:
+  """Goes through a bucket with one listing per folder.
+
+  epath would ask of every single file whether it is a folder.
+  """
+  for name in _listing(f"{folder}/{prefix}"):
+    if name.startswith("."):
+      continue
+    if name.endswith("/"):
+      yield from _walk_bucket(folder, prefix + name)
+    else:
+      yield prefix + name
+
+
+def _listing(folder: str) -> list[str]:
+  """Returns the names in a folder of a bucket; those of folders end in "/"."""
+  import tensorflow as tf  # takes seconds to import, but epath has it already
+
+  return tf.io.gfile.listdir(folder)
+
+
+def folders_in(folder: epath.PathLike) -> list[str]:
+  """Returns the names of the folders in a folder, without hidden ones.
+
+  Raises:
+    OSError: If it cannot be read.
+  """
+  with one_kind_of_error():
+    if in_bucket(folder):
+      names = _listing(os.fspath(folder))
+      names = [name[:-1] for name in names if name.endswith("/")]
+    else:
+      entries = epath.Path(folder).iterdir()
+      names = [entry.name for entry in entries if entry.is_dir()]
+  return [name for name in names if not name.startswith(".")]
 
 
 def names_in(folder: epath.PathLike) -> set[str]:
   """Returns the names in a folder; none if there is no such folder."""
   try:
-    with _one_kind_of_error():
+    with one_kind_of_error():
       return {entry.name for entry in epath.Path(folder).iterdir()}
   except OSError:
     return set()
 
 
 @contextlib.contextmanager
-def _one_kind_of_error() -> Iterator[None]:
-  """Makes an OSError of what the libraries of buckets raise instead."""
+def one_kind_of_error() -> Iterator[None]:
+  """Makes an OSError of what the libraries of buckets raise instead.
+
+  Raises:
+    OSError: In place of any other exception.
+  """
   try:
     yield
   except OSError:

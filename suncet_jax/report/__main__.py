@@ -3,7 +3,8 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+
+from etils import epath
 
 from suncet_jax.report.compare import write_comparison
 
@@ -23,12 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     description="Compares finished or running runs in one page.",
   )
   parser.add_argument(
-    "runs", nargs="+", type=Path, help="folders of runs (with metrics.csv)"
+    "runs",
+    nargs="+",
+    type=epath.Path,
+    help="folders of runs (with metrics.csv)",
   )
   parser.add_argument(
     "--out",
-    type=Path,
-    default=Path("compare.html"),
+    type=epath.Path,
+    default=epath.Path("compare.html"),
     help="page to write, its picture gets the same name (%(default)s)",
   )
   options = parser.parse_args(arguments)

@@ -3,10 +3,11 @@
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from etils import epath
 from matplotlib.figure import Figure
 
+from suncet_jax.data import storage
 from suncet_jax.report import markup
 from suncet_jax.report.axes import draw_curve, percent_axis, style_axes
 from suncet_jax.report.figures import (
@@ -16,7 +17,6 @@ from suncet_jax.report.figures import (
   new_figure,
   to_png,
 )
-from suncet_jax.report.files import write_atomically
 from suncet_jax.report.history import curve, last_value
 from suncet_jax.report.labels import add_legend
 from suncet_jax.report.run_tables import mean_table, run_table
@@ -31,7 +31,9 @@ _CAPTION = (
 )
 
 
-def write_comparison(runs: Sequence[Path], out: Path) -> Path:
+def write_comparison(
+  runs: Sequence[epath.PathLike], out: epath.PathLike
+) -> epath.Path:
   """Writes a page that compares runs, and its picture beside it.
 
   Args:
@@ -44,9 +46,10 @@ def write_comparison(runs: Sequence[Path], out: Path) -> Path:
   Raises:
     ValueError: if `out` is not an HTML file, or a folder is not a run.
   """
+  out = epath.Path(out)
   if out.suffix != ".html":
     raise ValueError(f"the page must be named *.html, got {out}")
-  known = read_runs([Path(folder) for folder in runs])
+  known = read_runs([epath.Path(folder) for folder in runs])
   colours = _group_colours(known)
   parts = [
     markup.section("Accuracy", _picture(known, colours, out)),
@@ -55,7 +58,7 @@ def write_comparison(runs: Sequence[Path], out: Path) -> Path:
   means = mean_table(known, colours)
   if means:
     parts.append(markup.section("Means over runs", means))
-  write_atomically(out, markup.page(_TITLE, parts).encode("utf-8"))
+  storage.write(out, markup.page(_TITLE, parts).encode("utf-8"))
   return out
 
 
@@ -99,7 +102,9 @@ def _group_colours(runs: Sequence[Run]) -> dict[str, str]:
   return dict(zip(groups, itertools.cycle(palette), strict=False))
 
 
-def _picture(runs: Sequence[Run], colours: Mapping[str, str], out: Path) -> str:
+def _picture(
+  runs: Sequence[Run], colours: Mapping[str, str], out: epath.Path
+) -> str:
   path = out.with_suffix(".png")
   figure = draw_comparison(runs, colours)
   if figure is None:
@@ -107,5 +112,5 @@ def _picture(runs: Sequence[Run], colours: Mapping[str, str], out: Path) -> str:
     sentence = "No run has a kNN accuracy in its history."
     return markup.paragraph(sentence, is_soft=True)
   png = to_png(figure)
-  write_atomically(path, png)
+  storage.write(path, png)
   return markup.picture(png, "accuracy of all runs", _CAPTION)

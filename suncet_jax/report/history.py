@@ -4,14 +4,14 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
+from etils import epath
 
 History = Sequence[dict[str, float]]
 
 
-def read_history(path: Path) -> list[dict[str, float]]:
+def read_history(path: epath.PathLike) -> list[dict[str, float]]:
   """Reads the rows of a `metrics.csv`.
 
   The file may belong to a run that is still writing: a last line without its
@@ -29,7 +29,8 @@ def read_history(path: Path) -> list[dict[str, float]]:
     FileNotFoundError: if there is no such file.
     ValueError: if a cell is not a number, or a row is longer than the header.
   """
-  complete = path.read_text(encoding="utf-8").rpartition("\n")[0]
+  text = epath.Path(path).read_text(encoding="utf-8")
+  complete = text.rpartition("\n")[0]
   rows: list[dict[str, float]] = []
   reader = csv.DictReader(io.StringIO(complete))
   for cells in reader:

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
+from etils import epath
 from matplotlib.figure import Figure
 
+from suncet_jax.data import storage
 from suncet_jax.report import markup, wording
 from suncet_jax.report.content import ReportContent
 from suncet_jax.report.curves import draw_accuracy, draw_losses, draw_training
 from suncet_jax.report.figures import to_png
-from suncet_jax.report.files import write_atomically
 from suncet_jax.report.images import draw_neighbours, draw_views
 from suncet_jax.report.scatter import draw_embeddings
 
@@ -90,7 +90,7 @@ _PICTURES = (
 )
 
 
-def write_report(folder: Path, content: ReportContent) -> Path:
+def write_report(folder: epath.PathLike, content: ReportContent) -> epath.Path:
   """Writes the report of a run.
 
   Pictures are part of the page, and lie beside it as `report/*.png`. What is
@@ -98,21 +98,22 @@ def write_report(folder: Path, content: ReportContent) -> Path:
   from an earlier report is removed.
 
   Args:
-    folder: folder of the run, made if needed.
+    folder: folder of the run, on disk or in a bucket; made if needed.
     content: what to show.
 
   Returns:
     Path of `report.html`.
   """
+  folder = epath.Path(folder)
   parts = [*_facts(content), *_pictures(folder / "report", content)]
   parts.append(_repetition(content))
   path = folder / "report.html"
   page = markup.page(content.title, parts)
-  write_atomically(path, page.encode("utf-8"))
+  storage.write(path, page.encode("utf-8"))
   return path
 
 
-def _pictures(folder: Path, content: ReportContent) -> Iterator[str]:
+def _pictures(folder: epath.Path, content: ReportContent) -> Iterator[str]:
   for name, heading, draw, caption, absent in _PICTURES:
     path = folder / f"{name}.png"
     figure = draw(content)
@@ -121,7 +122,7 @@ def _pictures(folder: Path, content: ReportContent) -> Iterator[str]:
       yield markup.section(heading, markup.paragraph(absent, is_soft=True))
       continue
     png = to_png(figure)
-    write_atomically(path, png)
+    storage.write(path, png)
     yield markup.section(heading, markup.picture(png, heading, caption))
 
 

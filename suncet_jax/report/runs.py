@@ -3,8 +3,9 @@
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
+
+from etils import epath
 
 from suncet_jax.report.history import read_history
 
@@ -31,7 +32,7 @@ class Run:
     return self.method or self.name
 
 
-def read_runs(folders: Sequence[Path]) -> list[Run]:
+def read_runs(folders: Sequence[epath.Path]) -> list[Run]:
   """Reads the folders of runs.
 
   Args:
@@ -55,7 +56,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
   ]
 
 
-def _read_run(name: str, folder: Path) -> Run:
+def _read_run(name: str, folder: epath.Path) -> Run:
   metrics = folder / "metrics.csv"
   if not metrics.is_file():
     raise ValueError(
@@ -70,7 +71,7 @@ def _read_run(name: str, folder: Path) -> Run:
   )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: epath.Path) -> dict[str, Any]:
   """Reads a JSON object; one that is not there is empty."""
   if not path.is_file():
     return {}

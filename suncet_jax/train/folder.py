@@ -11,6 +11,8 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax.config import differences
+from suncet_jax.data import storage
+from suncet_jax.train.lease import Lease
 
 
 class FolderError(ValueError):
@@ -27,14 +29,26 @@ class RunFolder:
   """
 
   def __init__(self, path: epath.PathLike) -> None:
-    """Names the files; touches none."""
+    """Names the files; touches none.
+
+    Args:
+      path: A folder, made if needed, or gs://bucket/folder.
+
+    Raises:
+      FolderError: If it is a URL of another kind.
+    """
+    self._in_bucket = storage.in_bucket(path)
+    if self._in_bucket and not os.fspath(path).startswith("gs://"):
+      raise FolderError(
+        f"--workdir is {os.fspath(path)!r}, expected a folder, or one of a "
+        "bucket such as gs://bucket/folder."
+      )
     # Orbax wants absolute paths; those of buckets are.
-    is_bucket = "://" in str(path)
-    self.path = epath.Path(path if is_bucket else os.path.abspath(path))
+    self.path = epath.Path(path if self._in_bucket else os.path.abspath(path))
     self.checkpoints = self.path / "checkpoints"
     self.result = self.path / "result.json"
     self._config = self.path / "config.json"
-    self._lock: TextIO | None = None
+    self._lock: TextIO | Lease | None = None
 
   def claim(self, config: ConfigDict) -> None:
     """Locks the folder and checks that it is free or this configuration's.
@@ -45,7 +59,10 @@ class RunFolder:
         written to.
     """
     try:
-      self.path.mkdir(parents=True, exist_ok=True)
+      if self._in_bucket:
+        _check_bucket(self.path)
+      with storage.one_kind_of_error():
+        self.path.mkdir(parents=True, exist_ok=True)
       self._take_lock()
     except OSError as error:
       raise FolderError(
@@ -103,23 +120,55 @@ class RunFolder:
     )
 
   def _take_lock(self) -> None:
-    """Keeps a second process out; the system frees it when this one dies."""
-    if "://" in str(self.path):  # a bucket knows no locks
-      return
-    self._lock = (Path(self.path) / ".lock").open("w")
-    try:
-      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    """Keeps a second process out, for as long as this one lives."""
+    if self._in_bucket:
+      with storage.one_kind_of_error():
+        lease = Lease(str(self.path))
+        is_free = lease.take()
+      self._lock = lease
+    else:
+      self._lock = (Path(self.path) / ".lock").open("w")
+      is_free = _lock(self._lock)
+    if not is_free:
       raise FolderError(
         f"Another process is at work in {self.path}. Wait for it, end it, or "
         "use another --workdir."
-      ) from None
-    except OSError as error:  # some network file systems have no locks
-      logging.warning("%s cannot be locked: %s", self.path, error)
+      )
+
+
+def _lock(file: TextIO) -> bool:
+  """Returns whether a file could be locked; the system frees it."""
+  try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError:
+    return False
+  except OSError as error:  # some network file systems have no locks
+    logging.warning("%s cannot be locked: %s", file.name, error)
+  return True
+
+
+def _check_bucket(path: epath.Path) -> None:
+  """Checks what TensorFlow and Orbax take for granted about a bucket.
+
+  Raises:
+    FolderError: If google-cloud-storage is missing.
+    OSError: If there is no such bucket, or it may not be read.
+  """
+  try:
+    # Orbax asks the bucket through it, and does not declare it.
+    import google.cloud.storage  # noqa: F401
+  except ImportError as error:
+    raise FolderError(
+      f"--workdir {path} needs the package google-cloud-storage ({error}): "
+      "pip install google-cloud-storage."
+    ) from error
+  bucket = "/".join(str(path).split("/")[:3])
+  with storage.one_kind_of_error():
+    is_there = epath.Path(bucket).exists()
+  if not is_there:  # TensorFlow would try for ever to make a folder in it
+    raise FileNotFoundError(f"there is no bucket {bucket}")
 
 
 def write_json(path: epath.Path, value: Any) -> None:
   """Writes JSON so that a kill leaves the old file or the new one."""
-  partial = path.with_name(path.name + ".part")
-  partial.write_text(json.dumps(value, indent=2) + "\n")
-  partial.replace(path)
+  storage.write(path, (json.dumps(value, indent=2) + "\n").encode())

@@ -5,9 +5,13 @@ import io
 import time
 from typing import Any
 
+from absl import logging
 from etils import epath
 
+from suncet_jax.data import storage
+
 _SECONDS_BETWEEN_WRITES = 5.0
+_SECONDS_IN_BUCKET = 60.0  # training waits for each request
 
 
 class MetricsFile:
@@ -22,6 +26,9 @@ class MetricsFile:
     self._path = epath.Path(path)
     self._rows: list[dict[str, Any]] = []
     self._written = 0.0
+    self._pause = _SECONDS_BETWEEN_WRITES
+    if storage.in_bucket(self._path):
+      self._pause = _SECONDS_IN_BUCKET
     if self._path.exists():
       rows = csv.DictReader(io.StringIO(self._path.read_text()))
       self._rows = [
@@ -33,17 +40,22 @@ class MetricsFile:
   def add(self, row: dict[str, Any]) -> None:
     """Appends a row; it is on disk a few seconds later."""
     self._rows.append(row)
-    if time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
+    if time.monotonic() - self._written > self._pause:
       self.write()
 
   def write(self) -> None:
-    """Puts all rows on disk."""
+    """Puts all rows on disk.
+
+    Where that fails (a full disk, say) it is logged: the rows are kept, and
+    written the next time.
+    """
     columns = list(dict.fromkeys(name for row in self._rows for name in row))
     text = io.StringIO()
     table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
     table.writerows(self._rows)
-    partial = self._path.with_suffix(".csv.part")
-    partial.write_text(text.getvalue())
-    partial.replace(self._path)
+    try:
+      storage.write(self._path, text.getvalue().encode())
+    except OSError as error:
+      logging.error("%s could not be written: %s", self._path, error)
     self._written = time.monotonic()

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -43,29 +41,21 @@ def report(
     return
   views, titles = _views(experiment)
   neighbours, neighbour_labels = _neighbours(experiment, features, sample)
-  # On a local disk first: the folder may be a bucket.
-  with tempfile.TemporaryDirectory() as local:
-    history = Path(local) / "metrics.csv"
-    history.write_text((folder.path / "metrics.csv").read_text())
-    content = ReportContent(
-      title=f"{experiment.dataset.name}, {experiment.config.method.name}",
-      result=result,
-      history=read_history(history),
-      config_text=json.dumps(experiment.config.to_dict(), indent=2),
-      command=command,
-      embeddings=features,
-      labels=test.labels[sample],
-      class_names=experiment.dataset.class_names,
-      views=views,
-      view_titles=titles,
-      neighbours=neighbours,
-      neighbour_labels=neighbour_labels,
-    )
-    page = write_report(Path(local), content)
-    (folder.path / "report").mkdir(exist_ok=True)
-    for file in (Path(local) / "report").iterdir():
-      (folder.path / "report" / file.name).write_bytes(file.read_bytes())
-    (folder.path / "report.html").write_text(page.read_text())
+  content = ReportContent(
+    title=f"{experiment.dataset.name}, {experiment.config.method.name}",
+    result=result,
+    history=read_history(folder.path / "metrics.csv"),
+    config_text=json.dumps(experiment.config.to_dict(), indent=2),
+    command=command,
+    embeddings=features,
+    labels=test.labels[sample],
+    class_names=experiment.dataset.class_names,
+    views=views,
+    view_titles=titles,
+    neighbours=neighbours,
+    neighbour_labels=neighbour_labels,
+  )
+  write_report(folder.path, content)
 
 
 def _views(experiment: Experiment) -> tuple[np.ndarray, list[str]]:
