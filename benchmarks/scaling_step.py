@@ -98,7 +98,7 @@ def compile_step(row: Row, device_count: int) -> Step:
     parts.config.model.head.out,
     len(plan.labelled),
     network(parts),
-    *map(hlo.collectives, _programs(lowered)),
+    *map(hlo.collectives, programs(lowered)),
   )
 
 
@@ -109,7 +109,7 @@ def make_experiment(row: Row) -> experiment.Experiment:
   return experiment.build(config, _dataset(config, channels))
 
 
-def _programs(lowered: jax.stages.Lowered) -> tuple[str, str]:
+def programs(lowered: jax.stages.Lowered) -> tuple[str, str]:
   """Returns the text after partitioning, empty on one device, and compiled."""
   with tempfile.TemporaryDirectory() as folder:
     options: dict[str, Any] = {

@@ -1,10 +1,11 @@
 // Convolutions for XLA on the CPU through oneDNN, as XLA FFI handlers.
 //
 // Images and outputs are [b, h, w, c], kernels [h, w, c, o], float32 or
-// bfloat16. How work is split depends on shapes wherever it decides the order
-// of a sum, never on the number of threads: results are the same bits on one
-// CPU and on many, as long as oneDNN's forward pass treats every image alike
-// whatever their number (a test watches that).
+// bfloat16; a bfloat16 convolution takes float32 kernels, too, and gives such
+// kernel gradients. How work is split depends on shapes wherever it decides the
+// order of a sum, never on the number of threads: results are the same bits on
+// one CPU and on many, as long as oneDNN's forward pass treats every image
+// alike whatever their number (a test watches that).
 
 #include <cstring>
 #include <memory>
@@ -116,7 +117,7 @@ void RunRowWise(Pool& pool, const RowWise& kind, const Geometry& geometry,
     return kind.compile(geometry, size);
   });
   const Compiled& large = runs.large;
-  const Layout given(geometry.kernel, geometry.dtype, Tag::hwio);
+  const Layout given(geometry.kernel, geometry.kernel_dtype, Tag::hwio);
   Temporary wanted_kernel(large.kernel.get_size());
   ReorderKernel(pool, given, kernel.untyped_data(), large.kernel,
                 wanted_kernel.data(), kind.kernel_axis);
@@ -212,7 +213,7 @@ void RunKernelGradient(Pool& pool, const Geometry& geometry,
                   {DNNL_ARG_DIFF_WEIGHTS, run.kernel,
                    sums.data() + part * sum_bytes}});
   });
-  const Layout whole(geometry.kernel, geometry.dtype, Tag::hwio);
+  const Layout whole(geometry.kernel, geometry.kernel_dtype, Tag::hwio);
   ParallelFor(pool, features.parts, [&](int64_t feature) {
     float* sum = reinterpret_cast<float*>(sums.data() + feature * sum_bytes);
     const int64_t step = features.parts * sum_bytes / sizeof(float);
@@ -316,6 +317,7 @@ extern "C" const char* suncet_onednn_version() {
 extern "C" int suncet_onednn_has_bfloat16() {
   using suncet::Geometry;
   const Geometry geometry = {dnnl::memory::data_type::bf16,
+                             dnnl::memory::data_type::bf16,
                              {1, 16, 4, 4},
                              {16, 16, 3, 3},
                              {1, 16, 4, 4},

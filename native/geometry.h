@@ -18,7 +18,8 @@ using Integers = xla::ffi::Span<const int64_t>;
 // What all three kernels share. Axes are oneDNN's (images b c h w; kernels
 // o i h w), whatever the layout in memory.
 struct Geometry {
-  dnnl::memory::data_type dtype;
+  dnnl::memory::data_type dtype;         // of images, outputs and products
+  dnnl::memory::data_type kernel_dtype;  // in memory: `dtype` or float32
   Dims images;
   Dims kernel;
   Dims outputs;
@@ -59,8 +60,12 @@ inline std::optional<std::string> ReadGeometry(
                              ", strides " + ToString(strides) + ", padding " +
                              ToString(padding);
   const auto type = images.element_type();
-  if (kernel.element_type() != type || outputs.element_type() != type) {
-    return "images, kernel and outputs must have one dtype; got " + shapes;
+  const auto kernel_type = kernel.element_type();
+  if (outputs.element_type() != type ||
+      (kernel_type != type && kernel_type != xla::ffi::F32)) {
+    return "images and outputs must have one dtype, the kernel that or float32;"
+           " got " +
+           shapes;
   }
   if (type == xla::ffi::F32) {
     geometry->dtype = dnnl::memory::data_type::f32;
@@ -69,6 +74,9 @@ inline std::optional<std::string> ReadGeometry(
   } else {
     return "the dtype must be float32 or bfloat16; got " + shapes;
   }
+  geometry->kernel_dtype = kernel_type == type
+                               ? geometry->dtype
+                               : dnnl::memory::data_type::f32;
   if (x.size() != 4 || w.size() != 4 || y.size() != 4) {
     return "images, kernel and outputs must have four axes; got " + shapes;
   }

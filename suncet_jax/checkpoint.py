@@ -1,33 +1,34 @@
-"""Checkpoints: Orbax, with a digest of every leaf and a way back.
+"""Checkpoints of a run, of one process or of several.
 
-Orbax commits a step by a rename, so a killed process never leaves half a step.
-But it restores flipped bits silently, and a truncated file as one of many
-exceptions: here every leaf's digest is saved with it and checked after reading,
-and a damaged step gives way to the newest intact one.
+The first process alone reads and writes, since the state is the same on all;
+the others are told. So none of them can wait for a process whose disk has
+failed, nor need they see the folder.
 """
 
-import shutil
+from concurrent import futures
 from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from absl import logging
 from etils import epath
 from jax.experimental import multihost_utils
-from orbax.checkpoint import checkpoint_managers as policies
 
-from suncet_jax.digest import leaf_digests
+from suncet_jax.broadcast import arrays_from_first, is_first, value_from_first
+from suncet_jax.checkpoint_store import Store, TreeMismatchError
 
-_MAX_FAILED_SAVES = 3
+__all__ = ["Checkpoints", "SaveError", "TreeMismatchError"]
 
 
-class TreeMismatchError(ValueError):
-  """A checkpoint holds other arrays than the program wants."""
+class SaveError(RuntimeError):
+  """The last state of a run is not on disk."""
 
 
 class Checkpoints:
-  """The checkpoints of a run; a context manager that ends pending writes."""
+  """The checkpoints of a run; a context manager that ends pending writes.
+
+  All processes of a run call the same methods in the same order.
+  """
 
   def __init__(
     self,
@@ -46,20 +47,17 @@ class Checkpoints:
       read_only: Change nothing, so that another process may be at work here.
     """
     self._folder = epath.Path(folder)
-    self._is_read_only = read_only
-    keepers: list[Any] = [policies.LatestN(keep)]
-    if keep_every_steps:
-      keepers.append(policies.EveryNSteps(keep_every_steps))
-    self._manager = ocp.CheckpointManager(
-      self._folder,
-      options=ocp.CheckpointManagerOptions(
-        preservation_policy=policies.AnyPreservationPolicy(keepers),
-        cleanup_tmp_directories=not read_only,
+    self._store: Store | None = None
+    if is_first():
+      self._store = Store(
+        self._folder,
+        keep=keep,
+        keep_every_steps=keep_every_steps,
         read_only=read_only,
-      ),
-    )
-    self._failed_saves = 0  # in a row
-    self._is_pending = False
+      )
+    self._writer = futures.ThreadPoolExecutor(1, "checkpoint")
+    self._pending: tuple[int, futures.Future | None] | None = None
+    self._has_failed = False  # the last save
 
   def __enter__(self) -> "Checkpoints":
     """Returns itself."""
@@ -67,63 +65,46 @@ class Checkpoints:
 
   def __exit__(self, *exception: Any) -> None:
     """Waits for pending writes and closes the folder."""
-    self._manager.close()
+    self._writer.shutdown()
+    if self._store:
+      self._store.close()
 
   def latest(self) -> int | None:
     """Returns the newest step on disk, intact or not; None if there is none."""
-    return self._manager.latest_step()
+    self._finish_pending()
+    return value_from_first(self._store.latest() if self._store else None)
 
   def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
     """Writes a step in the background.
 
-    A write that fails (a full disk, say) shows at the next save: it is logged
-    with the free space, and the run goes on; several in a row end it.
+    Whether it could be written (the disk may be full) shows at the next save:
+    a failure is logged with the free space, and that save is the next attempt.
 
     Args:
       step: The step that `state` belongs to.
-      state: A pytree of arrays.
+      state: A pytree of arrays, the same on all processes.
       notes: Saved beside it; JSON values.
-
-    Raises:
-      OSError: If the last writes all failed.
     """
     self._finish_pending()
-    if self._failed_saves >= _MAX_FAILED_SAVES:
-      raise OSError(
-        f"{self._failed_saves} checkpoints in a row could not be written to "
-        f"{self._folder}; free space there: {self._free_space()}."
-      )
-    if step in self._manager.all_steps():
-      return
-    meta = {
-      "digests": leaf_digests(state),
-      "leaves": _describe(state),
-      "notes": notes,
-    }
-    try:
-      self._is_pending = self._manager.save(
-        step,
-        args=ocp.args.Composite(
-          state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta)
-        ),
-        force=True,
-      )
-      if not self._is_pending:
-        raise ValueError(f"Orbax did not save step {step}")
-    except (OSError, ValueError) as error:
-      self._report_failure(error)
+    writing = None
+    if self._store:
+      # Copies: the next training step takes the buffers of the state.
+      arrays = jax.tree.map(np.array, jax.device_get(state))
+      writing = self._writer.submit(self._store.write, step, arrays, notes)
+    self._pending = step, writing
 
   def wait(self) -> None:
     """Returns when the last save is on disk.
 
     Raises:
-      OSError: If it could not be written.
+      SaveError: If it could not be written.
     """
     self._finish_pending()
-    if self._failed_saves:
-      raise OSError(
-        f"The last checkpoint could not be written to {self._folder}; free "
-        f"space there: {self._free_space()}."
+    if self._has_failed:
+      raise SaveError(
+        f"The last checkpoint could not be written to {self._folder}. The "
+        f"newest one that is there is of step {self.latest()}. Make room, then "
+        "run the same command again to go on from it."
       )
 
   def restore(
@@ -132,8 +113,7 @@ class Checkpoints:
     """Reads the newest intact step, or a given one.
 
     A damaged step is renamed to `corrupt-N`, which nothing reads again (but
-    not if read-only), and the one before it is tried. In a run of several
-    processes all take the same step.
+    not if read-only), and the one before it is tried.
 
     Args:
       template: A pytree of `jax.ShapeDtypeStruct` with shardings.
@@ -147,137 +127,50 @@ class Checkpoints:
       TreeMismatchError: If a step has other leaves, shapes or dtypes than the
         template (Orbax itself would cast a dtype without a word).
     """
-    steps = sorted(self._manager.all_steps(), reverse=True)
-    if step is not None:
-      if step not in steps:
-        raise ValueError(
-          f"There is no checkpoint of step {step} in {self._folder}; there "
-          f"are: {', '.join(map(str, reversed(steps))) or 'none'}."
+    arrays = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), template)
+    notes: dict[str, Any] | None = None
+    problem: ValueError | None = None
+    if self._store:
+      try:
+        arrays, notes = self._store.newest_intact(arrays, step) or (
+          arrays,
+          None,
         )
-      steps = [step]
-    for candidate in steps:
-      restored = self._try(candidate, template)
-      if restored is not None:
-        return restored
-      if not self._is_read_only:
-        self._set_aside(candidate)
-    # Also where an earlier start has found and set aside the last one: a run
-    # must not begin anew without a word.
-    if steps or any(self._folder.glob("corrupt-*")):
-      raise ValueError(
-        f"No checkpoint in {self._folder} is intact"
-        + (f" (tried {steps})" if steps else "")
-        + ". Damaged ones are kept as corrupt-N; remove the run's folder to "
-        "start again."
-      )
-    return None
+      except ValueError as error:
+        problem = error
+    if value_from_first(problem is not None):
+      raise problem or ValueError("Process 0 found no usable checkpoint.")
+    notes = value_from_first(notes)
+    if notes is None:
+      return None
+    return jax.tree.map(_place, arrays_from_first(arrays), template), notes
 
   def reached_preemption(self, step: int) -> bool:
     """Whether the platform asked this run to end; the same on all processes.
 
     To be asked once per step where there are several processes.
     """
-    return self._manager.reached_preemption(step)
+    return multihost_utils.reached_preemption_sync_point(step)
 
   def _finish_pending(self) -> None:
-    """Waits for the last save; whether it failed shows only then."""
-    try:
-      self._manager.wait_until_finished()
-      if self._is_pending:
-        self._failed_saves = 0
-    except (OSError, ValueError) as error:
-      self._report_failure(error)
-    self._is_pending = False
-
-  def _report_failure(self, error: Exception) -> None:
-    self._failed_saves += 1
-    logging.error(
-      "A checkpoint could not be written to %s (free space there: %s): %s",
-      self._folder,
-      self._free_space(),
-      error,
-    )
-
-  def _free_space(self) -> str:
-    try:
-      return f"{shutil.disk_usage(self._folder).free / 1e6:,.0f} MB"
-    except OSError:  # a bucket, not a disk
-      return "unknown"
-
-  def _try(self, step: int, template: Any) -> tuple[Any, dict[str, Any]] | None:
-    """Returns a step if it is intact on all processes."""
-    restored, reason = None, ""
-    try:
-      meta = self._read(step, meta=ocp.args.JsonRestore())["meta"]
-      _check_same_tree(meta["leaves"], _describe(template), step)
-      args = ocp.args.StandardRestore(template)
-      state = self._read(step, state=args)["state"]
-      damaged = _differing(leaf_digests(state), meta["digests"])
-      if damaged:
-        reason = f"digest mismatch of {', '.join(damaged[:3])}"
-      else:
-        restored = state, meta["notes"]
-    except (
-      TreeMismatchError,
-      MemoryError,
-      PermissionError,
-      jax.errors.JaxRuntimeError,
-    ):
-      raise  # says nothing against the files
-    # A damaged file comes out as nearly any other exception, a bare one too.
-    except Exception as error:
-      reason = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
-    is_intact = np.array([restored is not None])
-    if jax.process_count() > 1:
-      is_intact = multihost_utils.process_allgather(is_intact)
-    if is_intact.all():
-      return restored
-    logging.error(
-      "The checkpoint of step %d in %s is damaged (%s).",
-      step,
-      self._folder,
-      reason or "on another process",
-    )
-    return None
-
-  def _read(self, step: int, **items: Any) -> Any:
-    return self._manager.restore(step, args=ocp.args.Composite(**items))
-
-  def _set_aside(self, step: int) -> None:
-    if jax.process_index() == 0:
-      damaged = self._folder / str(step)
-      damaged.rename(self._folder / f"corrupt-{step}")
-    if jax.process_count() > 1:
-      multihost_utils.sync_global_devices(f"set aside {step}")
-    self._manager.reload()
+    """Waits for the last save; all processes learn whether it failed."""
+    if self._pending is None:
+      return
+    (step, writing), self._pending = self._pending, None
+    error = writing.exception() if writing else None
+    if error and self._store:
+      logging.error(
+        "The checkpoint of step %d could not be written to %s (free space "
+        "there: %s); training goes on: %s",
+        step,
+        self._folder,
+        self._store.free_space(),
+        error,
+      )
+    self._has_failed = value_from_first(error is not None)
 
 
-def _describe(tree: Any) -> dict[str, str]:
-  """Returns dtype and shape of every leaf by its path."""
-  return {
-    jax.tree_util.keystr(path): f"{leaf.dtype}{list(leaf.shape)}"
-    for path, leaf in jax.tree.leaves_with_path(tree)
-  }
-
-
-def _differing(first: dict[str, str], second: dict[str, str]) -> list[str]:
-  return [
-    path
-    for path in sorted(first.keys() | second.keys())
-    if first.get(path) != second.get(path)
-  ]
-
-
-def _check_same_tree(
-  saved: dict[str, str], wanted: dict[str, str], step: int
-) -> None:
-  differing = _differing(saved, wanted)
-  if differing:
-    lines = "\n".join(
-      f"  {path}: {saved.get(path, 'absent')} -> {wanted.get(path, 'absent')}"
-      for path in differing[:10]
-    )
-    raise TreeMismatchError(
-      f"The checkpoint of step {step} is of another model or optimiser; "
-      f"{len(differing)} leaves differ (saved -> wanted):\n{lines}"
-    )
+def _place(array: np.ndarray, leaf: jax.ShapeDtypeStruct) -> jax.Array:
+  return jax.make_array_from_callback(
+    leaf.shape, leaf.sharding, lambda index: array[index]
+  )

@@ -36,6 +36,24 @@ def golden():
 
 
 @pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+  """Returns a folder that all workers of this test session share."""
+  folder = tmp_path_factory.getbasetemp()
+  if "PYTEST_XDIST_WORKER" in os.environ:
+    folder = folder.parent
+  return folder
+
+
+@pytest.fixture(scope="session")
+def cache(shared_folder):
+  """Returns a folder for the compiled programs of processes that tests start.
+
+  Compilation is most of the time of a short run.
+  """
+  return shared_folder / "compiled"
+
+
+@pytest.fixture(scope="session")
 def colour_blocks(tmp_path_factory):
   """Prepares the TFDS data set colour_blocks; returns its data_dir."""
   import colour_blocks  # brings TensorFlow: only for tests that want it

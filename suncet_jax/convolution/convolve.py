@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 
 from suncet_jax.convolution import library, onednn, xla
 from suncet_jax.model_names import CONVOLUTIONS
@@ -27,7 +28,9 @@ def convolve(
 
   Args:
     images: [b, h, w, c].
-    kernel: [kernel height, kernel width, c, o] of the same dtype.
+    kernel: [kernel height, kernel width, c, o] of the same dtype; or of a wider
+      one, in which its gradient then is summed over rows and devices, while
+      products take it rounded. XLA's then has reverse mode only.
     strides: of rows and columns.
     padding: zeros ((top, bottom), (left, right)), or "SAME" or "VALID".
     implementation: "auto" or "xla" (`jax.lax.conv_general_dilated` always).
@@ -38,7 +41,7 @@ def convolve(
   Raises:
     ValueError: another implementation, a stride below 1, or shapes that do not
       fit.
-    TypeError: two dtypes.
+    TypeError: the kernel is of another dtype that is not wider.
     NotImplementedError: under `jax.vmap` over the kernel, with "auto" where
       oneDNN is there, whatever the platform.
   """
@@ -74,7 +77,7 @@ def _suits_onednn(
   images: jax.Array, kernel: jax.Array, padding: xla.Padding
 ) -> bool:
   return (
-    images.dtype == kernel.dtype
+    kernel.dtype in (images.dtype, jnp.float32)
     and images.dtype in library.status().dtypes
     and min(min(pads) for pads in padding) >= 0
     and not _is_partitioned(images)

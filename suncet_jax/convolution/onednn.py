@@ -40,13 +40,13 @@ def _primitive(
     *operands: Any,
     strides: tuple[int, int],
     padding: xla.Padding,
-    **shape: tuple[int, ...],
+    **result: Any,
   ) -> Any:
     devices = getattr(context.module_context.axis_context, "num_devices", None)
     shapes = [aval.shape for aval in (*context.avals_in, *context.avals_out)]
     if devices != 1 or any(0 in shape for shape in shapes):
       window = {"strides": strides, "padding": padding}
-      return lower_portable(context, *operands, **window, **shape)
+      return lower_portable(context, *operands, **window, **result)
     return lower_native(
       context,
       *operands,
@@ -69,19 +69,33 @@ def _forward_type(images: Any, kernel: Any, **window: Any) -> Any:
   return images.update(shape=outputs.shape, weak_type=False)
 
 
-def _gradient_type(
-  operand: Any, _: Any, *, shape: tuple[int, ...], **window: Any
+def _image_gradient_type(
+  outputs: Any, _: Any, *, shape: tuple[int, ...], **window: Any
 ) -> Any:
-  return operand.update(shape=shape, weak_type=False)
+  return outputs.update(shape=shape, weak_type=False)
+
+
+def _kernel_gradient_type(
+  images: Any, _: Any, *, shape: tuple[int, ...], dtype: Any, **window: Any
+) -> Any:
+  return images.update(shape=shape, dtype=dtype, weak_type=False)
 
 
 _forward = _primitive(library.FORWARD, xla.forward, _forward_type)
 _image_gradient = _primitive(
-  library.IMAGE_GRADIENT, xla.image_gradient, _gradient_type
+  library.IMAGE_GRADIENT, xla.image_gradient, _image_gradient_type
 )
 _kernel_gradient = _primitive(
-  library.KERNEL_GRADIENT, xla.kernel_gradient, _gradient_type
+  library.KERNEL_GRADIENT, xla.kernel_gradient, _kernel_gradient_type
 )
+
+
+def _kernel_cotangent(
+  images: Any, outputs: Any, kernel: Any, window: dict[str, Any]
+) -> Any:
+  return _kernel_gradient.bind(
+    images, outputs, shape=kernel.shape, dtype=kernel.dtype, **window
+  )
 
 
 # What becomes of the cotangent of a result, for the first operand and for the
@@ -96,8 +110,8 @@ ad.defbilinear(
   lambda outputs, images, kernel, **window: _image_gradient.bind(
     outputs, kernel, shape=images.aval.shape, **window
   ),
-  lambda outputs, images, kernel, **window: _kernel_gradient.bind(
-    images, outputs, shape=kernel.aval.shape, **window
+  lambda outputs, images, kernel, **window: _kernel_cotangent(
+    images, outputs, kernel.aval, window
   ),
 )
 ad.defbilinear(
@@ -105,16 +119,16 @@ ad.defbilinear(
   lambda images, outputs, kernel, *, shape, **window: _forward.bind(
     images, kernel, **window
   ),
-  lambda images, outputs, kernel, *, shape, **window: _kernel_gradient.bind(
-    images, outputs, shape=kernel.aval.shape, **window
+  lambda images, outputs, kernel, *, shape, **window: _kernel_cotangent(
+    images, outputs, kernel.aval, window
   ),
 )
 ad.defbilinear(
   _kernel_gradient,
-  lambda kernel, images, outputs, *, shape, **window: _image_gradient.bind(
-    outputs, kernel, shape=images.aval.shape, **window
+  lambda kernel, images, outputs, *, shape, dtype, **window: (
+    _image_gradient.bind(outputs, kernel, shape=images.aval.shape, **window)
   ),
-  lambda kernel, images, outputs, *, shape, **window: _forward.bind(
+  lambda kernel, images, outputs, *, shape, dtype, **window: _forward.bind(
     images, kernel, **window
   ),
 )
@@ -171,7 +185,7 @@ def forward(
 
   Args:
     images: float32 or bfloat16, not empty.
-    kernel: of the same dtype.
+    kernel: of the same dtype or float32, as its gradient will be.
     strides: of rows and columns.
     padding: zeros ((top, bottom), (left, right)), none negative.
 

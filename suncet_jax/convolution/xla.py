@@ -1,9 +1,17 @@
-"""XLA's convolution and its two gradients."""
+"""XLA's convolution and its two gradients.
 
-from collections.abc import Callable
+A kernel may be of a wider dtype than images and outputs. It is rounded to
+theirs, but its gradient is not: sums over rows, which several devices compute
+in parts, leave the product in the dtype of the kernel.
+"""
+
+import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+from jax.sharding import NamedSharding
+from jax.typing import DTypeLike
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 
@@ -16,6 +24,24 @@ def forward(
   padding: Padding,
 ) -> jax.Array:
   """Convolves images [b, h, w, c] with a kernel [h, w, c, o]."""
+  convolve = _rounding if _is_wider(kernel, images) else _convolve
+  return convolve(images, kernel, strides, padding)
+
+
+def _is_wider(kernel: jax.Array, images: jax.Array) -> bool:
+  return (
+    jnp.issubdtype(images.dtype, jnp.floating)
+    and kernel.dtype != images.dtype
+    and kernel.dtype == jnp.promote_types(images.dtype, kernel.dtype)
+  )
+
+
+def _convolve(
+  images: jax.Array,
+  kernel: jax.Array,
+  strides: tuple[int, int],
+  padding: Padding,
+) -> jax.Array:
   return jax.lax.conv_general_dilated(
     images,
     kernel,
@@ -25,15 +51,59 @@ def forward(
   )
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _rounding(
+  images: jax.Array,
+  kernel: jax.Array,
+  strides: tuple[int, int],
+  padding: Padding,
+) -> jax.Array:
+  """Convolves with a wider kernel. Reverse mode only."""
+  return _convolve(images, kernel.astype(images.dtype), strides, padding)
+
+
+def _rounding_forward(
+  images: jax.Array, kernel: jax.Array, *window: Any
+) -> tuple[jax.Array, Any]:
+  return _rounding(images, kernel, *window), (images, kernel)
+
+
+def _rounding_backward(
+  strides: tuple[int, int], padding: Padding, operands: Any, outputs: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  images, kernel = operands
+  window: dict[str, Any] = {"strides": strides, "padding": padding}
+  return (
+    image_gradient(outputs, kernel, shape=images.shape, **window),
+    kernel_gradient(
+      images,
+      outputs,
+      shape=kernel.shape,
+      dtype=kernel.dtype,
+      sharding=jax.typeof(kernel).sharding,
+      **window,
+    ),
+  )
+
+
+_rounding.defvjp(_rounding_forward, _rounding_backward)
+
+
 def image_gradient(
   outputs: jax.Array,
   kernel: jax.Array,
   *,
   shape: tuple[int, ...],
-  **window: Any,
+  strides: tuple[int, int],
+  padding: Padding,
 ) -> jax.Array:
   """Maps cotangents of the outputs to those of the images, of `shape`."""
-  return _transposed(lambda x: forward(x, kernel, **window), shape, outputs)
+  kernel = kernel.astype(outputs.dtype)
+  images = jax.ShapeDtypeStruct(shape, outputs.dtype)
+  transposed = jax.linear_transpose(
+    lambda images: _convolve(images, kernel, strides, padding), images
+  )
+  return transposed(outputs)[0]
 
 
 def kernel_gradient(
@@ -41,16 +111,34 @@ def kernel_gradient(
   outputs: jax.Array,
   *,
   shape: tuple[int, ...],
-  **window: Any,
+  dtype: DTypeLike,
+  strides: tuple[int, int],
+  padding: Padding,
+  sharding: NamedSharding | None = None,
 ) -> jax.Array:
   """Maps cotangents of the outputs to those of the kernel, of `shape`."""
-  return _transposed(lambda w: forward(images, w, **window), shape, outputs)
-
-
-def _transposed(
-  linear: Callable[[jax.Array], jax.Array],
-  shape: tuple[int, ...],
-  outputs: jax.Array,
-) -> jax.Array:
-  operand = jax.ShapeDtypeStruct(shape, outputs.dtype)
-  return jax.linear_transpose(linear, operand)(outputs)[0]
+  if outputs.size == 0:
+    return jnp.zeros(shape, dtype)
+  # The images are convolved with the outputs, spread by the strides, and padded
+  # so that these have as many positions as the kernel has entries.
+  pads = [
+    (low, (out - 1) * stride + size - length - low)
+    for (low, _), out, stride, size, length in zip(
+      padding,
+      outputs.shape[1:3],
+      strides,
+      shape[:2],
+      images.shape[1:3],
+      strict=True,
+    )
+  ]
+  return jax.lax.conv_general_dilated(
+    images,
+    outputs,
+    window_strides=(1, 1),
+    padding=pads,
+    rhs_dilation=strides,
+    dimension_numbers=("CHWN", "IHWO", "HWNC"),
+    preferred_element_type=dtype,
+    out_sharding=sharding,
+  )

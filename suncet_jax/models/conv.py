@@ -54,7 +54,7 @@ class Conv(nn.Module):
     side = (self.kernel_size // 2, self.kernel_size // 2)
     images = convolve(
       images.astype(compute),
-      kernel.astype(compute),
+      kernel,
       strides=(self.stride, self.stride),
       padding=(side, side) if self.padding is None else self.padding,
       implementation=implementation,

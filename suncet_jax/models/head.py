@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax
 
-from suncet_jax.models import initializers
+from suncet_jax.models.dense import Dense
 from suncet_jax.models.norm import BatchNorm
 from suncet_jax.models.numerics import Numerics
 
@@ -48,12 +48,5 @@ class ProjectionHead(nn.Module):
     return x.astype(self.numerics.store)
 
   def _dense(self, x: jax.Array, units: int, name: str) -> jax.Array:
-    return nn.Dense(
-      units,
-      use_bias=not self.output_batch_norm,
-      dtype=self.numerics.compute,
-      param_dtype=self.numerics.store,
-      kernel_init=initializers.uniform_fan_in,
-      bias_init=initializers.uniform_bias(x.shape[-1]),
-      name=name,
-    )(x)
+    use_bias = not self.output_batch_norm
+    return Dense(units, self.numerics, use_bias, name=name)(x)

@@ -81,7 +81,10 @@ class RunFolder:
 
   def keep_config(self, config: ConfigDict) -> None:
     """Makes the folder this configuration's: once it is known to work."""
-    write_json(self._config, config.to_dict())
+    text = as_json(config.to_dict())
+    # Going on must not need room on a disk that is full.
+    if not self._config.exists() or self._config.read_text() != text:
+      storage.write(self._config, text.encode())
 
   def config(self) -> dict[str, Any]:
     """Returns the configuration that the folder belongs to.
@@ -171,4 +174,9 @@ def _check_bucket(path: epath.Path) -> None:
 
 def write_json(path: epath.Path, value: Any) -> None:
   """Writes JSON so that a kill leaves the old file or the new one."""
-  storage.write(path, (json.dumps(value, indent=2) + "\n").encode())
+  storage.write(path, as_json(value).encode())
+
+
+def as_json(value: Any) -> str:
+  """Returns a value as the text of a file."""
+  return json.dumps(value, indent=2) + "\n"

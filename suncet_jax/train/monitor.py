@@ -4,8 +4,10 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import jax
+from absl import logging
 from clu import metric_writers
 from etils import epath
 
@@ -110,9 +112,8 @@ class Monitor:
     if not self._is_writer:
       return
     self._table.add(row)
-    if self._events:
-      scalars = {k: v for k, v in row.items() if k != "step"}
-      self._events.write_scalars(step, scalars)
+    scalars = {k: v for k, v in row.items() if k != "step"}
+    self._on_events("write_scalars", step, scalars)
     self._print(step, row)
 
   def _print(self, step: int, row: Mapping[str, float]) -> None:
@@ -137,12 +138,20 @@ class Monitor:
   def close(self) -> None:
     """Puts everything on disk and ends."""
     self.flush()
-    if self._events:
-      self._events.close()
+    self._on_events("close")
 
   def flush(self) -> None:
     """Puts everything on disk; called before a checkpoint is saved."""
     if self._is_writer:
       self._table.write()
-    if self._events:
-      self._events.flush()
+    self._on_events("flush")
+
+  def _on_events(self, method: str, *arguments: Any) -> None:
+    """Writes TensorBoard events; where that fails, the run does without."""
+    if self._events is None:
+      return
+    try:
+      getattr(self._events, method)(*arguments)
+    except Exception as error:  # TensorFlow's own kinds; a full disk, say
+      self._events = None
+      logging.error("No more TensorBoard events until a restart: %s", error)

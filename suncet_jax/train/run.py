@@ -16,8 +16,9 @@ from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
 from suncet_jax import convolution
+from suncet_jax.broadcast import is_first, value_from_first
 from suncet_jax.checkpoint import Checkpoints
-from suncet_jax.config import base, fingerprint, validate
+from suncet_jax.config import base, differences, fingerprint, validate
 from suncet_jax.data import Dataset
 from suncet_jax.digest import tree_digest
 from suncet_jax.train import evaluation, experiment, loop
@@ -74,8 +75,6 @@ def _run(
   """Runs in a folder that is claimed; returns the exit code."""
   began = time.monotonic()
   parts = experiment.build(config, dataset)
-  if jax.process_index() == 0:
-    folder.keep_config(config)
   _say(experiment.split_summary(parts))
   name, reason = _convolution(config)
   _say(f"Convolution: {name} ({reason})")
@@ -174,11 +173,14 @@ def _train(
     restored = checkpoints.restore(parts.state_template())
     if restored:
       state, notes = restored
+      _check_same_config(parts, notes)
       _check_same_data(parts, notes)
       _check_same_order(parts, notes)
       _say(f"Going on from step {int(state.step)} of {parts.total_steps}.")
     else:
       state, notes = parts.initial_state(), {"seconds": 0.0}
+    if is_first():  # the folder is this run's, and it is known to work
+      folder.keep_config(parts.config)
     if int(state.step) == parts.total_steps:
       return state, notes["seconds"]
     monitor = Monitor(
@@ -196,6 +198,7 @@ def _train(
       stop=stop,
       validate=evaluator.validate,
       notes={
+        "config": parts.config.to_dict(),
         "data": experiment.data_digest(parts),
         "processes": jax.process_count(),
       },
@@ -203,6 +206,19 @@ def _train(
     monitor.close()
     checkpoints.wait()
     return state, monitor.seconds
+
+
+def _check_same_config(
+  parts: experiment.Experiment, notes: dict[str, Any]
+) -> None:
+  """Checks what config.json says too, unless it was edited or removed."""
+  changed = differences(notes["config"], parts.config.to_dict())
+  if changed:
+    lines = "\n".join(f"  {line}" for line in changed)
+    raise FolderError(
+      "The checkpoint was made with another configuration (old -> new):\n"
+      f"{lines}\nUse another --workdir, or the configuration it began with."
+    )
 
 
 def _check_same_data(
@@ -238,7 +254,8 @@ def _evaluate(
 ) -> dict[str, float]:
   """Runs the final evaluations, but for those an interrupted run has done."""
   digest = tree_digest(state.params)
-  done = folder.evaluations(digest)
+  # All must leave out the same ones, since they measure together.
+  done = value_from_first(folder.evaluations(digest))
   for name in parts.config.evals.final:
     if any(metric.startswith(f"{name}_") for metric in done):
       continue

@@ -44,6 +44,9 @@ class StopRequest:
     trace: TracebackType | None,
   ) -> None:
     """Puts the handlers back that were there before."""
+    # JAX's service has taken SIGTERM without Python's knowledge. Nobody asks it
+    # any more, so that a signal would be lost.
+    self._previous.setdefault(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     for number, handler in self._previous.items():
       signal.signal(number, handler)  # type: ignore[arg-type]
 

@@ -1,25 +1,10 @@
-"""What the tests of the launchers share: one cache, one uninterrupted run."""
+"""What the tests of the launchers share: an uninterrupted run, and SLURM."""
 
 import fcntl
-import os
 
 import pytest
 import slurm_node
 import small_run
-
-
-@pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory):
-  """Returns a folder that all workers of this test session share."""
-  folder = tmp_path_factory.getbasetemp()
-  if "PYTEST_XDIST_WORKER" in os.environ:
-    folder = folder.parent
-  return folder
-
-
-@pytest.fixture(scope="session")
-def cache(shared_folder):
-  return shared_folder / "compiled"
 
 
 @pytest.fixture(scope="session")

@@ -34,11 +34,6 @@ _OTHER_FILES = [
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-  return tmp_path_factory.mktemp("compiled")
-
-
-@pytest.fixture(scope="module")
 def on_disk(tmp_path_factory, cache):
   """The folder of the same run on disk, uninterrupted."""
   folder = tmp_path_factory.mktemp("on_disk") / "small"

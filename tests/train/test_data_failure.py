@@ -32,11 +32,6 @@ def folder(tmp_path):
   return tmp_path
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-  return tmp_path_factory.mktemp("compiled")
-
-
 def _start(folder, cache, *flags, devices=1):
   arguments = f"train={folder}/train,test={folder}/test,size=8,batch=8"
   return running.start(

@@ -54,12 +54,6 @@ def imagenet(tmp_path_factory):
   return folder
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-  """Both ways of reading run the same programs."""
-  return tmp_path_factory.mktemp("compiled")
-
-
 def _names(folder):
   """Names of one image per class, as the published lists have them."""
   import tensorflow_datasets as tfds

@@ -40,20 +40,6 @@ def test_images_are_counted_from_the_start_of_a_segment():
   assert Segment(10, 20, Plan(()), 500, 7).images_at(12) == 514
 
 
-def test_a_run_that_diverges_ends_with_advice(tmp_path):
-  code, output = running.run(
-    "suncet_jax.main",
-    *running.SMALL,
-    "--config.optim.peak_lr=1e29",
-    "--config.train.max_skipped_in_a_row=3",
-    f"--workdir={tmp_path}",
-  )
-  assert code == 1
-  assert "3 steps in a row" in output
-  assert "--config.optim.peak_lr" in output
-  assert not (tmp_path / "result.json").exists()
-
-
 def test_sizes_that_do_not_fit_the_devices_are_an_error(tmp_path):
   code, output = running.run(
     "suncet_jax.main",

@@ -2,7 +2,8 @@
 
 In float32 sums of another order differ in their last bit. Twenty steps at a
 small rate must agree to 1e-5; in float64 those at the recipe's own do to 1e-9,
-so that what remains is rounding. Batch norm is over all rows in both.
+so that what remains is rounding. Batch norm is over all rows in both. Nearly
+all of the time is compilation, so that not every topology has both.
 """
 
 import pathlib
@@ -14,12 +15,15 @@ import running
 _SCRIPT = pathlib.Path(__file__).with_name("twenty_steps.py")
 
 
-def _twenty_steps(folder, processes, devices):
+_BOTH = "float32,float64"
+
+
+def _twenty_steps(folder, precisions, processes, devices):
   """Runs the script; returns what it wrote."""
   output, port = folder / f"{processes}x{devices}.npz", running.free_port()
   started = [
     running.start_script(
-      _SCRIPT, output, port, processes, number, devices=devices
+      _SCRIPT, output, precisions, port, processes, number, devices=devices
     )
     for number in range(processes)
   ]
@@ -32,7 +36,7 @@ def _twenty_steps(folder, processes, devices):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-  return _twenty_steps(tmp_path_factory.mktemp("alone"), 1, 1)
+  return _twenty_steps(tmp_path_factory.mktemp("alone"), _BOTH, 1, 1)
 
 
 def test_training_gets_somewhere(alone):
@@ -41,10 +45,17 @@ def test_training_gets_somewhere(alone):
 
 
 @pytest.mark.parametrize(
-  ("processes", "devices"), [(1, 2), (1, 4), (1, 8), (2, 2), (4, 1)]
+  ("precisions", "processes", "devices"),
+  [
+    ("float64", 1, 2),
+    ("float64", 1, 4),
+    (_BOTH, 1, 8),
+    (_BOTH, 2, 2),
+    ("float64", 4, 1),
+  ],
 )
-def test_twenty_steps(processes, devices, alone, tmp_path):
-  result = _twenty_steps(tmp_path, processes, devices)
+def test_twenty_steps(precisions, processes, devices, alone, tmp_path):
+  result = _twenty_steps(tmp_path, precisions, processes, devices)
   for name, tolerance in (
     ("float32_images", None),
     ("float32_losses", 1e-5),
@@ -53,6 +64,8 @@ def test_twenty_steps(processes, devices, alone, tmp_path):
     ("float64_losses", 1e-6),  # logged in float32
     ("float64_state", 1e-9),
   ):
+    if name not in result:
+      continue
     if tolerance is None:
       assert result[name] == alone[name]
       continue

@@ -1,9 +1,9 @@
 """Twenty steps of the digits recipe in one process of any number.
 
-    python twenty_steps.py OUTPUT PORT COUNT NUMBER
+    python twenty_steps.py OUTPUT PRECISIONS PORT COUNT NUMBER
 
 Process 0 writes losses, final state and a digest of the images of every step,
-twice: as the recipe computes, and in float64.
+for each of PRECISIONS: float32, as the recipe computes, and float64.
 """
 
 import hashlib
@@ -72,12 +72,12 @@ def _run(precision):
   }
 
 
-def main(output, port, count, number):
-  """Runs both and writes them."""
+def main(output, precisions, port, count, number):
+  """Runs and writes what came of it."""
   if int(count) > 1:
     cluster.connect(f"127.0.0.1:{port}", int(count), int(number))
   results = {}
-  for precision in ("float32", "float64"):
+  for precision in precisions.split(","):
     with jax.enable_x64(precision == "float64"):
       results |= {f"{precision}_{k}": v for k, v in _run(precision).items()}
   if jax.process_index() == 0:

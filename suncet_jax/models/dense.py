@@ -1,0 +1,76 @@
+"""The one dense layer of all models."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+from suncet_jax.models import initializers
+from suncet_jax.models.numerics import Numerics
+
+
+class Dense(nn.Module):
+  """A dense layer with parameters "kernel" and, if asked, "bias".
+
+  Attributes:
+    features: output units.
+    numerics: dtypes.
+    use_bias: whether to add a bias.
+  """
+
+  features: int
+  numerics: Numerics
+  use_bias: bool = True
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps [b, f] to [b, features] of the compute dtype."""
+    compute, store, _ = self.numerics
+    fan_in = x.shape[-1]
+    kernel = self.param(
+      "kernel", initializers.uniform_fan_in, (fan_in, self.features), store
+    )
+    multiply = _multiply if compute == store else _multiply_rounding
+    x = multiply(x.astype(compute), kernel)
+    if not self.use_bias:
+      return x
+    bias_init = initializers.uniform_bias(fan_in)
+    bias = self.param("bias", bias_init, (self.features,), store)
+    # Added in the stored dtype, so that its gradient is summed in that too.
+    return (x.astype(store) + bias).astype(compute)
+
+
+def _multiply(x: jax.Array, kernel: jax.Array) -> jax.Array:
+  return jax.lax.dot(x, kernel)
+
+
+@jax.custom_vjp
+def _multiply_rounding(x: jax.Array, kernel: jax.Array) -> jax.Array:
+  """Multiplies by a kernel rounded to the dtype of x.
+
+  The kernel's gradient, which several devices compute in parts, leaves the
+  product in the dtype of the kernel. Reverse mode only.
+  """
+  return _multiply(x, kernel.astype(x.dtype))
+
+
+def _multiply_forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, Any]:
+  return _multiply_rounding(x, kernel), (x, kernel)
+
+
+def _multiply_backward(
+  operands: Any, outputs: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  x, kernel = operands
+  return (
+    _multiply(outputs, kernel.astype(outputs.dtype).T),
+    jax.lax.dot(
+      x.T,
+      outputs,
+      preferred_element_type=kernel.dtype,
+      out_sharding=jax.typeof(kernel).sharding,
+    ),
+  )
+
+
+_multiply_rounding.defvjp(_multiply_forward, _multiply_backward)
