@@ -5,6 +5,7 @@ the others are told. So none of them can wait for a process whose disk has
 failed, nor need they see the folder.
 """
 
+import functools
 from concurrent import futures
 from typing import Any
 
@@ -56,7 +57,7 @@ class Checkpoints:
         read_only=read_only,
       )
     self._writer = futures.ThreadPoolExecutor(1, "checkpoint")
-    self._pending: tuple[int, futures.Future | None] | None = None
+    self._pending: futures.Future | None = None
     self._has_failed = False  # the last save
 
   def __enter__(self) -> "Checkpoints":
@@ -77,8 +78,8 @@ class Checkpoints:
   def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
     """Writes a step in the background.
 
-    Whether it could be written (the disk may be full) shows at the next save:
-    a failure is logged with the free space, and that save is the next attempt.
+    A failure (the disk may be full) is logged with the free space when it
+    happens; the next save is the next attempt.
 
     Args:
       step: The step that `state` belongs to.
@@ -86,12 +87,13 @@ class Checkpoints:
       notes: Saved beside it; JSON values.
     """
     self._finish_pending()
-    writing = None
     if self._store:
       # Copies: the next training step takes the buffers of the state.
       arrays = jax.tree.map(np.array, jax.device_get(state))
-      writing = self._writer.submit(self._store.write, step, arrays, notes)
-    self._pending = step, writing
+      write = functools.partial(self._write, self._store, step, arrays, notes)
+      self._pending = self._writer.submit(write)
+    else:
+      self._pending = self._writer.submit(lambda: None)
 
   def wait(self) -> None:
     """Returns when the last save is on disk.
@@ -156,18 +158,26 @@ class Checkpoints:
     """Waits for the last save; all processes learn whether it failed."""
     if self._pending is None:
       return
-    (step, writing), self._pending = self._pending, None
-    error = writing.exception() if writing else None
-    if error and self._store:
+    has_failed = self._pending.exception() is not None
+    self._pending = None
+    self._has_failed = value_from_first(has_failed)
+
+  def _write(
+    self, store: Store, step: int, arrays: Any, notes: dict[str, Any]
+  ) -> None:
+    """Writes a step, in a thread of its own; says at once if it fails."""
+    try:
+      store.write(step, arrays, notes)
+    except Exception as error:
       logging.error(
         "The checkpoint of step %d could not be written to %s (free space "
         "there: %s); training goes on: %s",
         step,
         self._folder,
-        self._store.free_space(),
+        store.free_space(),
         error,
       )
-    self._has_failed = value_from_first(error is not None)
+      raise
 
 
 def _place(array: np.ndarray, leaf: jax.ShapeDtypeStruct) -> jax.Array:

@@ -51,7 +51,11 @@ class Store:
     if keep_every_steps:
       keepers.append(policies.EveryNSteps(keep_every_steps))
     process = jax.process_index()
-    logging.get_absl_logger().addFilter(_is_worth_reading)
+    for logger in (
+      logging.get_absl_logger(),
+      python_logging.getLogger("asyncio"),
+    ):
+      logger.addFilter(_is_worth_reading)
     self._manager = ocp.CheckpointManager(
       folder,
       options=ocp.CheckpointManagerOptions(
@@ -196,9 +200,9 @@ class Store:
 
 
 def _is_worth_reading(record: python_logging.LogRecord) -> bool:
-  """Drops Orbax's traces of errors that it raises too, unless asked for."""
-  is_trace = bool(record.exc_info) and "orbax" in record.pathname
-  return not is_trace or logging.level_info()
+  """Drops traces of errors that Orbax raises too, unless asked for."""
+  is_orbax = "orbax" in record.pathname or record.name == "asyncio"
+  return not (record.exc_info and is_orbax) or logging.level_info()
 
 
 def _describe(tree: Any) -> dict[str, str]:

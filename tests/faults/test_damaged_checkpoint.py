@@ -9,7 +9,7 @@ def _damage(checkpoints):
   """Damages the newest three, each in its own way, and leaves a partial one."""
   fault_runs.flip_a_bit(fault_runs.largest_file(checkpoints / "27" / "state"))
   truncated = fault_runs.largest_file(checkpoints / "24" / "state")
-  truncated.write_bytes(truncated.read_bytes()[:-1000])
+  truncated.write_bytes(truncated.read_bytes()[:5000])
   # Half written, but under its final name, as a bucket or a crash may leave it.
   shutil.rmtree(checkpoints / "21" / "state")
   shutil.copytree(

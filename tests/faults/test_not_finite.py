@@ -26,12 +26,12 @@ app.run(main.main, flags_parser=command_line.parse_flags)
 """
 
 
-def test_in_one_step_it_is_skipped_and_counted(tmp_path, starter):
+def test_in_one_step_it_is_skipped_and_counted(tmp_path, cache):
   code, output = running.run_code(
     _POISON_ONE_STEP,
     *fault_runs.flags(),
     f"--workdir={tmp_path}",
-    cache=starter.cache,
+    cache=cache,
   )
   assert code == 0, output
   assert fault_runs.result(tmp_path)["step"] == fault_runs.LAST_STEP

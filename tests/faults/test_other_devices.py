@@ -6,7 +6,6 @@ import fault_runs
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-import pytest
 import running
 
 _FLAGS = (
@@ -15,14 +14,6 @@ _FLAGS = (
   # At the recipe's 0.3 a difference in the last bit grows to 0.05 in 27 steps.
   "--config.optim.peak_lr=1e-4",
 )
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, starter):
-  """Returns the folder of the same run, on one device all the time."""
-  workdir = tmp_path_factory.mktemp("one_device")
-  fault_runs.run(workdir, starter, *_FLAGS)
-  return workdir
 
 
 def _params(workdir, step):
@@ -39,33 +30,27 @@ def _distance(first, second):
   return max(jax.tree.leaves(each))
 
 
-def _assert_same(workdir, whole):
-  ours, theirs = (
-    _params(run, fault_runs.LAST_STEP) for run in (workdir, whole)
-  )
+def _killed_at(text, processes):
+  """Waits for a line of the first process, then kills all; returns the line."""
+  seen = running.wait_for(processes[0], text)
+  for process in processes:
+    process.kill()
+  fault_runs.outputs_of(processes, code=-signal.SIGKILL)
+  return seen
+
+
+def test_from_one_device_to_two_processes_to_four_devices(tmp_path, starter):
+  whole, moved = tmp_path / "whole", tmp_path / "moved"
+  fault_runs.run(whole, starter, *_FLAGS)
+
+  _killed_at("step 8/27", [fault_runs.start(moved, starter, *_FLAGS)])
+  two = fault_runs.start_two(moved, starter, *_FLAGS)
+  assert "Going on from step" in _killed_at("step 16/27", two)
+  output = fault_runs.run(moved, starter, *_FLAGS, devices=4)
+  assert "Going on from step" in output
+
+  ours, theirs = (_params(run, fault_runs.LAST_STEP) for run in (moved, whole))
   assert _distance(ours, theirs) < 1e-5
   # Other images would lead elsewhere: training moves further than that.
   early = fault_runs.steps(whole)[0]
   assert _distance(_params(whole, early), theirs) > 1e-4
-
-
-def _killed_at(text, processes):
-  """Waits for a line of the first process, then kills all of them."""
-  running.wait_for(processes[0], text)
-  for process in processes:
-    process.kill()
-  fault_runs.outputs_of(processes, code=-signal.SIGKILL)
-
-
-def test_from_one_device_to_four(tmp_path, whole, starter):
-  _killed_at("step 10/27", [fault_runs.start(tmp_path, starter, *_FLAGS)])
-  output = fault_runs.run(tmp_path, starter, *_FLAGS, devices=4)
-  assert "Going on from step" in output
-  _assert_same(tmp_path, whole)
-
-
-def test_from_two_processes_to_one_with_two_devices(tmp_path, whole, starter):
-  _killed_at("step 10/27", fault_runs.start_two(tmp_path, starter, *_FLAGS))
-  output = fault_runs.run(tmp_path, starter, *_FLAGS, devices=2)
-  assert "Going on from step" in output
-  _assert_same(tmp_path, whole)
