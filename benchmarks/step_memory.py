@@ -34,14 +34,17 @@ def main(arguments: Sequence[str]) -> None:
   """Measures and prints."""
   parser = command.parser(__doc__, repeats=5)
   parser.add_argument("--row", choices=ROWS, default="resnet18")
+  parser.add_argument(
+    "--options", type=command.names(_OPTIONS), default=list(_OPTIONS)
+  )
   options = parser.parse_args(arguments)
   row = ROWS[options.row]
   with contextlib.ExitStack() as stack:
     workers = {
       name: stack.enter_context(
-        Worker("step_memory_job:make", row=options.row, **how)
+        Worker("step_memory_job:make", row=options.row, **_OPTIONS[name])
       )
-      for name, how in _OPTIONS.items()
+      for name in options.options
     }
     seconds, failures = take_turns(workers, options.repeats, steps=1)
     facts = {name: workers[name].facts() for name in seconds}
@@ -49,8 +52,8 @@ def main(arguments: Sequence[str]) -> None:
     table.line(
       [
         name,
-        f"{facts[name]['kept'] / 1e6:,.0f}",
-        f"{facts[name]['temporaries'] / 1e6:,.0f}",
+        f"{facts[name]['kept'] / 1e6:,.1f}",
+        f"{facts[name]['temporaries'] / 1e6:,.1f}",
         table.milliseconds(seconds[name]),
       ]
     )

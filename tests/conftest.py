@@ -1,5 +1,6 @@
 """Eight virtual CPU devices, golden values, and data sets of our own."""
 
+import fcntl
 import os
 import pathlib
 
@@ -42,6 +43,27 @@ def shared_folder(tmp_path_factory):
   if "PYTEST_XDIST_WORKER" in os.environ:
     folder = folder.parent
   return folder
+
+
+@pytest.fixture(scope="session")
+def once(shared_folder):
+  """Returns what has a folder filled by the first worker that wants it.
+
+  `once(name, fill)` calls `fill(folder)` or waits until it is done, and returns
+  the folder, which nobody may change then.
+  """
+
+  def filled(name, fill):
+    folder = shared_folder / name
+    done = shared_folder / f"{name}.done"
+    with (shared_folder / f"{name}.lock").open("w") as lock:
+      fcntl.flock(lock, fcntl.LOCK_EX)
+      if not done.exists():
+        fill(folder)
+        done.touch()
+    return folder
+
+  return filled
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,26 @@ def test_step_prints_a_table():
   assert float(ratio) > 0
 
 
+def test_memory_is_told_by_option():
+  command = [
+    sys.executable,
+    _FOLDER / "step_memory.py",
+    "--row=tiny",
+    "--options=at once,4 micro-batches",
+    "--repeats=1",
+  ]
+  result = subprocess.run(command, capture_output=True, text=True, check=True)
+  rows = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in result.stdout.splitlines()
+    if line.startswith("|")
+  ]
+  assert rows[0] == ["", "kept, MB", "temporaries, MB", "ms per step"]
+  (whole, kept, *_), (parts, kept_of_parts, *_) = rows[2:]
+  assert (whole, parts) == ("at once", "4 micro-batches")
+  assert float(kept) > float(kept_of_parts)
+
+
 def test_a_column_that_fails_is_named(monkeypatch):
   monkeypatch.syspath_prepend(_FOLDER)
   import workers

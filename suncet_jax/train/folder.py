@@ -19,6 +19,10 @@ class FolderError(ValueError):
   """The folder cannot be used for this run."""
 
 
+class FolderInUseError(RuntimeError):
+  """Another process is at work in the folder: later it may be free."""
+
+
 class RunFolder:
   """The files of a run, by name.
 
@@ -54,9 +58,9 @@ class RunFolder:
     """Locks the folder and checks that it is free or this configuration's.
 
     Raises:
+      FolderInUseError: If another process is at work in it.
       FolderError: If it belongs to another configuration (every difference is
-        listed, old -> new), another process is at work in it, or it cannot be
-        written to.
+        listed, old -> new), or it cannot be written to.
     """
     try:
       if self._in_bucket:
@@ -133,7 +137,7 @@ class RunFolder:
       self._lock = (Path(self.path) / ".lock").open("w")
       is_free = _lock(self._lock)
     if not is_free:
-      raise FolderError(
+      raise FolderInUseError(
         f"Another process is at work in {self.path}. Wait for it, end it, or "
         "use another --workdir."
       )

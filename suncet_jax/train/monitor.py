@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jax
 from absl import logging
 from clu import metric_writers
 from etils import epath
 
+from suncet_jax.broadcast import is_first
 from suncet_jax.data.tensorflow import hide_accelerators
 from suncet_jax.train.metrics_file import MetricsFile
 
@@ -48,7 +48,7 @@ class Monitor:
       tensorboard: Whether to write TensorBoard events too.
     """
     folder = epath.Path(workdir)
-    self._is_writer = jax.process_index() == 0
+    self._is_writer = is_first()
     self._total_steps = total_steps
     self._start_step, self._start_seconds = resume_step, seconds
     self._began = began

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from suncet_jax.broadcast import is_first
 from suncet_jax.data.augment import augment
 from suncet_jax.data.permutation import permutation
 from suncet_jax.report import ReportContent, read_history, write_report
@@ -37,7 +38,7 @@ def report(
   test = experiment.dataset.test
   sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
   features = evaluator.embed(state, test, sample).features
-  if jax.process_index() != 0:
+  if not is_first():
     return
   views, titles = _views(experiment)
   neighbours, neighbour_labels = _neighbours(experiment, features, sample)

@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import numpy as np
 from absl import logging
 from etils import epath
-from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
 from suncet_jax import convolution
@@ -22,7 +20,12 @@ from suncet_jax.config import base, differences, fingerprint, validate
 from suncet_jax.data import Dataset
 from suncet_jax.digest import tree_digest
 from suncet_jax.train import evaluation, experiment, loop
-from suncet_jax.train.folder import FolderError, RunFolder, write_json
+from suncet_jax.train.folder import (
+  FolderError,
+  FolderInUseError,
+  RunFolder,
+  write_json,
+)
 from suncet_jax.train.monitor import Monitor
 from suncet_jax.train.programs import programs_kept
 from suncet_jax.train.state import TrainState
@@ -52,13 +55,15 @@ def run(
 
   Raises:
     ValueError: If folder, data or devices do not fit the configuration.
+    FolderInUseError: If another run is at work in the folder.
+    SaveError: If the last checkpoint could not be written.
     DivergedError: If training does not stay finite.
     DataError: If images cannot be had any more; the state is saved before.
   """
   validate(config)
   folder = RunFolder(workdir)
   _claim(folder, config)
-  finished = folder.finished_result()
+  finished = value_from_first(folder.finished_result())
   if finished:
     _say(f"{folder.path} is complete (remove it to start again).")
     _print_result(finished, folder)
@@ -90,7 +95,7 @@ def _run(
   metrics = _evaluate(parts, folder, evaluator, state)
   result = _result(parts, state, seconds, metrics)
   _report(parts, folder, evaluator, state, result, command)
-  if jax.process_index() == 0:
+  if is_first():
     write_json(folder.result, result)
     _print_result(result, folder)
   return 0
@@ -133,7 +138,7 @@ def evaluate(
   for name in names:
     _say(f"Evaluating step {int(state.step)}: {name}")
     metrics |= evaluator.evaluate(state, name)
-  if jax.process_index() == 0:
+  if is_first():
     path = folder.path / f"evaluations-{int(state.step)}.json"
     write_json(path, metrics)
     _say(f"{evaluation.table(metrics)}\nWritten to {path}")
@@ -142,18 +147,16 @@ def evaluate(
 
 def _claim(folder: RunFolder, config: ConfigDict) -> None:
   """Claims the folder on process 0; all processes learn the outcome."""
-  problem: FolderError | None = None
-  if jax.process_index() == 0:
+  problem: FolderError | FolderInUseError | None = None
+  if is_first():
     try:
       folder.claim(config)
-    except FolderError as error:
+    except (FolderError, FolderInUseError) as error:
       problem = error
-  if jax.process_count() > 1:
-    is_ours = multihost_utils.broadcast_one_to_all(np.array(problem is None))
-    if not is_ours and problem is None:
-      problem = FolderError("Process 0 could not use the folder.")
-  if problem:
-    raise problem
+  in_use = isinstance(problem, FolderInUseError)
+  in_use, message = value_from_first((in_use, str(problem or "")))
+  if message:
+    raise FolderInUseError(message) if in_use else FolderError(message)
 
 
 def _train(
@@ -264,7 +267,7 @@ def _evaluate(
       done |= evaluator.evaluate(state, name)
     except FloatingPointError as error:  # the others are still worth having
       logging.error("%s is left out of the result: %s", name, error)
-    if jax.process_index() == 0:
+    if is_first():
       folder.write_evaluations(digest, done)
   return done
 
@@ -324,5 +327,5 @@ def _print_result(result: dict[str, Any], folder: RunFolder) -> None:
 
 
 def _say(text: str) -> None:
-  if jax.process_index() == 0:
+  if is_first():
     print(text, file=sys.stdout, flush=True)

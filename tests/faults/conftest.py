@@ -1,4 +1,4 @@
-"""What the tests of faults share; all of it is made once per worker."""
+"""What the tests of faults share."""
 
 import fault_runs
 import pytest
@@ -13,8 +13,6 @@ def starter(tmp_path_factory, cache):
 
 
 @pytest.fixture(scope="session")
-def uninterrupted(tmp_path_factory, starter):
+def uninterrupted(once, starter):
   """Returns the folder of a run that nothing has disturbed; not to change."""
-  workdir = tmp_path_factory.mktemp("runs") / "uninterrupted"
-  fault_runs.run(workdir, starter)
-  return workdir
+  return once("undisturbed", lambda folder: fault_runs.run(folder, starter))

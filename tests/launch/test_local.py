@@ -46,19 +46,7 @@ def test_a_run_goes_on_after_a_killed_process(uninterrupted, cache, tmp_path):
 
 
 def test_sigterm_is_passed_on_and_waited_for(tmp_path):
-  small_run.make_stand_in(
-    tmp_path,
-    """
-import signal, sys, time
-def save(*_):
-  time.sleep(1)
-  print("saved", flush=True)
-  sys.exit(0)
-signal.signal(signal.SIGTERM, save)
-print("ready", flush=True)
-time.sleep(60)
-""",
-  )
+  small_run.make_stand_in(tmp_path, small_run.SAVES)
   launcher = small_run.start_local(cwd=tmp_path)
   seen = ""
   while seen.count("ready") < 2:

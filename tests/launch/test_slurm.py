@@ -100,19 +100,7 @@ def test_a_job_that_dies_again_and_again_is_given_up(slurm, tmp_path):
 
 
 def test_a_cancelled_job_saves_and_stays_cancelled(slurm, tmp_path):
-  small_run.make_stand_in(
-    tmp_path,
-    """
-import os, signal, sys, time
-def save(*_):
-  time.sleep(1)
-  print("saved", flush=True)
-  sys.exit(0)
-signal.signal(signal.SIGTERM, save)
-print("ready", flush=True)
-time.sleep(60)
-""",
-  )
+  small_run.make_stand_in(tmp_path, small_run.SAVES)
   job = _Job(slurm, tmp_path, "--workdir=run")
   job.wait_for_output("0: ready")
   job.wait_for_output("1: ready")

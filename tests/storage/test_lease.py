@@ -7,7 +7,7 @@ import pytest
 
 from suncet_jax.config import base
 from suncet_jax.train import lease
-from suncet_jax.train.folder import FolderError, RunFolder
+from suncet_jax.train.folder import FolderInUseError, RunFolder
 from suncet_jax.train.lease import Lease
 
 
@@ -32,7 +32,9 @@ def test_the_second_run_on_a_folder_is_refused(bucket):
   first = RunFolder("gs://bucket/run")
   first.claim(base())
   assert "run/owner" in bucket.names()
-  with pytest.raises(FolderError, match="Another process is at work in gs://b"):
+  with pytest.raises(
+    FolderInUseError, match="Another process is at work in gs://b"
+  ):
     RunFolder("gs://bucket/run").claim(base())
   RunFolder("gs://bucket/other").claim(base())
   first._lock.release()

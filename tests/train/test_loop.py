@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 
 from suncet_jax.config import base
 from suncet_jax.methods import Plan
-from suncet_jax.train.folder import FolderError, RunFolder
+from suncet_jax.train.folder import FolderError, FolderInUseError, RunFolder
 from suncet_jax.train.loop import Segment, segments
 from suncet_jax.train.metrics_file import MetricsFile
 
@@ -86,7 +86,7 @@ def test_a_file_is_no_folder(tmp_path):
 def test_a_folder_takes_one_process(tmp_path):
   first = RunFolder(tmp_path)
   first.claim(base())
-  with pytest.raises(FolderError, match="Another process is at work"):
+  with pytest.raises(FolderInUseError, match="Another process is at work"):
     RunFolder(tmp_path).claim(base())
 
 

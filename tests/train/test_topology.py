@@ -20,6 +20,7 @@ _BOTH = "float32,float64"
 
 def _twenty_steps(folder, precisions, processes, devices):
   """Runs the script; returns what it wrote."""
+  folder.mkdir(exist_ok=True)
   output, port = folder / f"{processes}x{devices}.npz", running.free_port()
   started = [
     running.start_script(
@@ -30,13 +31,18 @@ def _twenty_steps(folder, precisions, processes, devices):
   for process in started:
     text, _ = process.communicate(timeout=400)
     assert process.returncode == 0, text
-  with np.load(output) as file:
-    return dict(file)
+  return _read(output)
+
+
+def _read(file):
+  with np.load(file) as arrays:
+    return dict(arrays)
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-  return _twenty_steps(tmp_path_factory.mktemp("alone"), _BOTH, 1, 1)
+def alone(once):
+  folder = once("alone", lambda made: _twenty_steps(made, _BOTH, 1, 1))
+  return _read(folder / "1x1.npz")
 
 
 def test_training_gets_somewhere(alone):
