@@ -170,9 +170,9 @@ def _train() -> dict:
     "max_skipped_in_a_row": 10,
     "debug_nans": False,  # stop at the operation that makes the first NaN
     # Two ways to less memory. remat: keep only what goes into each residual
-    # block and compute the block again for its gradient; the same result at
-    # about a third more time. micro_batches: the network sees a batch in so
-    # many parts, each with a batch norm of its own; the losses see all of it.
+    # block and compute the block again for its gradient; the same result.
+    # micro_batches: the network sees a batch in so many parts, each with a
+    # batch norm of its own, and is computed again too; the losses see all rows.
     "remat": False,
     "micro_batches": 1,
     # Evaluate an exponential moving average of the weights over the steps; such
