@@ -28,6 +28,14 @@ def test_sizes_that_devices_cannot_share_are_named_with_the_nearest():
     parallel.check_divisible(virtual.mesh(4), size=3)
 
 
+def test_micro_batches_must_divide_each_devices_rows():
+  with pytest.raises(
+    ValueError, match=r"is 40, .* in 4 micro-batches. .*valid: 32 or 48"
+  ):
+    parallel.check_divisible(virtual.mesh(4), 4, **{"data.batch_size": 40})
+  parallel.check_divisible(virtual.mesh(4), 4, **{"data.batch_size": 48})
+
+
 def test_a_loss_over_rows_is_the_global_loss():
   mesh = virtual.mesh(4)
   rng = np.random.RandomState(0)

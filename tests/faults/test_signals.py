@@ -28,6 +28,7 @@ def test_one_process_saves_and_goes_on_bit_for_bit(
   code, output = _interrupt(tmp_path, starter, "step 16/27", signal.SIGINT)
   assert code == 130, output
   assert f"Going on from step {saved[1]}" in output
+  assert re.search(r"^First step after [\d.]+ s$", output, re.MULTILINE)
   assert "SIGINT received" in output
 
   code, output = _interrupt(tmp_path, starter, "Evaluating", signal.SIGTERM)
