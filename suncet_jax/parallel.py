@@ -43,13 +43,14 @@ def check_divisible(
     ValueError: Naming the setting, both numbers and the nearest valid sizes.
   """
   unit = mesh.size * micro_batches
+  devices = "1 device" if mesh.size == 1 else f"{mesh.size} devices"
   parts = f" in {micro_batches} micro-batches" if micro_batches > 1 else ""
   for name, count in row_counts.items():
     if count % unit:
       below = count // unit * unit
       near = [n for n in (below, below + unit) if n]
       raise ValueError(
-        f"{name} is {count}, which {mesh.size} devices cannot share evenly"
+        f"{name} is {count}, which {devices} cannot share evenly"
         f"{parts}. Nearest valid: {' or '.join(map(str, near))}."
       )
 
