@@ -75,13 +75,9 @@ class RunFolder:
       ) from error
     if not self._config.exists():
       return
-    changed = differences(self.config(), config.to_dict())
-    if changed:
-      lines = "\n".join(f"  {line}" for line in changed)
-      raise FolderError(
-        f"{self.path} belongs to another configuration (old -> new):\n"
-        f"{lines}\nUse another --workdir, or the configuration it began with."
-      )
+    check_same_config(
+      f"{self.path} belongs to", self.config(), config.to_dict()
+    )
 
   def keep_config(self, config: ConfigDict) -> None:
     """Makes the folder this configuration's: once it is known to work."""
@@ -141,6 +137,28 @@ class RunFolder:
         f"Another process is at work in {self.path}. Wait for it, end it, or "
         "use another --workdir."
       )
+
+
+def check_same_config(
+  whose: str, old: dict[str, Any], new: dict[str, Any]
+) -> None:
+  """Checks that a run may go on with a configuration.
+
+  Args:
+    whose: Beginning of the message, up to the words "another configuration".
+    old: What it began with, as nested dicts.
+    new: What it is to go on with.
+
+  Raises:
+    FolderError: If results would be others; every difference is listed.
+  """
+  changed = differences(old, new)
+  if changed:
+    lines = "\n".join(f"  {line}" for line in changed)
+    raise FolderError(
+      f"{whose} another configuration (old -> new):\n"
+      f"{lines}\nUse another --workdir, or the configuration it began with."
+    )
 
 
 def _lock(file: TextIO) -> bool:

@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from suncet_jax import convolution
 from suncet_jax.broadcast import is_first, value_from_first
 from suncet_jax.checkpoint import Checkpoints
-from suncet_jax.config import base, differences, fingerprint, validate
+from suncet_jax.config import base, fingerprint, validate
 from suncet_jax.data import Dataset
 from suncet_jax.digest import tree_digest
 from suncet_jax.train import evaluation, experiment, loop
@@ -24,6 +24,7 @@ from suncet_jax.train.folder import (
   FolderError,
   FolderInUseError,
   RunFolder,
+  check_same_config,
   write_json,
 )
 from suncet_jax.train.monitor import Monitor
@@ -176,7 +177,10 @@ def _train(
     restored = checkpoints.restore(parts.state_template())
     if restored:
       state, notes = restored
-      _check_same_config(parts, notes)
+      # What config.json says too, unless it was edited or removed.
+      check_same_config(
+        "The checkpoint was made with", notes["config"], parts.config.to_dict()
+      )
       _check_same_data(parts, notes)
       _check_same_order(parts, notes)
       _say(f"Going on from step {int(state.step)} of {parts.total_steps}.")
@@ -209,19 +213,6 @@ def _train(
     monitor.close()
     checkpoints.wait()
     return state, monitor.seconds
-
-
-def _check_same_config(
-  parts: experiment.Experiment, notes: dict[str, Any]
-) -> None:
-  """Checks what config.json says too, unless it was edited or removed."""
-  changed = differences(notes["config"], parts.config.to_dict())
-  if changed:
-    lines = "\n".join(f"  {line}" for line in changed)
-    raise FolderError(
-      "The checkpoint was made with another configuration (old -> new):\n"
-      f"{lines}\nUse another --workdir, or the configuration it began with."
-    )
 
 
 def _check_same_data(
