@@ -58,9 +58,13 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.train.epochs = arg.epochs
 
   config.evals.batch_size = 500
+  config.evals.image_size = 24  # as the views
   config.evals.knn.k = 10
   config.evals.linear.epochs = 100
-  config.evals.finetune.epochs = 200  # all 100 labelled images are one batch
+  # 200 steps of 100 images: ten per class are one batch.
+  config.evals.finetune.learning_rate = 0.2
+  config.evals.finetune.batch_size = 100
+  config.evals.finetune.epochs = max(1, 2000 // arg.labels)
   config.evals.finetune.crop_scale = (0.6, 1.0)
   config.log.every_steps = 20
   return config

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import jax
 
-from suncet_jax import convolution
+from suncet_jax import convolution, terminal
 from suncet_jax.cpus import available_cpus
 from suncet_jax.data import resample
 
@@ -31,8 +31,10 @@ def main() -> None:
     ("convolution", "{} ({})".format(*convolution.in_use())),
     ("resize", "{} ({})".format(*resample.in_use())),
   ]
-  for title, value in rows:
-    print(f"{title:12} {value}")
+  terminal.show(
+    "\n".join(f"{title:12} {value}" for title, value in rows),
+    lambda: terminal.table(("", ""), rows, are_numbers=False),
+  )
 
 
 def _versions() -> Iterator[str]:

@@ -76,7 +76,7 @@ STEMS: Mapping[str, Stem] = types.MappingProxyType(
 PRECISIONS = ("float32", "bfloat16", "float64")
 CONVOLUTIONS = ("auto", "xla")
 WIDTHS = (1, 2, 4)
-HEAD_LAYERS = (2, 3)
+HEAD_LAYERS = (1, 2, 3)
 
 
 def model_faults(config: Any) -> list[str]:

@@ -25,7 +25,8 @@ def base() -> ml_collections.ConfigDict:
       "optim": _optim(),
       "train": _train(),
       "evals": _evals(),
-      "log": {"every_steps": 10, "tensorboard": True},
+      # report: write report.html when the run is done.
+      "log": {"every_steps": 10, "tensorboard": True, "report": True},
       "checkpoint": {
         "every_epochs": 1.0,
         "keep": 2,  # newest checkpoints kept
@@ -37,7 +38,9 @@ def base() -> ml_collections.ConfigDict:
 
 def _method() -> dict:
   return {
-    "name": "suncet",  # "simclr": NT-Xent alone; "suncet": NT-Xent + SuNCEt
+    # "simclr": NT-Xent alone; "suncet": NT-Xent + SuNCEt; "supervised": the
+    # baseline, cross-entropy of the labelled images alone.
+    "name": "suncet",
     "temperature": 0.1,  # of both losses
     "stop_gradient_keys": False,  # True: the detached form of upstream
     "suncet_weight": 1.0,  # factor of SuNCEt in the sum
@@ -187,6 +190,10 @@ def _evals() -> dict:
   return {
     "final": ("knn", "soft_nn", "linear", "finetune"),
     "batch_size": 256,
+    # Pixels that images are resized to for evaluation; 0: as they are. A
+    # network whose strides do not divide the size sees other borders than in
+    # training, and fine-tuning suffers from it.
+    "image_size": 0,
     "every_epochs": 1.0,  # kNN on the validation images; 0: never
     "knn": {"k": 20, "temperature": 0.07},
     "soft_nn": {"temperature": 0.1},

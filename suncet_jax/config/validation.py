@@ -14,7 +14,7 @@ from suncet_jax.config.data_validation import (
 )
 from suncet_jax.model_names import PRECISIONS, model_faults
 
-METHOD_NAMES = ("simclr", "suncet")
+METHOD_NAMES = ("simclr", "suncet", "supervised")
 EVAL_NAMES = ("knn", "soft_nn", "linear", "finetune")
 
 _CHOICES = {
@@ -69,6 +69,7 @@ _NOT_NEGATIVE = (
   "optim.warmup_epochs",
   "optim.weight_decay",
   "evals.every_epochs",
+  "evals.image_size",
   "evals.linear.weight_decay",
   "checkpoint.keep_every_epochs",
 )

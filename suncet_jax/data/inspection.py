@@ -1,20 +1,22 @@
 """Prints what a data set holds, and what is wrong with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import numpy as np
-import tqdm
 from ml_collections import ConfigDict
 
+from suncet_jax import terminal
 from suncet_jax.data import sources
 from suncet_jax.data.encoded import EncodedSource
 from suncet_jax.data.order import make_order
 from suncet_jax.data.scan import Summary, scan
 from suncet_jax.data.sources import Dataset, Source
 from suncet_jax.data.splits import check_labels, make_splits
+from suncet_jax.progress import Counter
 
 _SHOWN_CLASSES = 40
 _SHOWN_BAD = 1000
+_TITLES = ("class", "train", "labelled", "test")
 
 
 def inspect(config: ConfigDict) -> int:
@@ -36,12 +38,12 @@ def inspect(config: ConfigDict) -> int:
     dataset.train.labels, dataset.train.names, config, dataset.class_names
   )
   make_order(config, dataset, parts)  # refuses what a run would refuse
-  print(
+  terminal.say(
     f"{dataset.name}: {class_count} classes; {parts.pool.size:,} images in the "
     f"unlabelled pool, {parts.labelled.size:,} labelled, "
     f"{parts.validation.size:,} validation, {dataset.test.labels.size:,} test"
   )
-  print("\n".join(_class_table(dataset, parts.labelled)))
+  _show_classes(dataset, parts.labelled)
   are_fine = [
     _check_images(name, source, config)
     for name, source in (("train", dataset.train), ("test", dataset.test))
@@ -49,49 +51,58 @@ def inspect(config: ConfigDict) -> int:
   return 0 if all(are_fine) else 1
 
 
-def _class_table(dataset: Dataset, labelled: np.ndarray) -> Iterator[str]:
-  """Yields a line per class, of many classes the smallest ones only."""
+def _show_classes(dataset: Dataset, labelled: np.ndarray) -> None:
+  """Prints the counts of each class, of many classes the smallest ones only."""
   count = len(dataset.class_names)
-  train, used, test = (
+  columns = [
     np.bincount(labels[labels >= 0], minlength=count)
     for labels in (
       dataset.train.labels,
       dataset.train.labels[labelled],
       dataset.test.labels,
     )
-  )
-  shown = range(count)
+  ]
+  shown: Iterable[int] = range(count)
+  title = ""
   if count > _SHOWN_CLASSES:
-    shown = np.argsort(train, kind="stable")[:_SHOWN_CLASSES].tolist()
-    yield f"The {_SHOWN_CLASSES} smallest classes:"
-  width = max(len("class"), *(len(dataset.class_names[c]) for c in shown))
-  yield f"  {'class':<{width}}  {'train':>9}{'labelled':>10}{'test':>9}"
-  for c in shown:
-    name = dataset.class_names[c]
-    yield f"  {name:<{width}}  {train[c]:>9,}{used[c]:>10,}{test[c]:>9,}"
+    shown = np.argsort(columns[0], kind="stable")[:_SHOWN_CLASSES].tolist()
+    title = f"The {_SHOWN_CLASSES} smallest classes:"
+  rows: list[tuple[str, ...]] = [
+    (dataset.class_names[c], *(f"{column[c]:,}" for column in columns))
+    for c in shown
+  ]
+  width = max(len(name) for name, *_ in (_TITLES, *rows))
   without = int((dataset.train.labels < 0).sum())
   if without:
-    yield f"  {'(no label)':<{width}}  {without:>9,}"
+    rows.append(("(no label)", f"{without:,}", "", ""))
+  lines = [
+    f"  {name:<{width}}  {train:>9}{used:>10}{test:>9}".rstrip()
+    for name, train, used, test in (_TITLES, *rows)
+  ]
+  terminal.show(
+    "\n".join(filter(None, [title, *lines])),
+    lambda: terminal.table(_TITLES, rows, title=title),
+  )
 
 
 def _check_images(name: str, source: Source, config: ConfigDict) -> bool:
   """Prints what the images of a source are; returns whether a run bears it."""
   if not isinstance(source, EncodedSource):
     height, width, channels = source.image_shape
-    print(f"{name}: in memory, {height} x {width}, {channels} channels")
+    terminal.say(f"{name}: in memory, {height} x {width}, {channels} channels")
     return True
   total = len(source.labels)
-  with tqdm.tqdm(total=total, desc=name, unit=" images") as bar:
-    found = scan(source, config.data.workers, bar.update)
+  with Counter(name, total, "images") as counter:
+    found = scan(source, config.data.workers, counter.add)
   formats = ", ".join(
     f"{count:,} {kind}" for kind, count in found.formats.items()
   )
-  print(f"{name}: {formats}; {_sizes(found)}")
+  terminal.say(f"{name}: {formats}; {_sizes(found)}")
   for kind, images in (("bad", found.bad), ("unreadable", found.unreadable)):
     for image, reason in images[:_SHOWN_BAD]:
-      print(f"  {kind}: {image}: {reason}")
+      terminal.say(f"  {kind}: {image}: {reason}")
     if len(images) > _SHOWN_BAD:
-      print(f"  and {len(images) - _SHOWN_BAD:,} more")
+      terminal.say(f"  and {len(images) - _SHOWN_BAD:,} more")
   is_fine = len(found.bad) <= config.data.max_bad_fraction * total
   if found.bad:
     verdict = (
@@ -100,9 +111,11 @@ def _check_images(name: str, source: Source, config: ConfigDict) -> bool:
       else "a run would stop: more than --config.data.max_bad_fraction="
       f"{config.data.max_bad_fraction:g} allows"
     )
-    print(f"{name}: {len(found.bad):,} of {total:,} images are bad; {verdict}")
+    terminal.say(
+      f"{name}: {len(found.bad):,} of {total:,} images are bad; {verdict}"
+    )
   if found.unreadable:
-    print(
+    terminal.say(
       f"{name}: {len(found.unreadable):,} of {total:,} images cannot be read; "
       "a run would end at the first of them"
     )

@@ -1,11 +1,13 @@
 """Prepares or converts a data set of TFDS, and says what it does."""
 
 import os
+import sys
 import time
 
 import tensorflow_datasets as tfds
 from etils import epath
 
+from suncet_jax import terminal
 from suncet_jax.data import lists
 from suncet_jax.data.tensorflow import hide_accelerators
 from suncet_jax.data.tfds_convert import convert
@@ -104,6 +106,8 @@ def _make(
   if is_empty and manual_dir is None and not is_imagenet(builder):
     _check_network(builder)
   hide_accelerators()
+  if not terminal.is_terminal(sys.stderr):
+    tfds.disable_progress_bar()  # it would fill a log with fragments of bars
   try:
     builder.download_and_prepare(
       file_format=file_format,

@@ -79,7 +79,8 @@ class Stream:
 
     Args:
       steps: Consecutive steps.
-      unlabelled: The views of each unlabelled image.
+      unlabelled: The views of each unlabelled image; without any none is
+        loaded.
       labelled: Those of each labelled image; without any none is loaded.
 
     Yields:
@@ -88,23 +89,24 @@ class Stream:
     Raises:
       DataError: If its images cannot be had.
     """
-    images = self._images(
+    made = self._images(
       self._order.unlabelled,
       RowPlacement(self._mesh, self._batch_size),
       steps,
       unlabelled,
       Purpose.UNLABELLED_VIEW,
     )
+    images = (views for views, _ in made) if unlabelled else (() for _ in steps)
     if not labelled:
-      yield from (Batch(made) for made, _ in images)
+      yield from map(Batch, images)
       return
     placement = RowPlacement(self._mesh, self.labelled_batch_size)
     chosen = self._images(
       self._order.labelled, placement, steps, labelled, Purpose.LABELLED_VIEW
     )
-    for (made, _), (of_class, rows) in zip(images, chosen, strict=True):
+    for views, (of_class, rows) in zip(images, chosen, strict=True):
       labels = self._source.labels[rows.indices]
-      yield Batch(made, of_class, placement.put(labels))
+      yield Batch(views, of_class, placement.put(labels))
 
   def _images(
     self,

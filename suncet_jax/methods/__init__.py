@@ -16,6 +16,7 @@ from suncet_jax.methods.base import (
 from suncet_jax.methods.packing import make_encode
 from suncet_jax.methods.simclr import SimCLR
 from suncet_jax.methods.suncet import SuNCEt
+from suncet_jax.methods.supervised import Supervised
 
 __all__ = [
   "Encode",
@@ -24,6 +25,7 @@ __all__ = [
   "SimCLR",
   "StepOutput",
   "SuNCEt",
+  "Supervised",
   "Views",
   "make_encode",
   "make_method",
@@ -43,6 +45,8 @@ def make_method(
   Returns:
     The method.
   """
+  if config.method.name == "supervised":
+    return Supervised(augmentation, mesh, config.data.labelled.views)
   multicrop = config.multicrop
   small = dataclasses.replace(
     augmentation,

@@ -25,7 +25,7 @@ def build(
       convolution: "auto" or "xla"; see `suncet_jax.convolution.convolve`.
       zero_init_residual: bool, whether each residual block of a ResNet starts
         as its shortcut.
-      head: `layers` (2 or 3), `hidden` (0 = size of the features), `out`,
+      head: `layers` (1 to 3), `hidden` (0 = size of the features), `out`,
         `batch_norm` and `output_batch_norm` (see `ProjectionHead`).
     precision: one of `model_names.PRECISIONS`, of activations and products.
       Parameters and statistics are float32 unless it is "float64".

@@ -16,7 +16,7 @@ class ProjectionHead(nn.Module):
   `batch_norm`. google-research/simclr: three, with both kinds of norm.
 
   Attributes:
-    layers: number of Dense layers.
+    layers: number of Dense layers; 1: a linear map.
     hidden: units of all but the last.
     out: units of the last.
     batch_norm: whether a norm follows each hidden layer, before its ReLU.

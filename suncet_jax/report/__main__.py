@@ -1,4 +1,4 @@
-"""Compares runs: `python -m suncet_jax.report runs/a runs/b --out=c.html`."""
+"""A page about runs: `python -m suncet_jax.report runs/a runs/b`."""
 
 import argparse
 import sys
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from etils import epath
 
-from suncet_jax.report.compare import write_comparison
+from suncet_jax.report.write import write_report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-  """Writes the comparison the command line asks for.
+  """Writes the page the command line asks for.
 
   Args:
     arguments: the command line without the program; None takes this
@@ -21,24 +21,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
   """
   parser = argparse.ArgumentParser(
     prog="python -m suncet_jax.report",
-    description="Compares finished or running runs in one page.",
+    description="Shows finished or running runs in one page.",
   )
   parser.add_argument(
-    "runs",
-    nargs="+",
-    type=epath.Path,
-    help="folders of runs (with metrics.csv)",
+    "runs", nargs="+", type=epath.Path, help="folders of runs"
   )
   parser.add_argument(
     "--out",
     type=epath.Path,
-    default=epath.Path("compare.html"),
-    help="page to write, its picture gets the same name (%(default)s)",
+    default=epath.Path("report.html"),
+    help="page to write (%(default)s)",
   )
   options = parser.parse_args(arguments)
   try:
-    print(write_comparison(options.runs, options.out))
-  except ValueError as error:
+    print(write_report(options.runs, options.out))
+  except (OSError, ValueError) as error:
     parser.error(str(error))
   return 0
 

@@ -16,26 +16,7 @@ _TSNE_DIMENSIONS = 50
 _COLLAPSE_TOLERANCE = 1e-6
 
 
-def sample_rows(n: int, seed: int = 0, limit: int = 1500) -> np.ndarray:
-  """Chooses which rows `embedding_map` shows.
-
-  Args:
-    n: number of rows there are.
-    seed: seed of the choice.
-    limit: largest number of rows to show.
-
-  Returns:
-    [min(n, limit)] integer, ascending row numbers without repetition.
-  """
-  if n <= limit:
-    return np.arange(n)
-  chosen = np.random.default_rng(seed).choice(n, limit, replace=False)
-  return np.sort(chosen)
-
-
-def embedding_map(
-  embeddings: np.ndarray, seed: int = 0, limit: int = 1500
-) -> np.ndarray:
+def embedding_map(embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
   """Maps embeddings to the plane, near ones to near points.
 
   t-SNE (van der Maaten and Hinton, JMLR 9, 2008) on rows of length one, started
@@ -44,12 +25,10 @@ def embedding_map(
 
   Args:
     embeddings: [n, d] float, finite.
-    seed: seed of the choice of rows and of t-SNE.
-    limit: largest number of rows to map; above it, those of
-      `sample_rows(n, seed, limit)` are.
+    seed: seed of t-SNE.
 
   Returns:
-    [min(n, limit), 2] float64, without unit. All zeros if all embeddings point
+    [n, 2] float64, without unit. All zeros if all embeddings point
     in one direction.
 
   Raises:
@@ -60,7 +39,7 @@ def embedding_map(
     raise ValueError(f"embeddings must be [n, d], got shape {rows.shape}")
   if not np.isfinite(rows).all():
     raise ValueError("embeddings must be finite, got NaN or infinity")
-  rows = _normalise(rows[sample_rows(len(rows), seed, limit)])
+  rows = _normalise(rows)
   centred = rows - rows.mean(axis=0, keepdims=True) if len(rows) else rows
   if np.abs(centred).max(initial=0.0) < _COLLAPSE_TOLERANCE:
     return np.zeros((len(rows), 2))

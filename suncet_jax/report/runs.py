@@ -1,13 +1,18 @@
-"""Folders of runs, read back for a comparison."""
+"""Folders of runs, read back for a report."""
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from etils import epath
 
-from suncet_jax.report.history import read_history
+from suncet_jax.report.data import ReportData, load_data
+from suncet_jax.report.history import last_value, read_history
+
+_ABSENT = "(absent)"
+# So many fields tell two settings of one method apart; the rest is in a table.
+_NAMED_FIELDS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,60 +20,133 @@ class Run:
   """A finished or running run.
 
   Attributes:
-    name: how to call it, short and unique among the runs compared.
-    method: name of its method; None if its config does not tell.
-    history: rows of `metrics.csv`.
+    name: how to call it, short and unique among the runs of a report.
+    config: content of `config.json`; empty if there is none.
+    history: rows of `metrics.csv`; empty before the first one.
     result: content of `result.json`; empty while the run goes on.
+    data: what it kept for its report; None while the run goes on.
   """
 
   name: str
-  method: str | None
+  config: Mapping[str, Any]
   history: list[dict[str, float]]
   result: Mapping[str, Any]
+  data: ReportData | None
 
   @property
-  def group(self) -> str:
-    """What it is compared by: its method, or itself if that is unknown."""
-    return self.method or self.name
+  def method(self) -> str | None:
+    """Name of its method; None if its config does not tell."""
+    method = self.config.get("method")
+    return str(method.get("name")) if isinstance(method, dict) else None
+
+  def latest(self, name: str) -> Any:
+    """Returns a number of its result, or else of its history."""
+    return self.result.get(name, last_value(self.history, name))
 
 
-def read_runs(folders: Sequence[epath.Path]) -> list[Run]:
+def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
   """Reads the folders of runs.
 
   Args:
-    folders: at least one; each with `metrics.csv` and, where there already,
-      `config.json` and `result.json`.
+    folders: at least one; each with `config.json` or `metrics.csv` and, where
+      there already, `result.json` and `report/data.npz`.
 
   Returns:
     One run per folder, in their order.
 
   Raises:
-    ValueError: if there is no folder, one has no `metrics.csv`, or a file
-      cannot be read.
+    ValueError: if there is no folder, one is not that of a run, or a file
+      does not hold what it should.
+    OSError: if a file cannot be read.
   """
   if not folders:
     raise ValueError("expected at least one folder of a run, got none")
-  names = [folder.resolve().name for folder in folders]
+  paths = [epath.Path(folder) for folder in folders]
+  names = [path.resolve().name for path in paths]
   if len(set(names)) < len(names):
-    names = [str(folder) for folder in folders]
-  return [
-    _read_run(name, folder) for name, folder in zip(names, folders, strict=True)
-  ]
+    names = [str(path) for path in paths]
+  return [read_run(path, name) for path, name in zip(paths, names, strict=True)]
 
 
-def _read_run(name: str, folder: epath.Path) -> Run:
-  metrics = folder / "metrics.csv"
-  if not metrics.is_file():
+def read_run(folder: epath.PathLike, name: str) -> Run:
+  """Reads one folder, as `read_runs` does."""
+  folder = epath.Path(folder)
+  metrics, config = folder / "metrics.csv", folder / "config.json"
+  if not metrics.is_file() and not config.is_file():
     raise ValueError(
-      f"expected the folder of a run, but {folder} has no metrics.csv"
+      f"expected the folder of a run, but {folder} has neither metrics.csv nor "
+      "config.json"
     )
-  method = _read_json(folder / "config.json").get("method")
   return Run(
     name=name,
-    method=method.get("name") if isinstance(method, dict) else None,
-    history=read_history(metrics),
+    config=_read_json(config),
+    history=read_history(metrics) if metrics.is_file() else [],
     result=_read_json(folder / "result.json"),
+    data=load_data(folder),
   )
+
+
+def settings(runs: Sequence[Run]) -> dict[str, list[Run]]:
+  """Puts runs together that differ in their seeds only.
+
+  Args:
+    runs: the runs.
+
+  Returns:
+    From a setting's name to its runs. A setting is called by its method, where
+    that is not enough by the fields that differ, and at last by its first run.
+  """
+  groups: dict[str, list[Run]] = {}
+  for run in runs:
+    groups.setdefault(_setting(run), []).append(run)
+  members = list(groups.values())
+  names = [_setting_name(group, members) for group in members]
+  for place, group in enumerate(members):
+    if names.count(names[place]) > 1:
+      names[place] = f"{names[place]} ({group[0].name})"
+  return dict(zip(names, members, strict=True))
+
+
+def fields(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+  """Returns a config's values as text, by names such as "optim.peak_lr"."""
+  flat: dict[str, str] = {}
+  for name, value in config.items():
+    if isinstance(value, dict):
+      flat |= fields(value, f"{prefix}{name}.")
+    else:
+      text = value if isinstance(value, str) and value else json.dumps(value)
+      flat[prefix + name] = text
+  return flat
+
+
+def differing_fields(configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+  """Yields the names of the fields whose values are not all the same."""
+  flat = [fields(config) for config in configs]
+  for name in dict.fromkeys(name for config in flat for name in config):
+    if len({config.get(name, _ABSENT) for config in flat}) > 1:
+      yield name
+
+
+def _setting(run: Run) -> str:
+  if not run.config:
+    return run.name
+  return json.dumps({**run.config, "seed": None}, sort_keys=True)
+
+
+def _setting_name(group: Sequence[Run], groups: Sequence[list[Run]]) -> str:
+  first = group[0]
+  if first.method is None:
+    return first.name
+  same = [
+    other[0].config for other in groups if other[0].method == first.method
+  ]
+  values = fields(first.config)
+  named = [name for name in differing_fields(same) if name != "seed"]
+  parts = [
+    f"{name.rpartition('.')[2]} {values.get(name, _ABSENT)}"
+    for name in named[:_NAMED_FIELDS]
+  ]
+  return ", ".join([first.method, *parts])
 
 
 def _read_json(path: epath.Path) -> dict[str, Any]:

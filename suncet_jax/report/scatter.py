@@ -1,80 +1,137 @@
-"""The picture of the embeddings."""
+"""The map of embeddings, on which the pointer shows the image."""
 
+import html
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from bokeh.models import ColumnDataSource, HoverTool, Scatter
+from bokeh.plotting import figure
 
-from suncet_jax.report.embedding import embedding_map, sample_rows
-from suncet_jax.report.figures import (
-  GRID,
-  MAX_COLOURS,
-  class_colours,
-  new_figure,
+from suncet_jax.report.chart import (
+  COLOURS,
+  chart_group,
+  colour_names,
+  embedded,
+  tooltip,
 )
-from suncet_jax.report.labels import add_legend, class_name
+from suncet_jax.report.data import ReportData
+from suncet_jax.report.images import address, sheet
 
-_GREY = "#c9cdd2"
-_LEGEND_PLACE = "outside right center"
+_HEIGHT = 540  # pixels
+_SHOWN = 96  # pixels, size of an image beside the pointer
+_TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
 
 
-def draw_embeddings(
-  embeddings: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
-) -> Figure | None:
-  """Draws a flat map of the embeddings, coloured by class.
+def embedding_chart(data: ReportData, name: str) -> str:
+  """Returns the map of a run's test images.
 
-  With more than 18 classes the 18 most frequent get a colour each and the
+  With more classes than colours the most frequent get a colour each and the
   rest are grey.
 
   Args:
-    embeddings: [n, d] float; rows that are not finite are left out.
-    labels: [n] integer, negative means unlabelled.
-    class_names: name of each class, indexed by label.
+    data: of the run.
+    name: unique among the maps of a page: letters and digits.
 
   Returns:
-    The figure, or None if no finite row is left.
+    HTML; empty if there is nothing to show.
   """
-  if not embeddings.size:
-    return None
-  is_finite = np.isfinite(embeddings).all(axis=1)
-  embeddings, labels = embeddings[is_finite], labels[is_finite]
-  if not len(embeddings):
-    return None
-  points = embedding_map(embeddings)
-  return _draw_map(points, labels[sample_rows(len(labels))], class_names)
-
-
-def _draw_map(
-  points: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
-) -> Figure:
+  if not data.mapped.size:
+    return ""
+  labels = data.labels[data.mapped]
   shown = _frequent_classes(labels)
-  palette = class_colours(len(shown))
-  colours = dict(zip(shown, palette, strict=True))
-  point_colours = [colours.get(int(label), _GREY) for label in labels]
-  figure = new_figure(5.4)
-  axes = figure.add_subplot()
-  axes.scatter(
-    points[:, 0], points[:, 1], 14, point_colours, linewidths=0, alpha=0.8
+  names = [data.class_name(label) for label in shown]
+  colours = colour_names(names)
+  plot = _empty_map()
+  whole, columns = sheet(data.thumbnails)
+  for label in shown:
+    _draw(plot, data, labels == label, colours[data.class_name(label)], columns)
+  is_other = ~np.isin(labels, shown)
+  if is_other.any():
+    names.append("other classes")
+    colours["other classes"] = "other"
+    _draw(plot, data, is_other, "other", columns, "other classes")
+  plot.add_tools(_hover(name, data.thumbnails.shape, len(whole), columns))
+  words = f"Map of {len(labels)} test images of {len(set(labels))} classes."
+  box = f'<div class="chart-box map">{embedded(plot, words)}</div>'
+  images = (
+    f'<script type="text/plain" data-sheet="{html.escape(name)}">'
+    f"{address(whole)}</script>"
   )
-  _frame(axes)
-  names = [class_name(label, class_names) for label in shown]
-  if not np.isin(labels, shown).all():
-    names.append("others" if shown else "unlabelled")
-  add_legend(figure, names, [*palette, _GREY][: len(names)], _LEGEND_PLACE)
-  return figure
+  return chart_group([box], names, [], colours) + images
 
 
 def _frequent_classes(labels: np.ndarray) -> list[int]:
   """Returns the most frequent classes, in the order of their numbers."""
   classes, counts = np.unique(labels[labels >= 0], return_counts=True)
-  order = np.argsort(-counts, kind="stable")[:MAX_COLOURS]
+  order = np.argsort(-counts, kind="stable")[:COLOURS]
   return sorted(int(label) for label in classes[order])
 
 
-def _frame(axes: Axes) -> None:
-  """Removes the ticks: positions on the map have no unit."""
-  axes.set_aspect("equal", adjustable="datalim")
-  axes.set_xticks([])
-  axes.set_yticks([])
-  axes.spines[:].set_color(GRID)
+def _empty_map() -> figure:
+  plot = figure(
+    height=_HEIGHT,
+    sizing_mode="stretch_width",
+    tools=_TOOLS,
+    toolbar_location="above",
+    active_drag="box_zoom",
+    active_scroll=None,
+  )
+  plot.toolbar.logo = None
+  plot.toolbar.autohide = True
+  # Positions on the map have no unit.
+  plot.axis.visible = False
+  plot.grid.visible = False
+  return plot
+
+
+def _draw(
+  plot: figure,
+  data: ReportData,
+  chosen: np.ndarray,
+  colour: str,
+  columns: int,
+  name: str | None = None,
+) -> None:
+  """Draws the points of one class; those taken for another are crosses."""
+  places = np.flatnonzero(chosen)
+  rows = data.mapped[places]
+  predicted = data.predictions[rows]
+  names = [data.class_name(int(label)) for label in data.labels[rows]]
+  is_wrong = predicted != data.labels[rows]
+  source = ColumnDataSource(
+    {
+      "x": data.positions[places, 0].astype(np.float32),
+      "y": data.positions[places, 1].astype(np.float32),
+      "label": names,
+      "predicted": [data.class_name(int(label)) for label in predicted],
+      "marker": np.where(is_wrong, "x", "circle").tolist(),
+      "left": (places % columns * _SHOWN).tolist(),
+      "top": (places // columns * _shown_height(data.thumbnails)).tolist(),
+    }
+  )
+  glyph = Scatter(name=colour, marker="marker", size=7)
+  glyph.update(fill_alpha=0.75, line_alpha=0.9, line_width=1.5)
+  plot.add_glyph(source, glyph, name=name or names[0])
+
+
+def _shown_height(thumbnails: np.ndarray) -> int:
+  return round(_SHOWN * thumbnails.shape[1] / thumbnails.shape[2])
+
+
+def _hover(
+  name: str, shape: Sequence[int], sheet_height: int, columns: int
+) -> HoverTool:
+  rows = sheet_height // shape[1]
+  height = round(_SHOWN * shape[1] / shape[2])
+  picture = (
+    f"width: {_SHOWN}px; height: {height}px; image-rendering: "
+    f"{'pixelated' if shape[2] < _SHOWN / 2 else 'auto'}; "
+    f"background: var(--{name}) -@{{left}}px -@{{top}}px / "
+    f"{_SHOWN * columns}px {height * rows}px"
+  )
+  return HoverTool(
+    limit=1,
+    tooltips=tooltip(
+      f'<div style="{picture}"></div><b>@label</b><br>taken for @predicted'
+    ),
+  )

@@ -27,6 +27,14 @@ METRICS = {
   ),
 }
 NOTHING = "\N{EN DASH}"
+_UNITS = (
+  (1e18, "E"),
+  (1e15, "P"),
+  (1e12, "T"),
+  (1e9, "G"),
+  (1e6, "M"),
+  (1e3, "k"),
+)
 _DURATIONS = (
   (86400, "d", 3600, "h"),
   (3600, "h", 60, "min"),
@@ -81,12 +89,35 @@ def percent(value: object) -> str:
   return NOTHING if number is None else f"{100 * number:.1f} %"
 
 
+def brief(value: object) -> str:
+  """Writes a large number with a unit: 0.25, 4,382, 1.25M, 3G."""
+  number = as_number(value)
+  if number is None:
+    return NOTHING
+  return f"{number:,.0f}" if 1e3 <= abs(number) < 1e6 else short(number)
+
+
 def count(value: object) -> str:
   """Writes a count with thousands set apart, e.g. 1,281,167 or 99.98."""
   number = as_number(value)
   if number is None:
     return NOTHING
   return f"{number:,.0f}" if number == round(number) else f"{number:,.2f}"
+
+
+def short(value: float) -> str:
+  """Writes a number briefly: 0, 0.25, 500, 12k, 1.25M, 3G.
+
+  Args:
+    value: any finite number.
+
+  Returns:
+    At most four significant digits and a unit.
+  """
+  for size, unit in _UNITS:
+    if abs(value) >= size:
+      return f"{value / size:.4g}{unit}"
+  return f"{value:.4g}"
 
 
 def duration(value: object) -> str:

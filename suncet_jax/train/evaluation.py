@@ -112,10 +112,15 @@ class Evaluator:
   def _features(self, state: TrainState, images: jax.Array) -> Outputs:
     outputs, _ = self._experiment.model.apply(
       *state.encoder,
-      to_float(images, self._experiment.augmentation),
+      self._prepared(images),
       train=False,
     )
     return outputs
+
+  def _prepared(self, images: jax.Array) -> jax.Array:
+    """Returns images [b, h, w, c] as the network takes them."""
+    size = self._config.image_size
+    return to_float(images, self._experiment.augmentation, size=size)
 
   def _over(
     self,
@@ -215,9 +220,7 @@ class Evaluator:
     )
     test = experiment.dataset.test
     return self._over(
-      lambda images: replicate(
-        tuned.predict(to_float(images, experiment.augmentation))
-      ),
+      lambda images: replicate(tuned.predict(self._prepared(images))),
       test,
       np.arange(test.labels.size),
     )
@@ -225,20 +228,3 @@ class Evaluator:
 
 def _round_up(count: int, multiple: int) -> int:
   return math.ceil(count / multiple) * multiple
-
-
-def table(metrics: dict[str, Any]) -> str:
-  """Returns accuracies as a table to print."""
-  names = {
-    "knn_top1": "kNN",
-    "soft_nn_top1": "soft nearest neighbours",
-    "linear_top1": "linear probe",
-    "finetune_top1": "fine-tuned",
-    "finetune_top5": "fine-tuned, top 5",
-  }
-  lines = [
-    f"  {text:<26}{metrics[name]:>7.1%}"
-    for name, text in names.items()
-    if name in metrics
-  ]
-  return "\n".join(["test accuracy, top 1", *lines])

@@ -16,6 +16,7 @@ from suncet_jax.data.permutation import Purpose
 from suncet_jax.data.splits import Splits, check_labels, make_splits
 from suncet_jax.data.stream import Stream
 from suncet_jax.digest import tree_digest
+from suncet_jax.train.flops import training_flops
 from suncet_jax.train.state import TrainState, init_state
 from suncet_jax.train.step import StepFn, make_step
 
@@ -30,6 +31,7 @@ class Experiment:
     dataset: Training and test images.
     splits: Unlabelled pool, labelled and validation images.
     augmentation: Of the views.
+    model_config: `config.model`, but for what the method decides.
     model: The encoder.
     method: What a step optimises.
     optimizer: From gradients to updates.
@@ -43,6 +45,7 @@ class Experiment:
   dataset: sources.Dataset
   splits: Splits
   augmentation: Augmentation
+  model_config: ConfigDict
   model: models.Model
   method: methods.Method
   optimizer: optax.GradientTransformation
@@ -65,6 +68,20 @@ class Experiment:
     return self.config.data.batch_size * len(
       plan.unlabelled
     ) + self.stream.labelled_batch_size * len(plan.labelled)
+
+  def flops_per_step(self, plan: methods.Plan) -> float:
+    """Estimates the floating-point operations of a step."""
+    channels = self.dataset.train.image_shape[-1]
+    counts = (
+      (plan.unlabelled, self.config.data.batch_size),
+      (plan.labelled, self.stream.labelled_batch_size),
+    )
+    return sum(
+      count
+      * training_flops(self.model_config, (view.size, view.size, channels))
+      for views, count in counts
+      for view in views
+    )
 
   def initial_state(self) -> TrainState:
     """Returns the state before the first step, on all devices."""
@@ -156,15 +173,15 @@ def build(
   steps_per_epoch = order.unlabelled.steps_per_epoch
   augmentation = _augmentation(config, train)
   optimizer, schedule = optim.make_optimizer(config, steps_per_epoch)
+  of_method = model_config(config, len(dataset.class_names))
   return Experiment(
     config=config,
     mesh=mesh,
     dataset=dataset,
     splits=splits,
     augmentation=augmentation,
-    model=models.build(
-      config.model, config.precision, remat=config.train.remat
-    ),
+    model_config=of_method,
+    model=models.build(of_method, config.precision, remat=config.train.remat),
     method=methods.make_method(config, augmentation, mesh),
     optimizer=optimizer,
     schedule=schedule,
@@ -177,6 +194,19 @@ def build(
     ),
     steps_per_epoch=steps_per_epoch,
   )
+
+
+def model_config(config: ConfigDict, class_count: int) -> ConfigDict:
+  """Returns `config.model`; supervised training has a classifier as head.
+
+  Args:
+    config: The whole configuration.
+    class_count: Number of classes.
+  """
+  model = ConfigDict(config.model)
+  if config.method.name == "supervised":
+    model.head.update(layers=1, out=class_count, output_batch_norm=False)
+  return model
 
 
 def _augmentation(config: ConfigDict, source: sources.Source) -> Augmentation:

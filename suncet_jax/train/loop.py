@@ -31,6 +31,8 @@ class Segment:
     plan: What each of them needs.
     images_before: Images encoded before `start`, views counted singly.
     images_per_step: Images that each step encodes.
+    flops_before: Estimated floating-point operations before `start`.
+    flops_per_step: Those of each step.
   """
 
   start: int
@@ -38,24 +40,31 @@ class Segment:
   plan: Plan
   images_before: int
   images_per_step: int
+  flops_before: float = 0.0
+  flops_per_step: float = 0.0
 
   def images_at(self, step: int) -> int:
     """Returns the images encoded after `step` steps."""
     return self.images_before + (step - self.start) * self.images_per_step
+
+  def flops_at(self, step: int) -> float:
+    """Returns the estimated operations of the first `step` steps."""
+    return self.flops_before + (step - self.start) * self.flops_per_step
 
 
 def segments(experiment: Experiment) -> list[Segment]:
   """Cuts a training into runs of epochs with one plan, one compilation each."""
   parts: list[Segment] = []
   epochs = range(experiment.config.train.epochs)
-  images = 0
+  images, flops = 0, 0.0
   for plan, members in itertools.groupby(epochs, experiment.method.plan):
     covered = list(members)
     start = covered[0] * experiment.steps_per_epoch
     stop = (covered[-1] + 1) * experiment.steps_per_epoch
     rows = experiment.rows_per_step(plan)
-    parts.append(Segment(start, stop, plan, images, rows))
-    images = parts[-1].images_at(stop)
+    cost = experiment.flops_per_step(plan)
+    parts.append(Segment(start, stop, plan, images, rows, flops, cost))
+    images, flops = parts[-1].images_at(stop), parts[-1].flops_at(stop)
   return parts
 
 
@@ -185,7 +194,8 @@ class Loop:
         with self._monitor.outside_of_training():
           values |= self._validate(state)
       epoch = step / self._experiment.steps_per_epoch
-      self._monitor.log(step, epoch, segment.images_at(step), values)
+      images, flops = segment.images_at(step), segment.flops_at(step)
+      self._monitor.log(step, epoch, images, values, flops=flops)
     if step % self._save_every == 0 or is_last:
       self._save(step, state, metrics)
 

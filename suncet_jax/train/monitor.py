@@ -1,27 +1,18 @@
 """What a run says of itself: progress lines, metrics.csv, TensorBoard."""
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from absl import logging
-from clu import metric_writers
 from etils import epath
 
+from suncet_jax import terminal
 from suncet_jax.broadcast import is_first
 from suncet_jax.data.tensorflow import hide_accelerators
+from suncet_jax.train.display import Display
 from suncet_jax.train.metrics_file import MetricsFile
-
-_SHOWN = {  # metric -> how a progress line shows it
-  "input_wait_share": "wait {:.0%}",
-  "loss": "loss {:.3f}",
-  "ntxent": "ntxent {:.3f}",
-  "suncet": "suncet {:.3f}",
-  "learning_rate": "lr {:.3g}",
-  "val_knn_top1": "knn {:.1%}",
-}
 
 
 class Monitor:
@@ -56,12 +47,16 @@ class Monitor:
     self._last_images: int | None = None
     self._timed_from: tuple[int, float] | None = None  # step, time
     self._wait = 0.0
-    self._events: metric_writers.MetricWriter | None = None
+    self._events: Any = None  # a writer of clu's, or None
     if self._is_writer:
       self._table = MetricsFile(folder / "metrics.csv", resume_step)
       if tensorboard:
         hide_accelerators()
+        # It brings TensorFlow, which not every run needs.
+        from clu import metric_writers
+
         self._events = metric_writers.SummaryWriter(str(folder))
+      self._display = Display(total_steps)
 
   @property
   def seconds(self) -> float:
@@ -72,7 +67,7 @@ class Monitor:
     """Says how long it took to get going: data, compilation, one step."""
     if self._is_writer:
       seconds = time.monotonic() - self._began
-      print(f"First step after {seconds:.1f} s", flush=True)
+      terminal.say(f"First step after {seconds:.1f} s")
 
   def waited(self, seconds: float) -> None:
     """Notes that the loop waited for input."""
@@ -86,7 +81,13 @@ class Monitor:
     self._last += time.monotonic() - before
 
   def log(
-    self, step: int, epoch: float, images: int, metrics: Mapping[str, float]
+    self,
+    step: int,
+    epoch: float,
+    images: int,
+    metrics: Mapping[str, float],
+    *,
+    flops: float = 0.0,
   ) -> None:
     """Writes the metrics of a step everywhere.
 
@@ -95,12 +96,14 @@ class Monitor:
       epoch: The same in epochs over the unlabelled pool.
       images: Images encoded so far, views counted singly.
       metrics: By name.
+      flops: Estimated floating-point operations so far.
     """
     now = time.monotonic()
     row: dict[str, float] = {
       "step": step,
       "epoch": round(epoch, 6),
       "images_seen": images,
+      "flops": flops,
       "seconds": round(self.seconds, 3),
     }
     if self._last_images is not None:
@@ -114,31 +117,31 @@ class Monitor:
     self._table.add(row)
     scalars = {k: v for k, v in row.items() if k != "step"}
     self._on_events("write_scalars", step, scalars)
-    self._print(step, row)
+    self._show(step, row)
 
-  def _print(self, step: int, row: Mapping[str, float]) -> None:
+  def _show(self, step: int, row: Mapping[str, float]) -> None:
     now = time.monotonic()
     since_step, since = self._timed_from or (self._start_step, self._start)
     left = (now - since) / (step - since_step) * (self._total_steps - step)
     # The first line's time holds the compilation: later ones leave it out.
     self._timed_from = self._timed_from or (step, now)
-    speed = row.get("images_per_second")
-    parts = [
-      f"step {step}/{self._total_steps}",
-      f"epoch {row['epoch']:.1f}",
-      f"{speed:,.0f} img/s" if speed else "",
-      f"left {int(left) // 60}:{int(left) % 60:02d}",
-    ]
-    parts += [
-      text.format(row[name]) for name, text in _SHOWN.items() if name in row
-    ]
-    with contextlib.suppress(OSError):  # nobody reads any more: train on
-      print("  ".join(filter(None, parts)), file=sys.stderr, flush=True)
+    self._display.show(row, left)
+
+  def __enter__(self) -> "Monitor":
+    """Returns itself; leaving ends what it shows, but not the files."""
+    return self
+
+  def __exit__(self, *error: object) -> None:
+    """Leaves the terminal to others."""
+    if self._is_writer:
+      self._display.close()
 
   def close(self) -> None:
     """Puts everything on disk and ends."""
     self.flush()
     self._on_events("close")
+    if self._is_writer:
+      self._display.close()
 
   def flush(self) -> None:
     """Puts everything on disk; called before a checkpoint is saved."""

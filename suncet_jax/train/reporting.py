@@ -1,22 +1,30 @@
-"""Gathers what the report of a run shows."""
+"""Gathers what the report of a run shows, and writes it."""
 
 import dataclasses
-import json
 from typing import Any
 
 import jax
 import numpy as np
+from PIL import Image
 
 from suncet_jax.broadcast import is_first
+from suncet_jax.data import storage
 from suncet_jax.data.augment import augment
 from suncet_jax.data.permutation import permutation
-from suncet_jax.report import ReportContent, read_history, write_report
+from suncet_jax.data.sources import Source
+from suncet_jax.evals.knn import knn_scores
+from suncet_jax.report.data import ReportData, save_data
+from suncet_jax.report.embedding import embedding_map
+from suncet_jax.report.runs import read_run
+from suncet_jax.report.write import report_page
 from suncet_jax.train.evaluation import Evaluator
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.folder import RunFolder
 from suncet_jax.train.state import TrainState
 
 _MAPPED_IMAGES = 1500
+_THUMBNAIL = 48  # pixels, largest side
+_READ_TOGETHER = 256  # images in full size in memory
 _SHOWN_IMAGES = 8
 _SHOWN_VIEWS = 6
 _SHOWN_QUERIES = 8
@@ -31,32 +39,86 @@ def report(
   result: dict[str, Any],
   command: str,
 ) -> None:
-  """Writes report.html and its pictures into the run's folder.
+  """Writes report.html, and the arrays in it, into the run's folder.
 
   All processes call it, since all must embed; only process 0 writes.
   """
   test = experiment.dataset.test
-  sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
-  features = evaluator.embed(state, test, sample).features
+  every = np.arange(test.labels.size)
+  features = evaluator.embed(state, test, every).features
+  predictions = _predictions(experiment, evaluator, state, features)
   if not is_first():
     return
+  sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
+  sample = sample[np.isfinite(features[sample]).all(axis=1)]
   views, titles = _views(experiment)
   neighbours, neighbour_labels = _neighbours(experiment, features, sample)
-  content = ReportContent(
-    title=f"{experiment.dataset.name}, {experiment.config.method.name}",
-    result=result,
-    history=read_history(folder.path / "metrics.csv"),
-    config_text=json.dumps(experiment.config.to_dict(), indent=2),
+  data = ReportData(
     command=command,
-    embeddings=features,
-    labels=test.labels[sample],
     class_names=experiment.dataset.class_names,
-    views=views,
-    view_titles=titles,
+    labels=test.labels,
+    predictions=predictions,
+    predicted_by="kNN",
+    mapped=sample,
+    positions=embedding_map(features[sample]).astype(np.float32),
+    thumbnails=_thumbnails(test, sample),
     neighbours=neighbours,
     neighbour_labels=neighbour_labels,
+    views=views,
+    view_titles=titles,
   )
-  write_report(folder.path, content)
+  save_data(folder.path, data)
+  run = read_run(folder.path, folder.path.name)
+  run = dataclasses.replace(run, result=result)
+  page = report_page([run])
+  storage.write(folder.path / "report.html", page.encode("utf-8"))
+
+
+def _predictions(
+  experiment: Experiment,
+  evaluator: Evaluator,
+  state: TrainState,
+  features: np.ndarray,
+) -> np.ndarray:
+  """Returns what the labelled images' nearest ones say of test images."""
+  train, labelled = experiment.dataset.train, experiment.splits.labelled
+  knn = experiment.config.evals.knn
+  scores = knn_scores(
+    features,
+    evaluator.embed(state, train, labelled).features,
+    train.labels[labelled],
+    class_count=experiment.class_count,
+    k=knn.k,
+    temperature=knn.temperature,
+  )
+  return np.asarray(scores).argmax(axis=1)
+
+
+def _thumbnails(source: Source, indices: np.ndarray) -> np.ndarray:
+  """Returns images made small enough to keep many, [n, h, w, c] uint8."""
+  batches = [
+    indices[i : i + _READ_TOGETHER]
+    for i in range(0, len(indices), _READ_TOGETHER)
+  ]
+  return np.concatenate([_small(images) for images in source.images(batches)])
+
+
+def _small(images: np.ndarray) -> np.ndarray:
+  h, w = images.shape[1:3]
+  factor = _THUMBNAIL / max(h, w)
+  if factor >= 1:
+    return images
+  size = max(1, round(w * factor)), max(1, round(h * factor))
+  grey = images.shape[-1] == 1
+  small = [
+    np.asarray(
+      Image.fromarray(image.squeeze(-1) if grey else image).resize(
+        size, Image.Resampling.BOX
+      )
+    )
+    for image in images
+  ]
+  return np.stack(small).reshape(len(images), size[1], size[0], -1)
 
 
 def _views(experiment: Experiment) -> tuple[np.ndarray, list[str]]:
@@ -89,8 +151,8 @@ def _neighbours(
   labels = test.labels[sample]
   _, queries = np.unique(labels, return_index=True)
   queries = queries[:_SHOWN_QUERIES]
-  norms = np.linalg.norm(features, axis=1, keepdims=True)
-  rows = features / np.maximum(norms, 1e-12)
+  norms = np.linalg.norm(features[sample], axis=1, keepdims=True)
+  rows = features[sample] / np.maximum(norms, 1e-12)
   similarity = rows[queries] @ rows.T
   similarity[np.arange(len(queries)), queries] = np.inf  # itself comes first
   nearest = np.argsort(-similarity, axis=1, kind="stable")

@@ -3,7 +3,6 @@
 import importlib.metadata
 import platform
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +12,13 @@ from absl import logging
 from etils import epath
 from ml_collections import ConfigDict
 
-from suncet_jax import convolution
+from suncet_jax import convolution, terminal
 from suncet_jax.broadcast import is_first, value_from_first
 from suncet_jax.checkpoint import Checkpoints
 from suncet_jax.config import base, fingerprint, validate
 from suncet_jax.data import Dataset
 from suncet_jax.digest import tree_digest
-from suncet_jax.train import evaluation, experiment, loop
+from suncet_jax.train import accuracies, evaluation, experiment, loop
 from suncet_jax.train.folder import (
   FolderError,
   FolderInUseError,
@@ -95,7 +94,8 @@ def _run(
     return 130 if stop.signal == signal.SIGINT else 0
   metrics = _evaluate(parts, folder, evaluator, state)
   result = _result(parts, state, seconds, metrics)
-  _report(parts, folder, evaluator, state, result, command)
+  if config.log.report:
+    _report(parts, folder, evaluator, state, result, command)
   if is_first():
     write_json(folder.result, result)
     _print_result(result, folder)
@@ -142,7 +142,8 @@ def evaluate(
   if is_first():
     path = folder.path / f"evaluations-{int(state.step)}.json"
     write_json(path, metrics)
-    _say(f"{evaluation.table(metrics)}\nWritten to {path}")
+    accuracies.show(metrics)
+    _say(f"Written to {path}")
   return 0
 
 
@@ -190,27 +191,27 @@ def _train(
       folder.keep_config(parts.config)
     if int(state.step) == parts.total_steps:
       return state, notes["seconds"]
-    monitor = Monitor(
+    with Monitor(  # closed after an error too, which must not leave a bar
       folder.path,
       resume_step=int(state.step),
       total_steps=parts.total_steps,
       seconds=notes["seconds"],
       began=began,
       tensorboard=parts.config.log.tensorboard,
-    )
-    state = loop.Loop(
-      parts,
-      monitor=monitor,
-      checkpoints=checkpoints,
-      stop=stop,
-      validate=evaluator.validate,
-      notes={
-        "config": parts.config.to_dict(),
-        "data": experiment.data_digest(parts),
-        "processes": jax.process_count(),
-      },
-    ).run(state)
-    monitor.close()
+    ) as monitor:
+      state = loop.Loop(
+        parts,
+        monitor=monitor,
+        checkpoints=checkpoints,
+        stop=stop,
+        validate=evaluator.validate,
+        notes={
+          "config": parts.config.to_dict(),
+          "data": experiment.data_digest(parts),
+          "processes": jax.process_count(),
+        },
+      ).run(state)
+      monitor.close()
     checkpoints.wait()
     return state, monitor.seconds
 
@@ -277,6 +278,7 @@ def _result(
   return {
     "step": step,
     "images_seen": loop.segments(parts)[-1].images_at(step),
+    "flops": loop.segments(parts)[-1].flops_at(step),
     "epochs": step / parts.steps_per_epoch,
     "seconds": round(seconds, 1),
     "params_digest": tree_digest(state.params),
@@ -308,15 +310,17 @@ def _report(
 
 
 def _print_result(result: dict[str, Any], folder: RunFolder) -> None:
-  _say(evaluation.table(result["metrics"]))
+  if is_first():
+    accuracies.show(result["metrics"])
   _say(
     f"{result['step']:,} steps, {result['epochs']:g} epochs, "
     f"{result['images_seen']:,} images in {result['seconds']:.0f} s; "
     f"parameters {result['params_digest']}"
   )
-  _say(f"Report: {folder.path / 'report.html'}")
+  if (folder.path / "report.html").exists():
+    _say(f"Report: {folder.path / 'report.html'}")
 
 
 def _say(text: str) -> None:
   if is_first():
-    print(text, file=sys.stdout, flush=True)
+    terminal.say(text)

@@ -243,3 +243,14 @@ def test_all_faults_are_in_one_message():
     "std must be positive",
   ):
     assert fault in str(caught.value)
+
+
+def test_evaluation_may_resize():
+  images = np.zeros((1, 28, 28, 1), np.uint8)
+  images[:, :, 14:] = 255
+  small = to_float(images, _PLAIN, size=24)
+  assert small.shape == (1, 24, 24, 1)
+  np.testing.assert_allclose(small.mean(), 0.5, atol=1e-6)
+  np.testing.assert_allclose(small[0, :, 0], 0.0, atol=1e-6)
+  same = to_float(images, _PLAIN, size=28)
+  np.testing.assert_array_equal(same, to_float(images, _PLAIN))

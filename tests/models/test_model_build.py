@@ -14,7 +14,10 @@ from suncet_jax import models
     ({"name": "resnet51"}, "model.name .*resnet8, .*wrn28_2; got 'resnet51'"),
     ({"width": 3}, "model.width must be one of 1, 2, 4; got 3"),
     ({"stem": "vgg"}, "model.stem .*imagenet, cifar, cifar_stride2; got 'vgg'"),
-    ({"head": {"layers": 4}}, "model.head.layers must be one of 2, 3; got 4"),
+    (
+      {"head": {"layers": 4}},
+      "model.head.layers must be one of 1, 2, 3; got 4",
+    ),
     ({"head": {"hidden": -1}}, "model.head.hidden .*got -1"),
     ({"head": {"out": 0}}, "model.head.out must be >= 1; got 0"),
     ({"name": "wrn28_2", "stem": "imagenet"}, "only model.stem = 'cifar'"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from suncet_jax import report
+from suncet_jax.report.embedding import embedding_map
 
 
 def _blobs(n, d, distance):
@@ -16,8 +16,8 @@ def _blobs(n, d, distance):
 
 def test_map_is_deterministic_and_keeps_blobs_apart():
   embeddings, labels = _blobs(80, 16, 20.0)
-  points = report.embedding_map(embeddings)
-  np.testing.assert_array_equal(points, report.embedding_map(embeddings))
+  points = embedding_map(embeddings)
+  np.testing.assert_array_equal(points, embedding_map(embeddings))
   assert points.shape == (80, 2)
   distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
   np.fill_diagonal(distances, np.inf)
@@ -29,7 +29,7 @@ def test_length_of_rows_does_not_matter():
   embeddings, _ = _blobs(40, 8, 5.0)
   scale = 2.0 ** np.arange(40).clip(0, 8)[:, None]
   np.testing.assert_array_equal(
-    report.embedding_map(embeddings), report.embedding_map(scale * embeddings)
+    embedding_map(embeddings), embedding_map(scale * embeddings)
   )
 
 
@@ -37,7 +37,7 @@ def test_length_of_rows_does_not_matter():
 @pytest.mark.parametrize("d", [1, 2, 5])
 def test_few_rows_are_projected(n, d):
   embeddings = np.random.default_rng(0).normal(size=(n, d))
-  points = report.embedding_map(embeddings)
+  points = embedding_map(embeddings)
   assert points.shape == (n, 2)
   assert np.isfinite(points).all()
 
@@ -46,7 +46,7 @@ def test_few_rows_keep_their_distances():
   """In three dimensions on a circle, the principal plane loses nothing."""
   angles = np.linspace(0, 2, 7)
   rows = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
-  points = report.embedding_map(3 * rows)
+  points = embedding_map(3 * rows)
   np.testing.assert_allclose(
     np.linalg.norm(points[:, None] - points[None], axis=-1),
     np.linalg.norm(rows[:, None] - rows[None], axis=-1),
@@ -56,24 +56,12 @@ def test_few_rows_keep_their_distances():
 
 def test_collapsed_embeddings_are_one_point():
   np.testing.assert_array_equal(
-    report.embedding_map(np.ones((30, 4))), np.zeros((30, 2))
+    embedding_map(np.ones((30, 4))), np.zeros((30, 2))
   )
-
-
-def test_limit_maps_the_sampled_rows():
-  embeddings, _ = _blobs(60, 4, 5.0)
-  rows = report.sample_rows(60, seed=3, limit=20)
-  np.testing.assert_array_equal(
-    report.embedding_map(embeddings, seed=3, limit=20),
-    report.embedding_map(embeddings[rows], seed=3),
-  )
-  assert len(set(rows.tolist())) == 20
-  np.testing.assert_array_equal(rows, np.sort(rows))
-  assert not np.array_equal(rows, report.sample_rows(60, seed=4, limit=20))
 
 
 def test_bad_embeddings_are_refused():
   with pytest.raises(ValueError, match=r"got shape \(3,\)"):
-    report.embedding_map(np.zeros(3))
+    embedding_map(np.zeros(3))
   with pytest.raises(ValueError, match="finite"):
-    report.embedding_map(np.full((3, 2), np.nan))
+    embedding_map(np.full((3, 2), np.nan))

@@ -8,8 +8,6 @@ import pytest
 
 from suncet_jax import report
 from suncet_jax.report import wording
-from suncet_jax.report.axes import short_count
-from suncet_jax.report.curves import running_mean
 from suncet_jax.report.history import curve, last_value
 
 
@@ -64,18 +62,20 @@ def test_curve_takes_rows_where_both_are_finite():
   assert last_value(history, "z") is None
 
 
-def test_running_mean_is_the_mean_over_the_window_that_exists():
-  values = np.random.default_rng(0).normal(size=12)
-  expected = [values[max(0, i - 2) : i + 3].mean() for i in range(12)]
-  np.testing.assert_allclose(running_mean(values, 5), expected, atol=1e-12)
+@pytest.mark.parametrize(
+  ("value", "text"),
+  [(0, "0"), (500, "500"), (12000, "12k"), (1.25e6, "1.25M"), (3e18, "3E")],
+)
+def test_short(value, text):
+  assert wording.short(value) == text
 
 
 @pytest.mark.parametrize(
   ("value", "text"),
-  [(0, "0"), (500, "500"), (12000, "12k"), (1.25e6, "1.25M"), (3e9, "3B")],
+  [(0.25, "0.25"), (4382.2, "4,382"), (1.2e6, "1.2M"), (None, wording.NOTHING)],
 )
-def test_short_count(value, text):
-  assert short_count(value) == text
+def test_brief(value, text):
+  assert wording.brief(value) == text
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,10 @@ class _Switching:
   def rows_per_step(plan):
     return 100 * len(plan.unlabelled) + 10 * len(plan.labelled)
 
+  @staticmethod
+  def flops_per_step(plan):
+    return 3.0 + len(plan.labelled)
+
 
 def test_segments_cover_every_step_once_and_count_images():
   first, second = segments(_Switching())
@@ -34,6 +38,8 @@ def test_segments_cover_every_step_once_and_count_images():
   assert (second.start, second.stop) == (10, 20)
   assert first.images_at(10) == second.images_at(10) == 2100
   assert second.images_at(20) == 2100 + 2000
+  assert first.flops_at(10) == second.flops_at(10) == 40.0
+  assert second.flops_at(20) == 40.0 + 30.0
 
 
 def test_images_are_counted_from_the_start_of_a_segment():

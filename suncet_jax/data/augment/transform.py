@@ -56,13 +56,16 @@ def augment(
   return _normalise(planes.join(channels), augmentation)
 
 
-@functools.partial(jax.jit, static_argnames="augmentation")
-def to_float(images: ArrayLike, augmentation: Augmentation) -> jax.Array:
+@functools.partial(jax.jit, static_argnames=("augmentation", "size"))
+def to_float(
+  images: ArrayLike, augmentation: Augmentation, *, size: int = 0
+) -> jax.Array:
   """Prepares images for evaluation: the same range of values, no randomness.
 
   Args:
     images: [b, h, w, c] uint8, or floating point in [0, 1].
     augmentation: Gives mean and std.
+    size: Height and width to resize to, in pixels; 0: as they are.
 
   Returns:
     [b, h, w, c] float32, in [0, 1] before mean and std.
@@ -73,7 +76,11 @@ def to_float(images: ArrayLike, augmentation: Augmentation) -> jax.Array:
   """
   images = jnp.asarray(images)
   checks.check_images(images, augmentation)
-  return _normalise(_to_unit(images), augmentation)
+  values = _to_unit(images)
+  if size and values.shape[1:3] != (size, size):
+    shape = (values.shape[0], size, size, values.shape[3])
+    values = jax.image.resize(values, shape, "linear")  # antialiased
+  return _normalise(values, augmentation)
 
 
 def _change_geometry(

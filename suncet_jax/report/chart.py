@@ -1,0 +1,338 @@
+"""Interactive curves: one line per run, mean and spread per setting.
+
+The page's own script draws them with Bokeh, colours them for light and dark
+pages, and changes their horizontal axis.
+"""
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from bokeh.embed import json_item
+from bokeh.models import (
+  ColumnDataSource,
+  CustomJSHover,
+  CustomJSTickFormatter,
+  Glyph,
+  GlyphRenderer,
+  HoverTool,
+  Label,
+  Line,
+  NumeralTickFormatter,
+  Scatter,
+  Span,
+  VArea,
+)
+from bokeh.plotting import figure
+
+from suncet_jax.report.spread import (
+  Curve,
+  finite_curve,
+  mean_and_spread,
+  running_mean,
+  thinned,
+)
+
+Series = Mapping[str, Sequence[Curve]]
+
+COLOURS = 18  # of page.css, --c0 to --c17
+_HEIGHT = 270  # pixels
+_TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
+# A curve with fewer points than this also shows where they are.
+_MARKED_POINTS = 40
+# From this many points on, noisy curves are smoothed over a fortieth of them.
+_SMOOTHED_POINTS = 120
+# A logarithmic axis pays from this ratio of largest to smallest value on.
+_LOG_RATIO = 10.0
+_SHORT = "return suncet.short(tick)"
+
+
+def curves(
+  title: str,
+  axes: Mapping[str, Series],
+  *,
+  y_label: str = "",
+  kind: str = "number",
+  smooth: bool = False,
+  colours: Mapping[str, str] | None = None,
+  levels: Mapping[str, float] | None = None,
+) -> str:
+  """Returns a diagram to zoom and to point at.
+
+  A name with several runs is drawn as their mean with a band of one sample
+  standard deviation, and a thin line per run.
+
+  Args:
+    title: what is drawn.
+    axes: from the label of a horizontal axis ("epochs", "images processed") to
+      the curves against it, by name, one (x [n], y [n]) per run. The first
+      axis is shown; `chart_group` makes buttons for the others.
+    y_label: unit of the values.
+    kind: of the values: "number", "percent" (fractions, shown as percent) or
+      "log" (logarithmic where they span more than a factor of ten).
+    smooth: whether long curves are noisy: they get a running mean, with the
+      values behind it.
+    colours: from name to a colour of page.css, as `colour_names` gives them.
+    levels: horizontal lines, by what is written at them.
+
+  Returns:
+    HTML, a <figure>; a sentence where there is nothing to draw.
+  """
+  axes = {label: _drawn(series) for label, series in axes.items()}
+  axes = {label: series for label, series in axes.items() if series}
+  head = f"<h3>{html.escape(title)}</h3>"
+  if not axes:
+    return (
+      f'<figure class="chart-box">{head}<p class="soft">Nothing to draw yet.'
+      "</p></figure>"
+    )
+  names = list(
+    dict.fromkeys(name for series in axes.values() for name in series)
+  )
+  colours = colours or colour_names(names)
+  first = next(iter(axes))
+  plot = _figure(first, y_label, kind, axes[first])
+  hovered = []
+  for name in names:
+    by_axis = {x: series[name] for x, series in axes.items() if name in series}
+    hovered.append(_draw(plot, name, by_axis, colours[name], smooth))
+  _add_levels(plot, levels or {})
+  _add_hover(plot, hovered, kind)
+  words = _in_words(title, axes[first], kind)
+  return f'<figure class="chart-box">{head}{embedded(plot, words)}</figure>'
+
+
+def chart_group(
+  charts: Sequence[str],
+  names: Sequence[str],
+  axes: Sequence[str],
+  colours: Mapping[str, str] | None = None,
+) -> str:
+  """Returns diagrams side by side, under one legend and one choice of axis.
+
+  Args:
+    charts: what `curves` returned.
+    names: of the curves; each becomes a button that hides and shows it. One
+      name alone needs none.
+    axes: labels of the horizontal axes to choose from, as given to `curves`.
+    colours: as given to `curves`.
+
+  Returns:
+    HTML.
+  """
+  colours = colours or colour_names(names)
+  legend = "".join(
+    f'<button type="button" aria-pressed="true" data-series='
+    f'"{html.escape(name)}"><i style="--dot: var(--{colours[name]})"></i>'
+    f"{html.escape(name)}</button>"
+    for name in names
+  )
+  switch = "".join(
+    f'<button type="button" aria-pressed="{str(not place).lower()}" '
+    f'data-axis="{html.escape(axis)}">{html.escape(axis)}</button>'
+    for place, axis in enumerate(axes)
+  )
+  columns = "in-threes" if len(charts) % 3 == 0 else "in-twos"
+  bars = ""
+  if len(axes) > 1:
+    bars += (
+      '<div class="switch" role="group" aria-label="horizontal axis">'
+      f"<span>against</span>{switch}</div>"
+    )
+  if len(names) > 1:
+    bars += (
+      f'<div class="legend" role="group" aria-label="curves">{legend}</div>'
+    )
+  return (
+    f'<div class="chart-group">{bars}<div class="charts {columns}">'
+    f"{''.join(charts)}</div></div>"
+  )
+
+
+def colour_names(names: Sequence[str]) -> dict[str, str]:
+  """Returns a colour of page.css per name: "c0" to "c17", in their order."""
+  return {name: f"c{place % COLOURS}" for place, name in enumerate(names)}
+
+
+def embedded(plot: figure, words: str) -> str:
+  """Returns a Bokeh figure as HTML that the page's script draws.
+
+  Args:
+    plot: the figure; a glyph named c0 to c17 or other takes that colour of the
+      page.
+    words: the figure in words, for those who cannot see it.
+
+  Returns:
+    HTML; its data are inert text until then.
+  """
+  plot.update(
+    background_fill_color=None, border_fill_color=None, outline_line_color=None
+  )
+  # Inside <script> only "<" could end it early.
+  data = json.dumps(json_item(plot)).replace("<", "\\u003c")
+  return (
+    f'<div class="chart" role="img" aria-label="{html.escape(words)}" '
+    f'style="min-height: {plot.height}px"><script type="application/json">'
+    f"{data}</script></div>"
+  )
+
+
+def tooltip(inside: str) -> str:
+  """Returns what is shown at the pointer, in the colours of the page."""
+  style = (
+    "margin: -5px; padding: 6px 9px; font: 13px/1.4 system-ui, sans-serif; "
+    "background: var(--paper); color: var(--ink)"
+  )
+  return f'<div style="{style}">{inside}</div>'
+
+
+def short_axis() -> CustomJSTickFormatter:
+  """Returns a formatter of large numbers: 12k, 1.25M."""
+  return CustomJSTickFormatter(code=_SHORT)
+
+
+def _drawn(series: Series) -> dict[str, list[Curve]]:
+  """Returns finite curves of those names that have any."""
+  finite = {
+    name: [c for c in map(finite_curve, runs) if c[0].size]
+    for name, runs in series.items()
+  }
+  return {name: runs for name, runs in finite.items() if runs}
+
+
+def _figure(x_label: str, y_label: str, kind: str, series: Series) -> figure:
+  plot = figure(
+    height=_HEIGHT,
+    sizing_mode="stretch_width",
+    tools=_TOOLS,
+    toolbar_location="above",
+    active_drag="box_zoom",
+    active_scroll=None,
+    x_axis_label=x_label,
+    y_axis_label=y_label or None,
+    y_axis_type="log" if kind == "log" and _spans_much(series) else "linear",
+  )
+  plot.toolbar.logo = None
+  plot.toolbar.autohide = True
+  for data_range in (plot.x_range, plot.y_range):
+    data_range.only_visible = True
+  plot.xaxis.formatter = short_axis()
+  plot.yaxis.formatter = (
+    NumeralTickFormatter(format="0.[0] %")
+    if kind == "percent"
+    else short_axis()
+  )
+  return plot
+
+
+def _spans_much(series: Series) -> bool:
+  values = np.concatenate([y for runs in series.values() for _, y in runs])
+  return bool(values.min() > 0 and values.max() > _LOG_RATIO * values.min())
+
+
+def _draw(
+  plot: figure,
+  name: str,
+  by_axis: Mapping[str, Sequence[Curve]],
+  colour: str,
+  smooth: bool,
+) -> GlyphRenderer:
+  """Draws the runs of one name; returns what the pointer meets.
+
+  The page's buttons find all of it by its name.
+  """
+  count = max(len(runs) for runs in by_axis.values())
+  is_noisy = smooth and any(
+    len(x) >= _SMOOTHED_POINTS for runs in by_axis.values() for x, _ in runs
+  )
+
+  def draw(glyph: Glyph, source: ColumnDataSource) -> GlyphRenderer:
+    return plot.add_glyph(source, glyph, name=name)
+
+  if count > 1 or is_noisy:
+    for run in range(count):
+      thin = _lines({x: runs[run : run + 1] for x, runs in by_axis.items()})
+      draw(Line(name=colour, line_alpha=0.3), thin)
+  if is_noisy:
+    by_axis = {x: list(map(_smoothed, runs)) for x, runs in by_axis.items()}
+  source = _lines(by_axis)
+  if count > 1:
+    draw(VArea(y1="low", y2="high", name=colour, fill_alpha=0.15), source)
+  draw(Line(name=colour, line_width=2), source)
+  if len(source.data["x"]) < _MARKED_POINTS:
+    draw(Scatter(name=colour, size=5, line_alpha=0.0), source)
+  # Wider than what is seen, so that a pointer need not be exact.
+  return draw(Scatter(size=16, fill_alpha=0.0, line_alpha=0.0), source)
+
+
+def _lines(by_axis: Mapping[str, Sequence[Curve]]) -> ColumnDataSource:
+  """Returns columns x, y ... of the first axis, and "x:axis" ... of each.
+
+  The page's script copies those of the axis that is chosen. Axes may differ
+  in their number of points: short columns are filled up with NaN.
+  """
+  tables = {}
+  for axis, runs in by_axis.items():
+    x, y, deviation, count = mean_and_spread([thinned(curve) for curve in runs])
+    columns = {"x": x, "y": y}
+    if count > 1:
+      columns |= {"low": y - deviation, "high": y + deviation}
+      columns["spread"] = deviation
+    tables[axis] = columns
+  length = max(len(columns["x"]) for columns in tables.values())
+  data: dict[str, np.ndarray] = {}
+  for axis, columns in tables.items():
+    for column, values in columns.items():
+      missing = length - len(values)
+      padded = np.pad(values, (0, missing), constant_values=np.nan)
+      data[f"{column}:{axis}"] = padded.astype(np.float32)
+      data.setdefault(column, data[f"{column}:{axis}"])
+  return ColumnDataSource(data)
+
+
+def _smoothed(curve: Curve) -> Curve:
+  x, y = curve
+  return x, running_mean(y, len(y) // 40 | 1)
+
+
+def _add_levels(plot: figure, levels: Mapping[str, float]) -> None:
+  for text, height in levels.items():
+    line = Span(location=height, dimension="width", line_dash="dashed")
+    plot.add_layout(line)
+    label = Label(x=6, y=height, x_units="screen", text=text, y_offset=3)
+    label.text_font_size = "12px"
+    plot.add_layout(label)
+
+
+def _add_hover(plot: figure, targets: list, kind: str) -> None:
+  is_percent = kind == "percent"
+  number = "suncet.percent(value)" if is_percent else "suncet.short(value)"
+  shown = {
+    "@x": "return suncet.short(value)",
+    "@y": f"return {number}",
+    # Bokeh writes ??? for what a curve of one run does not have.
+    "@spread": f"return value > 0 ? ' \\u00b1 ' + {number} : ''",
+  }
+  plot.add_tools(
+    HoverTool(
+      renderers=targets,
+      limit=1,
+      tooltips=tooltip(
+        "<b>$name</b><br>@y{custom}@spread{custom}<br>at @x{custom}"
+      ),
+      formatters={
+        column: CustomJSHover(code=code) for column, code in shown.items()
+      },
+    )
+  )
+
+
+def _in_words(title: str, series: Series, kind: str) -> str:
+  """Says where the curves end."""
+  ends = []
+  for name, runs in series.items():
+    end = float(np.mean([y[-1] for _, y in runs]))
+    text = f"{100 * end:.1f} %" if kind == "percent" else f"{end:.4g}"
+    ends.append(f"{name} ends at {text}")
+  return f"{title}: {', '.join(ends)}."

@@ -1,0 +1,155 @@
+"""What a finished run keeps for its report: images, classes, positions.
+
+One file of arrays, so that a page can be made again, and runs be compared,
+without the data set, without JAX and without TensorFlow.
+"""
+
+import dataclasses
+import io
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from etils import epath
+
+from suncet_jax.data import storage
+
+_NAME = "report/data.npz"  # below the folder of the run
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportData:
+  """Arrays of one run; any of them may be without elements.
+
+  Attributes:
+    command: the command line that was run.
+    class_names: [c] str, name of each class; empty where they have none.
+    labels: [n] integer, classes of all test images.
+    predictions: [n] integer, what the encoder makes of them; -1 for nothing.
+    predicted_by: how, e.g. "linear probe".
+    mapped: [m] integer, rows of `labels` of the images on the map.
+    positions: [m, 2] float, where they are on it.
+    thumbnails: [m, h, w, c] uint8, the images themselves, made small.
+    neighbours: [rows, 1 + k, h, w, c] uint8, a query and its k nearest images.
+    neighbour_labels: [rows, 1 + k] integer, the true classes of `neighbours`.
+    views: [rows, columns, h, w, c] uint8, per row an image and its views.
+    view_titles: [columns] str, one title per column of `views`.
+
+  Raises:
+    ValueError: if shapes do not fit each other.
+  """
+
+  command: str
+  class_names: Sequence[str]
+  labels: np.ndarray
+  predictions: np.ndarray
+  predicted_by: str
+  mapped: np.ndarray
+  positions: np.ndarray
+  thumbnails: np.ndarray
+  neighbours: np.ndarray
+  neighbour_labels: np.ndarray
+  views: np.ndarray
+  view_titles: Sequence[str]
+
+  def __post_init__(self) -> None:
+    _check_lengths("predictions", self.predictions, "labels", self.labels)
+    _check_lengths("positions", self.positions, "mapped", self.mapped)
+    _check_lengths("thumbnails", self.thumbnails, "mapped", self.mapped)
+    images = (self.thumbnails, 4), (self.neighbours, 5), (self.views, 5)
+    for array, rank in images:
+      _check_images(array, rank)
+    titles = np.asarray(self.view_titles)
+    if self.views.size and len(titles) != self.views.shape[1]:
+      raise ValueError(
+        "view_titles must name every column of views: expected "
+        f"{self.views.shape[1]}, got {len(titles)}"
+      )
+    expected = self.neighbours.shape[:2]
+    if self.neighbours.size and self.neighbour_labels.shape != expected:
+      raise ValueError(
+        "neighbour_labels must have one label per image of neighbours: "
+        f"expected shape {expected}, got {self.neighbour_labels.shape}"
+      )
+
+  def class_name(self, label: int) -> str:
+    """Returns the name of a class; its number where it has no name."""
+    if label < 0:
+      return "none"
+    if label < len(self.class_names):
+      return str(self.class_names[label])
+    return str(label)
+
+
+def save_data(folder: epath.PathLike, data: ReportData) -> None:
+  """Writes report/data.npz of a run.
+
+  Args:
+    folder: folder of the run, on disk or in a bucket.
+    data: what to keep.
+
+  Raises:
+    OSError: if it cannot be written.
+  """
+  buffer = io.BytesIO()
+  arrays: dict[str, Any] = {
+    field.name: np.asarray(getattr(data, field.name))
+    for field in dataclasses.fields(data)
+  }
+  for name in ("command", "predicted_by", "class_names", "view_titles"):
+    arrays[name] = arrays[name].astype(np.str_)
+  np.savez_compressed(buffer, **arrays)
+  storage.write(epath.Path(folder) / _NAME, buffer.getvalue())
+
+
+def load_data(folder: epath.PathLike) -> ReportData | None:
+  """Reads report/data.npz of a run.
+
+  Args:
+    folder: folder of the run, on disk or in a bucket.
+
+  Returns:
+    What was kept; None if there is no such file (yet).
+
+  Raises:
+    OSError: if it cannot be read.
+    ValueError: if it does not hold what `save_data` writes.
+  """
+  path = epath.Path(folder) / _NAME
+  if not path.is_file():
+    return None
+  try:
+    with np.load(io.BytesIO(storage.read(path)), allow_pickle=False) as file:
+      arrays: dict[str, Any] = {
+        field.name: file[field.name] for field in dataclasses.fields(ReportData)
+      }
+  except (zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
+    raise ValueError(
+      f"{path} does not hold the data of a report ({error}): remove it, or "
+      "run suncet_jax.main on the folder again"
+    ) from error
+  for name in ("command", "predicted_by", "class_names", "view_titles"):
+    arrays[name] = arrays[name].tolist()
+  return ReportData(**arrays)
+
+
+def _check_lengths(
+  name: str, array: np.ndarray, other_name: str, other: np.ndarray
+) -> None:
+  if len(array) != len(other):
+    raise ValueError(
+      f"{name} must have one entry per row of {other_name}: expected "
+      f"{len(other)}, got {len(array)}"
+    )
+
+
+def _check_images(images: np.ndarray, rank: int) -> None:
+  if not images.size:
+    return
+  is_shape = images.ndim == rank and images.shape[-1] in (1, 3)
+  if not is_shape or images.dtype != np.uint8:
+    raise ValueError(
+      f"images must be uint8 of rank {rank} with 1 or 3 channels, got "
+      f"{images.dtype} of shape {images.shape}"
+    )

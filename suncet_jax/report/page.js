@@ -1,0 +1,152 @@
+// Draws the charts of a report, colours them as the page is coloured, and
+// answers its buttons. `Bokeh` is inlined before this script.
+"use strict";
+
+const suncet = {
+  // 0.25, 500, 12k, 1.25M: four significant digits and a unit.
+  short(value) {
+    const units = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"],
+      [1e6, "M"], [1e3, "k"]];
+    const size = Math.abs(value);
+    for (const [factor, unit] of units) {
+      if (size >= factor) return `${Number((value / factor).toPrecision(4))}${unit}`;
+    }
+    if (size > 0 && size < 1e-4) return value.toExponential(1);
+    return String(Number(value.toPrecision(4)));
+  },
+  percent: (value) => `${(100 * value).toFixed(1)} %`,
+  views: [],
+};
+
+(() => {
+  const root = document.documentElement;
+
+  function css(name) {
+    return getComputedStyle(root).getPropertyValue(name).trim();
+  }
+
+  const PAINT = {
+    Grid: (m, c) => m.setv({grid_line_color: c.line}),
+    Legend: (m, c) => m.setv({label_text_color: c.ink}),
+    Label: (m, c) => m.setv({text_color: c.soft}),
+    Span: (m, c) => m.setv({line_color: c.soft}),
+  };
+
+  function paintAxis(model, colours) {
+    model.setv({
+      axis_line_color: colours.line, major_tick_line_color: null,
+      minor_tick_line_color: null, major_label_text_color: colours.soft,
+      axis_label_text_color: colours.soft, axis_label_text_font_style: "normal",
+      axis_label_text_font_size: "13px", major_label_text_font_size: "12px",
+      axis_label_text_font: "system-ui, sans-serif",
+      major_label_text_font: "system-ui, sans-serif",
+    });
+  }
+
+  function paintGlyph(model) {
+    const colour = css(`--${model.name}`);
+    const changes = {};
+    for (const name of ["line_color", "fill_color"]) {
+      if (name in model.properties) changes[name] = colour;
+    }
+    model.setv(changes);
+  }
+
+  function models() {
+    return suncet.views.flatMap((view) => [...view.model.document.all_models]);
+  }
+
+  function paint() {
+    const colours = {ink: css("--ink"), soft: css("--soft"),
+      line: css("--line")};
+    for (const model of models()) {
+      if (model.type.endsWith("Axis")) paintAxis(model, colours);
+      else if (model.type in PAINT) PAINT[model.type](model, colours);
+      else if (/^(c\d+|other)$/.test(model.name ?? "")) paintGlyph(model);
+    }
+  }
+
+  function viewsIn(container) {
+    return suncet.views.filter(({place}) => container.contains(place));
+  }
+
+  function press(button, isPressed) {
+    button.setAttribute("aria-pressed", String(isPressed));
+  }
+
+  function chooseAxis(axis) {
+    for (const button of document.querySelectorAll("[data-axis]")) {
+      const group = button.closest(".switch");
+      if ([...group.children].some((other) => other.dataset.axis === axis)) {
+        press(button, button.dataset.axis === axis);
+      }
+    }
+    for (const {model} of suncet.views) {
+      let isChanged = false;
+      for (const source of model.document.all_models) {
+        if (source.type !== "ColumnDataSource") continue;
+        const data = {...source.data};
+        if (!(`x:${axis}` in data)) continue;
+        for (const name of Object.keys(data)) {
+          const [column, other] = [name.split(":", 1)[0], name.indexOf(":")];
+          if (other >= 0 && name.slice(other + 1) === axis) {
+            data[column] = data[name];
+          }
+        }
+        source.data = data;
+        isChanged = true;
+      }
+      if (!isChanged) continue;
+      for (const item of model.below) {
+        if (item.type.endsWith("Axis")) item.axis_label = axis;
+      }
+      model.reset.emit();
+    }
+  }
+
+  function toggleSeries(button) {
+    const isShown = button.getAttribute("aria-pressed") !== "true";
+    press(button, isShown);
+    for (const {model} of viewsIn(button.closest(".chart-group"))) {
+      for (const renderer of model.renderers) {
+        if (renderer.name === button.dataset.series) renderer.visible = isShown;
+      }
+    }
+  }
+
+  // Sheets of small pictures become addresses that a tooltip can name briefly.
+  function openSheets() {
+    for (const sheet of document.querySelectorAll("[data-sheet]")) {
+      const [head, data] = sheet.textContent.split(",");
+      const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+      const blob = new Blob([bytes], {type: head.match(/data:([^;]*)/)[1]});
+      root.style.setProperty(`--${sheet.dataset.sheet}`,
+        `url(${URL.createObjectURL(blob)})`);
+    }
+  }
+
+  async function start() {
+    openSheets();
+    // A finger that drags over a chart wants to scroll the page.
+    const isTouch = matchMedia("(pointer: coarse)").matches;
+    for (const place of document.querySelectorAll(".chart")) {
+      const manager = await Bokeh.embed.embed_item(
+        JSON.parse(place.querySelector("script").textContent), place);
+      const view = manager.roots[0];
+      suncet.views.push({model: view.model, place});
+      if (isTouch) view.model.toolbar.active_drag = null;
+    }
+    paint();
+    root.dataset.drawn = String(suncet.views.length);
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button?.dataset.axis !== undefined) chooseAxis(button.dataset.axis);
+    if (button?.dataset.series !== undefined) toggleSeries(button);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+  addEventListener("beforeprint", () => { root.classList.add("light"); paint(); });
+  addEventListener("afterprint", () => { root.classList.remove("light"); paint(); });
+  start();
+})();

@@ -1,0 +1,196 @@
+"""The curves of a report: which columns of the history, and against what."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from suncet_jax.report import markup
+from suncet_jax.report.chart import (
+  Series,
+  chart_group,
+  colour_names,
+  curves,
+)
+from suncet_jax.report.history import curve
+from suncet_jax.report.runs import Run
+
+# Columns of the history that may be the horizontal axis, and their labels.
+PROGRESS = {
+  "epoch": "epochs",
+  "images_seen": "images processed",
+  "flops": "training FLOPs (estimated)",
+  "seconds": "seconds of training",
+  "step": "steps",
+}
+_NOT_DRAWN = {*PROGRESS, "skipped_in_a_row"}
+
+
+class _Panel(NamedTuple):
+  """One diagram: a column of the history and how to show it."""
+
+  column: str
+  title: str
+  kind: str = "number"
+  y_label: str = ""
+  smooth: bool = True
+
+
+class _Section(NamedTuple):
+  """Diagrams that belong together, and how to read them."""
+
+  heading: str
+  words: str
+  panels: tuple[_Panel, ...]
+
+
+_SECTIONS = (
+  _Section(
+    "Accuracy during training",
+    "Should rise and level off; if it still rises at the end, longer training "
+    "will help. Methods differ in the images they process per epoch: the fair "
+    "comparison is against images processed or FLOPs.",
+    (
+      _Panel(
+        "val_knn_top1",
+        "kNN accuracy, validation images",
+        "percent",
+        smooth=False,
+      ),
+      _Panel("train_top1", "accuracy in training batches", "percent"),
+    ),
+  ),
+  _Section(
+    "Losses",
+    "Should fall fast at first, then slowly. A flat line from the start means "
+    "that nothing is learnt: look at the learning rate. A sudden rise means "
+    "that training became unstable. Long curves show a running mean, with the "
+    "values behind it.",
+    (
+      _Panel("loss", "training loss", y_label="nats"),
+      _Panel("ntxent", "NT-Xent", y_label="nats"),
+      _Panel("suncet", "SuNCEt", y_label="nats"),
+      _Panel("cross_entropy", "cross-entropy", y_label="nats"),
+    ),
+  ),
+  _Section(
+    "What the encoder learns",
+    "Contrastive accuracy is the share of images whose other view is the most "
+    "similar one in the batch; it should rise. Alignment falls as views agree, "
+    "uniformity as embeddings spread over the sphere; an effective rank that "
+    "drops to a few is collapse.",
+    (
+      _Panel("contrastive_accuracy", "contrastive accuracy", "percent"),
+      _Panel("rankme", "effective rank (RankMe)", smooth=False),
+      _Panel("alignment", "alignment (lower: views agree)"),
+      _Panel("uniformity", "uniformity (lower: spread out)"),
+    ),
+  ),
+  _Section(
+    "Optimisation",
+    "Norms should stay bounded. A skipped step had a loss or a gradient that "
+    "was not finite and changed nothing; more than a few are a bad sign.",
+    (
+      _Panel("learning_rate", "learning rate", smooth=False),
+      _Panel("gradient_norm", "norm of the gradient", "log"),
+      _Panel("parameter_norm", "norm of the parameters", "log", smooth=False),
+      _Panel("skipped", "skipped steps so far", smooth=False),
+    ),
+  ),
+  _Section(
+    "Speed",
+    "The input-wait share is the part of the time in which the devices wait "
+    "for images; above a few percent, give the data more workers.",
+    (
+      _Panel("images_per_second", "images per second"),
+      _Panel("input_wait_share", "share of time waiting for input", "percent"),
+    ),
+  ),
+)
+
+
+def curve_sections(groups: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+  """Yields the sections of a page that show curves.
+
+  Args:
+    groups: from a setting's name to its runs; each gets one colour.
+
+  Yields:
+    HTML; sections without any curve are left out.
+  """
+  columns = {
+    name
+    for runs in groups.values()
+    for run in runs
+    for row in run.history
+    for name in row
+  }
+  for section in (*_SECTIONS, _others(columns)):
+    shown = [
+      panel for panel in section.panels if _is_worth_it(panel.column, groups)
+    ]
+    if shown:
+      words = [markup.paragraph(section.words, is_soft=True)]
+      words = words if section.words else []
+      yield markup.section(section.heading, *words, _group(shown, groups))
+
+
+def series_of(
+  groups: Mapping[str, Sequence[Run]], column: str
+) -> dict[str, Series]:
+  """Takes a column of the histories against each measure of progress.
+
+  Args:
+    groups: from a setting's name to its runs.
+    column: of `metrics.csv`, e.g. "val_knn_top1".
+
+  Returns:
+    From the label of a horizontal axis to curves, as `chart.curves` wants
+    them. Measures that no run knows are left out; steps are the last resort.
+  """
+  axes: dict[str, Series] = {}
+  for x, label in PROGRESS.items():
+    series = {
+      name: [c for run in runs if (c := curve(run.history, x, column))[0].size]
+      for name, runs in groups.items()
+    }
+    series = {name: found for name, found in series.items() if found}
+    if series and (x != "step" or not axes):
+      axes[label] = series
+  return axes
+
+
+def _group(
+  panels: Sequence[_Panel], groups: Mapping[str, Sequence[Run]]
+) -> str:
+  colours = colour_names(list(groups))
+  charts: list[str] = []
+  axes: dict[str, Series] = {}
+  for panel in panels:
+    series = series_of(groups, panel.column)
+    axes |= series
+    charts.append(
+      curves(
+        panel.title,
+        series,
+        y_label=panel.y_label,
+        kind=panel.kind,
+        smooth=panel.smooth,
+        colours=colours,
+      )
+    )
+  return chart_group(charts, list(groups), list(axes), colours)
+
+
+def _is_worth_it(column: str, groups: Mapping[str, Sequence[Run]]) -> bool:
+  """Whether a column has values; of skipped steps, whether there are any."""
+  axes = series_of(groups, column)
+  if column != "skipped":
+    return bool(axes)
+  first = next(iter(axes.values()), {})
+  return any(y.any() for runs in first.values() for _, y in runs)
+
+
+def _others(columns: set[str]) -> _Section:
+  known = {panel.column for section in _SECTIONS for panel in section.panels}
+  names = sorted(columns - known - _NOT_DRAWN)
+  panels = tuple(_Panel(name, name) for name in names)
+  return _Section("Other measurements", "", panels)

@@ -1,0 +1,116 @@
+"""Curves as a PNG file, for documents: what `chart.curves` draws, still."""
+
+import functools
+import importlib.resources
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from suncet_jax.report.chart import Series, colour_names
+from suncet_jax.report.spread import Curve, finite_curve, mean_and_spread
+from suncet_jax.report.wording import short
+
+_INCHES = (4.4, 3.4)  # of one panel
+_DOTS_PER_INCH = 160
+_INK, _SOFT, _GRID = "#1d2228", "#5a636e", "#dde2e8"
+
+
+def curves_png(
+  title: str,
+  axes: Mapping[str, Series],
+  *,
+  y_label: str = "",
+  kind: str = "number",
+  colours: Mapping[str, str] | None = None,
+  levels: Mapping[str, float] | None = None,
+) -> bytes:
+  """Draws curves, one panel per horizontal axis, mean and spread over runs.
+
+  Args:
+    title: above the panels.
+    axes: as for `chart.curves`; here all of them are shown.
+    y_label: unit of the values.
+    kind: "number", "percent" (fractions, shown as percent) or "log".
+    colours: as for `chart.curves`.
+    levels: horizontal lines, by what is written about them.
+
+  Returns:
+    Content of the file; the same data are the same bytes.
+  """
+  names = list(dict.fromkeys(n for series in axes.values() for n in series))
+  colours = colours or colour_names(names)
+  width, height = _INCHES
+  figure = Figure((width * len(axes), height), _DOTS_PER_INCH)
+  FigureCanvasAgg(figure)
+  figure.set_layout_engine("constrained")
+  panels = figure.subplots(1, len(axes), sharey=True, squeeze=False)[0]
+  legend: dict[str, Artist] = {}
+  for panel, (label, series) in zip(panels, axes.items(), strict=True):
+    for name, runs in series.items():
+      text = f"{name} ({len(runs)} runs)" if len(runs) > 1 else name
+      legend[text] = _draw(panel, runs, _palette()[colours[name]])
+    for text, level in (levels or {}).items():
+      legend[text] = panel.axhline(level, color=_SOFT, lw=1, ls="--")
+    _frame(panel, label, kind)
+  panels[0].set_ylabel(y_label, color=_INK)
+  panels[0].set_title(title, loc="left", color=_INK, parse_math=False)
+  _add_legend(figure, legend)
+  buffer = io.BytesIO()
+  # Without the version of matplotlib in it, the same data are the same file.
+  figure.savefig(buffer, format="png", metadata={"Software": None})
+  return buffer.getvalue()
+
+
+def _draw(panel: Axes, runs: Sequence[Curve], colour: str) -> Artist:
+  for run in runs if len(runs) > 1 else ():
+    panel.plot(*finite_curve(run), color=colour, lw=0.7, alpha=0.35)
+  x, mean, deviation, _ = mean_and_spread(runs)
+  low, high = mean - deviation, mean + deviation
+  panel.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
+  return panel.plot(x, mean, color=colour, lw=1.8)[0]
+
+
+def _frame(panel: Axes, x_label: str, kind: str) -> None:
+  panel.set_xlabel(x_label, color=_INK)
+  panel.tick_params(which="both", length=0, labelcolor=_SOFT)
+  panel.grid(color=_GRID, linewidth=0.8)
+  panel.set_axisbelow(True)
+  panel.spines[["top", "right", "left"]].set_visible(False)
+  panel.spines["bottom"].set_color(_GRID)
+  panel.xaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
+  if kind == "percent":
+    panel.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+  elif kind == "log":
+    panel.set_yscale("log")
+
+
+def _add_legend(figure: Figure, entries: Mapping[str, Artist]) -> None:
+  if not entries:
+    return
+  legend = figure.legend(
+    entries.values(),
+    ["?"] * len(entries),
+    loc="outside lower center",
+    ncols=4,
+    frameon=False,
+  )
+  # Given to legend(), "$" would start mathematics, and a leading underscore
+  # would drop the entry.
+  for label, text in zip(legend.get_texts(), entries, strict=True):
+    label.set_parse_math(False)
+    label.set_text(text)
+
+
+@functools.cache
+def _palette() -> dict[str, str]:
+  """Returns the colours of the light page by name."""
+  folder = importlib.resources.files("suncet_jax.report")
+  text = (folder / "page.css").read_text(encoding="utf-8")
+  light = text[: text.index("@media")]
+  return dict(re.findall(r"--(c\d+|other): (#\w+);", light))

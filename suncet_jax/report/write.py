@@ -1,0 +1,178 @@
+"""The report: one page about one run or several."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from etils import epath
+
+from suncet_jax.data import storage
+from suncet_jax.report import markup, summary, wording
+from suncet_jax.report.confusion import confusion_parts
+from suncet_jax.report.data import ReportData
+from suncet_jax.report.images import neighbours_grid, views_grid
+from suncet_jax.report.page import page
+from suncet_jax.report.panels import curve_sections
+from suncet_jax.report.runs import (
+  Run,
+  differing_fields,
+  fields,
+  read_runs,
+  settings,
+)
+from suncet_jax.report.scatter import embedding_chart
+
+_MAP_WORDS = (
+  "Test images as the encoder sees them, laid out by t-SNE. Point at one to "
+  "see it; the buttons hide a class. Look for one island per class. Crosses "
+  "are images taken for another class. Distances between islands and their "
+  "sizes mean nothing."
+)
+_NEIGHBOUR_WORDS = (
+  "Left a test image, then the images that the encoder finds most similar, the "
+  "nearest first, with their true classes. A dashed red frame is another class "
+  "than on the left: does the mistake make sense?"
+)
+_VIEW_WORDS = (
+  "Left the image, then what the encoder was trained on. The views should "
+  "differ clearly, yet a person should still recognise the object in most."
+)
+_NO_DATA = (
+  "Map, confusion matrix, neighbours and views appear when the run is finished."
+)
+
+
+def write_report(
+  folders: Sequence[epath.PathLike], out: epath.PathLike
+) -> epath.Path:
+  """Writes a page about runs.
+
+  Args:
+    folders: folders of finished or running runs, on disk or in a bucket.
+    out: the page, `*.html`.
+
+  Returns:
+    `out`.
+
+  Raises:
+    ValueError: if `out` is not an HTML file, or a folder is not a run's.
+    OSError: if a file cannot be read, or the page not be written.
+  """
+  out = epath.Path(out)
+  if out.suffix != ".html":
+    raise ValueError(f"the page must be named *.html, got {out}")
+  storage.write(out, report_page(read_runs(folders)).encode("utf-8"))
+  return out
+
+
+def report_page(runs: Sequence[Run]) -> str:
+  """Returns the page about runs that were read before.
+
+  Args:
+    runs: at least one.
+
+  Returns:
+    The whole HTML document.
+  """
+  if len(runs) == 1:
+    return _one(runs[0])
+  return _several(runs)
+
+
+def _one(run: Run) -> str:
+  groups = settings([run])
+  parts = [summary.run_tiles(run), summary.explanations([run])]
+  first, *rest = [*curve_sections(groups), ""]
+  parts.append(first)
+  if run.data is None:
+    parts.append(
+      markup.section("Images", markup.paragraph(_NO_DATA, is_soft=True))
+    )
+  else:
+    parts += _image_sections(run.data)
+  parts += rest
+  parts.append(markup.section("The run", *_repetition(run)))
+  return page(run.name, parts, _subtitle(run))
+
+
+def _several(runs: Sequence[Run]) -> str:
+  groups = settings(runs)
+  means = summary.mean_table(groups)
+  parts = [markup.section("Results", summary.accuracy_table(groups))]
+  if means:
+    words = "Mean and sample standard deviation of the finished runs."
+    text = markup.paragraph(words, is_soft=True)
+    parts.append(markup.section("Means over seeds", text, means))
+  parts.append(summary.explanations(runs))
+  parts += curve_sections(groups)
+  parts.append(markup.section("Effort", summary.effort_table(groups)))
+  parts.append(markup.section("What differs", _differences(groups)))
+  parts += _maps(groups)
+  count = f"{len(runs)} runs of {len(groups)} settings"
+  return page("Runs compared", parts, count)
+
+
+def _subtitle(run: Run) -> str:
+  data = run.config.get("data")
+  source = data.get("tfds_name") or data.get("source") if data else None
+  words = [
+    run.method,
+    f"on {source}" if source else None,
+    f"seed {run.config['seed']}" if "seed" in run.config else None,
+    summary.state_of(run),
+  ]
+  return ", ".join(word for word in words if word)
+
+
+def _image_sections(data: ReportData) -> Iterator[str]:
+  parts = (
+    ("Map of the embeddings", _MAP_WORDS, [embedding_chart(data, "sheet")]),
+    ("Confusion matrix", "", confusion_parts(data)),
+    ("Nearest neighbours", _NEIGHBOUR_WORDS, [neighbours_grid(data)]),
+    ("Augmented views", _VIEW_WORDS, [views_grid(data)]),
+  )
+  for heading, words, inside in parts:
+    if any(inside):
+      text = [markup.paragraph(words, is_soft=True)] if words else []
+      yield markup.section(heading, *text, *inside)
+
+
+def _maps(groups: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+  """Yields map and confusions of the first finished run of each setting."""
+  for number, (setting, runs) in enumerate(groups.items()):
+    run = next((run for run in runs if run.data is not None), None)
+    if run is None or run.data is None:
+      continue
+    inside = [
+      embedding_chart(run.data, f"sheet{number}"),
+      *confusion_parts(run.data),
+    ]
+    words = markup.paragraph(f"Of the run {run.name}. {_MAP_WORDS}", True)
+    yield markup.section(f"Map of {setting}", words, *inside)
+
+
+def _differences(groups: Mapping[str, Sequence[Run]]) -> str:
+  """Shows the fields of the configs that differ, one column per setting."""
+  runs = [run for members in groups.values() for run in members]
+  names = list(differing_fields([run.config for run in runs]))
+  if not names:
+    return markup.paragraph("The configs are the same.", is_soft=True)
+  rows = []
+  for name in names:
+    cells = [markup.cell(name)]
+    for members in groups.values():
+      values = [
+        fields(run.config).get(name, wording.NOTHING) for run in members
+      ]
+      cells.append(markup.cell(", ".join(dict.fromkeys(values))))
+    rows.append(cells)
+  return markup.table(["field", *groups], rows)
+
+
+def _repetition(run: Run) -> Iterator[str]:
+  """Yields what is needed to run it again."""
+  yield summary.run_facts(run)
+  if run.data is not None and run.data.command:
+    yield markup.code_block(run.data.command)
+  if run.config:
+    text = json.dumps(run.config, indent=2, ensure_ascii=False)
+    yield markup.folded("the whole config", markup.code_block(text))

@@ -1,0 +1,74 @@
+"""The supervised baseline: cross-entropy of labelled images, nothing else."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import virtual
+
+from suncet_jax.config import base
+from suncet_jax.data.arrays import from_arrays
+from suncet_jax.data.augment import Augmentation
+from suncet_jax.data.sources import Dataset
+from suncet_jax.methods import Supervised, Views
+from suncet_jax.models import Outputs
+from suncet_jax.train import experiment
+
+_AUGMENTATION = Augmentation(size=8, crop_scale=(0.5, 1.0))
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_the_loss_is_the_mean_cross_entropy_of_all_views(devices):
+  rng = np.random.default_rng(0)
+  logits = [rng.normal(size=(4, 3)).astype(np.float32) for _ in range(2)]
+  labels = np.array([0, 2, 1, 2])
+
+  def encode(params, batch_stats, views):
+    return [Outputs(view, params * view) for view in views], "new statistics"
+
+  method = Supervised(_AUGMENTATION, virtual.mesh(devices), 2)
+  views = Views((), tuple(map(jnp.asarray, logits)), jnp.asarray(labels))
+  loss, output = method.loss(jnp.float32(2.0), None, (), views, encode)
+  doubled = 2 * np.concatenate(logits).astype(np.float64)
+  logs = doubled - np.log(np.exp(doubled).sum(axis=1, keepdims=True))
+  truth = np.tile(labels, 2)
+  np.testing.assert_allclose(loss, -logs[range(8), truth].mean(), rtol=1e-6)
+  assert output.batch_stats == "new statistics"
+  right = (doubled.argmax(axis=1) == truth).mean()
+  np.testing.assert_allclose(output.metrics["train_top1"], right)
+
+
+def _experiment():
+  rng = np.random.default_rng(0)
+  pixels = rng.integers(0, 256, (64, 8, 8, 1), np.uint8)
+  labels = np.repeat(np.arange(4), 16)
+  source = from_arrays(pixels, labels)
+  data = Dataset("noise", source, source, tuple("abcd"))
+  config = base()
+  config.method.name = "supervised"
+  config.data.source = "arrays"
+  config.data.batch_size = 16
+  config.data.labelled.update(
+    per_class=8, classes_per_batch=4, images_per_class=2
+  )
+  config.augment.size = 8
+  config.model.update(name="resnet8", stem="cifar_stride2")
+  config.train.epochs = 1
+  return experiment.build(config, data)
+
+
+def test_a_step_sees_labelled_images_only_and_has_a_classifier():
+  parts = _experiment()
+  plan = parts.method.plan(0)
+  batch = next(parts.stream.batches(range(1), plan.unlabelled, plan.labelled))
+  assert batch.unlabelled == ()
+  assert batch.labelled[0].shape == (8, 8, 8, 1)
+  assert sorted(batch.labels.tolist()) == [0, 0, 1, 1, 2, 2, 3, 3]
+  state = parts.initial_state()
+  assert jax.tree.map(jnp.shape, state.params["head"]) == {
+    "dense1": {"bias": (4,), "kernel": (64, 4)}
+  }
+  before = jax.device_get(state.params["head"]["dense1"]["kernel"])
+  state, metrics = parts.step_fn()(state, batch, plan)
+  np.testing.assert_allclose(metrics["loss"], metrics["cross_entropy"])
+  assert np.any(before != np.asarray(state.params["head"]["dense1"]["kernel"]))

@@ -1,0 +1,244 @@
+"""Pages in a browser: they draw, answer, and can be read."""
+
+import json
+import shutil
+
+import pytest
+from report_runs import NAMES, data, make_run
+
+from suncet_jax import report
+
+_BROWSER, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+  not (_BROWSER and _DRIVER),
+  reason="needs chromium and chromedriver (Debian: chromium-driver)",
+)
+
+_DARK = {"name": "prefers-color-scheme", "value": "dark"}
+_DRAWN = "return document.documentElement.dataset.drawn"
+# Texts of less than 4.5:1 (WCAG 2.1, AA) against what is behind them. A
+# canvas turns every notation of a colour into four bytes.
+_FAINT_TEXTS = """
+const context = document.createElement("canvas").getContext("2d");
+function bytes(colour) {
+  context.clearRect(0, 0, 1, 1);
+  context.fillStyle = colour;
+  context.fillRect(0, 0, 1, 1);
+  return [...context.getImageData(0, 0, 1, 1).data];
+}
+function luminance([r, g, b]) {
+  const linear = [r, g, b].map((v) => v / 255).map((v) =>
+    v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+}
+function behind(element) {
+  for (let e = element; e; e = e.parentElement) {
+    const colour = bytes(getComputedStyle(e).backgroundColor);
+    if (colour[3] === 255) return colour;
+  }
+  return [255, 255, 255];
+}
+function contrast(a, b) {
+  const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+  return (high + 0.05) / (low + 0.05);
+}
+let seen = 0;
+const faint = [];
+function check(what, colour, element) {
+  seen += 1;
+  const ratio = contrast(bytes(colour), behind(element));
+  if (ratio < 4.5) faint.push(`${what}: ${colour}, ${ratio.toFixed(2)}`);
+}
+for (const e of document.querySelectorAll("body *")) {
+  const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+  if (own && e.checkVisibility() && !e.closest("script, .chart")) {
+    check(`<${e.tagName}> ${e.textContent.slice(0, 30)}`,
+      getComputedStyle(e).color, e);
+  }
+}
+for (const {model, place} of suncet.views) {
+  for (const item of [...model.below, ...model.left]) {
+    if (item.visible && item.type.endsWith("Axis")) {
+      check("axis", item.major_label_text_color, place);
+      check("axis label", item.axis_label_text_color, place);
+    }
+  }
+}
+return [seen, faint];
+"""
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+  """A page about one run, and one that compares four."""
+  root = tmp_path_factory.mktemp("runs")
+  metrics = {"knn_top1": 0.9, "linear_top1": 0.5}
+  runs = [
+    make_run(root / "a", metrics=metrics, kept=data()),
+    make_run(root / "b", metrics=metrics, seed=1, kept=data(1)),
+    make_run(root / "<i>c", method=NAMES[0]),
+    make_run(root / "d", method=NAMES[0], seed=1),
+  ]
+  return (
+    report.write_report(runs[:1], root / "one.html"),
+    report.write_report(runs, root / "several.html"),
+  )
+
+
+@pytest.fixture(scope="module")
+def browser():
+  from selenium import webdriver
+  from selenium.webdriver.chrome.service import Service
+
+  options = webdriver.ChromeOptions()
+  options.binary_location = _BROWSER
+  for argument in (
+    "--headless",
+    "--no-sandbox",  # tests may run as root, in a container
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+  ):
+    options.add_argument(argument)
+  logs = {"browser": "ALL", "performance": "ALL"}
+  options.set_capability("goog:loggingPrefs", logs)
+  browser = webdriver.Chrome(options, Service(_DRIVER))
+  yield browser
+  browser.quit()
+
+
+def _open(browser, page, *, width=1200, media=()):
+  """Opens a page of a width in pixels and waits until it is drawn."""
+  from selenium.webdriver.support.wait import WebDriverWait
+
+  size = {"width": width, "height": 900, "deviceScaleFactor": 1}
+  size["mobile"] = width < 600
+  browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+  _set_media(browser, *media)
+  for name in ("browser", "performance"):
+    browser.get_log(name)  # of the page before
+  browser.get(page.resolve().as_uri())
+  WebDriverWait(browser, 120).until(lambda b: b.execute_script(_DRAWN))
+
+
+def _set_media(browser, *features):
+  command = "Emulation.setEmulatedMedia"
+  browser.execute_cdp_cmd(command, {"features": list(features)})
+
+
+def _addresses(browser):
+  """Returns what the browser asked for since the page was opened."""
+  events = [
+    json.loads(entry["message"])["message"]
+    for entry in browser.get_log("performance")
+  ]
+  return [
+    event["params"]["request"]["url"]
+    for event in events
+    if event["method"] == "Network.requestWillBeSent"
+  ]
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["one run", "several"])
+def test_page_draws_and_asks_for_nothing(browser, pages, which):
+  _open(browser, pages[which])
+  drawn, canvases, pictures, loaded, injected = browser.execute_script("""
+    const pictures = [...document.images];
+    const canvases = suncet.views.filter(({place}) =>
+      place.firstElementChild.nextElementSibling.shadowRoot
+        .querySelector("canvas, .bk-Canvas"));
+    return [document.querySelectorAll(".chart").length, canvases.length,
+      pictures.length, pictures.filter((p) => p.naturalWidth > 0).length,
+      document.querySelectorAll("i:not([style]), b + script").length];
+  """)
+  assert drawn == canvases
+  assert drawn > 10
+  assert loaded == pictures
+  assert pictures == (18 if which == 0 else 0)
+  assert injected == 0
+  problems = [
+    entry["message"]
+    for entry in browser.get_log("browser")
+    if entry["level"] in ("SEVERE", "WARNING")
+  ]
+  assert problems == []
+  addresses = _addresses(browser)
+  assert pages[which].resolve().as_uri() in addresses
+  schemes = {address.partition(":")[0] for address in addresses}
+  assert schemes <= {"file", "data", "blob"}
+  assert sum(address.startswith("file:") for address in addresses) == 1
+
+
+def test_pages_fit_a_phone(browser, pages):
+  for page in pages:
+    _open(browser, page, width=390)
+    width, inner = browser.execute_script(
+      "return [document.documentElement.scrollWidth, innerWidth]"
+    )
+    assert inner == 390
+    assert width <= inner
+
+
+def test_texts_can_be_read_in_both_modes_and_when_it_switches(browser, pages):
+  _open(browser, pages[0])
+  colours = set()
+  for media in ((), (_DARK,), ()):
+    _set_media(browser, *media)
+    seen, faint = browser.execute_script(_FAINT_TEXTS)
+    assert seen > 100
+    assert faint == []
+    colours.add(
+      browser.execute_script(
+        "return suncet.views[0].model.below[0].axis_label_text_color"
+      )
+    )
+  assert len(colours) == 2
+
+
+def test_buttons_change_the_axis_and_hide_a_setting(browser, pages):
+  _open(browser, pages[1])
+  before, after, label = browser.execute_script("""
+    const ends = () => suncet.views.slice(0, 5).map(({model}) =>
+      Math.max(...[...model.renderers.at(-1).data_source.data.x]
+        .filter(Number.isFinite)));
+    const before = ends();
+    document.querySelector("[data-axis='images processed']").click();
+    return [before, ends(), suncet.views[0].model.below[0].axis_label];
+  """)
+  assert label == "images processed"
+  # Values of the synthetic runs: 2,560 images per epoch.
+  assert after == pytest.approx([2560 * end for end in before], rel=1e-5)
+  hidden, others = browser.execute_script(
+    """
+    const group = document.querySelector(".chart-group");
+    group.querySelector("[data-series='suncet']").click();
+    const {model} = suncet.views.find(({place}) => group.contains(place));
+    const of = (name) => model.renderers.filter((r) => r.name === name)
+      .map((r) => r.visible);
+    return [of("suncet"), of(arguments[0])];
+  """,
+    NAMES[0],
+  )
+  assert hidden
+  assert not any(hidden)
+  assert others
+  assert all(others)
+
+
+def test_map_shows_the_image_at_the_pointer(browser, pages):
+  _open(browser, pages[0])
+  sheet, left = browser.execute_script("""
+    const view = suncet.views.find(({model}) =>
+      model.renderers.some((r) => "left" in r.data_source.data));
+    return [getComputedStyle(document.documentElement)
+      .getPropertyValue("--sheet"),
+      [...view.model.renderers[1].data_source.data.left]];
+  """)
+  assert sheet.startswith("url(blob:")
+  # Six images a row, 96 pixels each; rows 2, 5, 8 ... are of class 1: every
+  # second image is on the map.
+  places = [i for i in range(30) if 2 * i % 3 == 1]
+  assert left == [96 * (i % 6) for i in places]
