@@ -1,0 +1,132 @@
+"""The command `python -m suncet_jax.convert INPUT --out=OUTPUT`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from suncet_jax import command_line, model_names
+from suncet_jax.convert import files
+from suncet_jax.convert.layouts import LAYOUTS
+from suncet_jax.convert.pytorch_names import NORMALISATIONS, summary
+from suncet_jax.convert.weights import FORMAT, Weights
+
+_STABLEHLO = ".stablehlo"
+_COUNTERS = "num_batches_tracked"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+  """Converts what the command line names.
+
+  Args:
+    arguments: The command line without the program; None takes this process's.
+
+  Returns:
+    The exit code 0; faults leave with 2 and one message.
+  """
+  options = _parser().parse_args(arguments)
+  with command_line.clear_errors():
+    weights = files.read(
+      options.input,
+      wrapper=options.wrapper,
+      stem=options.stem,
+      normalise=options.normalise,
+    )
+    print(_description(weights))
+    if options.out.endswith(_STABLEHLO):
+      from suncet_jax.convert import stablehlo
+
+      if options.to != FORMAT:
+        command_line.fail(f"{_STABLEHLO} has no names of layers: drop --to.")
+      program = stablehlo.serialised(weights, options.size)
+      files.write_bytes(options.out, program)
+    else:
+      if options.size:
+        command_line.fail(f"--size is for {_STABLEHLO} alone.")
+      left_out = files.write(weights, options.out, options.to)
+      if left_out:
+        print(f"Left out, as --to={options.to} has no place: {_few(left_out)}")
+    print(f"Written: {options.out}")
+  return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = argparse.ArgumentParser(
+    prog="python -m suncet_jax.convert",
+    description="Converts trained weights; see docs/checkpoints.md.",
+  )
+  parser.add_argument(
+    "input", help="folder of a run, folder or file of weights"
+  )
+  parser.add_argument(
+    "--out",
+    required=True,
+    help="file (.safetensors, .npz, .pth, .stablehlo) or folder to write",
+  )
+  parser.add_argument(
+    "--to",
+    choices=(FORMAT, *LAYOUTS),
+    default=FORMAT,
+    help="whose names the tensors get (%(default)s)",
+  )
+  parser.add_argument(
+    "--normalise",
+    choices=tuple(NORMALISATIONS),
+    default="",
+    help="how images are normalised, instead of what the layout tells",
+  )
+  parser.add_argument(
+    "--stem",
+    choices=tuple(model_names.STEMS),
+    default="",
+    help="the input's stem, instead of what its kernel tells",
+  )
+  parser.add_argument(
+    "--wrapper",
+    default="",
+    help="key of the state dict in a PyTorch file, such as target_encoder",
+  )
+  parser.add_argument(
+    "--size",
+    type=int,
+    default=0,
+    help=f"height and width of the images of a {_STABLEHLO} file",
+  )
+  return parser
+
+
+def _description(weights: Weights) -> str:
+  """Says what was read, and what was assumed of it."""
+  model, images = weights.model, weights.images
+  head = model["head"]
+  lines = [
+    f"Read: {model['name']}, width {model['width']}, stem {model['stem']}, "
+    + (
+      f"projection head of {head['layers']} layer(s) to {head['out']}"
+      if weights.has_head
+      else "no projection head"
+    )
+  ]
+  if weights.origin:
+    lines.append(f"Names: {weights.origin['layout']}")
+  mean, std = list(images.mean), list(images.std)
+  size = f"resized to {images.resize}, centre {images.size}"
+  lines.append(
+    f"Images: {images.channels} channel(s), "
+    + (size if images.resize else "of the size they come in")
+    + (f", mean {mean}, std {std}" if mean else ", in [0, 1], not normalised")
+  )
+  if weights.kept:
+    lines.append(f"Kept, as our model has no place: {_few(list(weights.kept))}")
+  return "\n".join(lines)
+
+
+def _few(names: Sequence[str]) -> str:
+  """Shortens names: counters of norms are counted."""
+  others = [name for name in names if not name.endswith(_COUNTERS)]
+  count = len(names) - len(others)
+  counters = [f"{count} x {_COUNTERS}"] if count else []
+  return summary(counters + others)
+
+
+if __name__ == "__main__":
+  sys.exit(main())

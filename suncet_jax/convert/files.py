@@ -1,0 +1,142 @@
+"""Reads weights from wherever they are, writes them for whomever."""
+
+from etils import epath
+
+from suncet_jax.convert import (
+  folders,
+  own_names,
+  pytorch_names,
+  tensor_files,
+)
+from suncet_jax.convert.weights import (
+  FORMAT,
+  ConvertError,
+  Weights,
+  to_metadata,
+)
+from suncet_jax.data import storage
+
+
+def read(
+  path: epath.PathLike,
+  *,
+  wrapper: str = "",
+  stem: str = "",
+  normalise: str = "",
+) -> Weights:
+  """Reads the weights of an encoder.
+
+  Args:
+    path: The folder of a run, a folder or a file that `write` has made, or a
+      file of PyTorch weights (.pth and the like, .safetensors, .npz) of a
+      layout that is known. Local or gs://.
+    wrapper: For a PyTorch file with several state dicts: the key of one.
+    stem: Where names and shapes leave it open: one of `model_names.STEMS`.
+    normalise: Instead of what is known of the file: how images are normalised,
+      one of `pytorch_names.NORMALISATIONS`.
+
+  Raises:
+    ConvertError: If there is none, or it is damaged or of an unknown layout.
+  """
+  path = epath.Path(path)
+  if path.is_dir():
+    weights = _read_folder(path)
+  else:
+    weights = _read_file(path, wrapper, stem)
+  if normalise:
+    mean, std = pytorch_names.NORMALISATIONS[normalise]
+    images = weights.images._replace(mean=mean, std=std)
+    weights = weights._replace(images=images)
+  if (
+    weights.images.mean and len(weights.images.mean) != weights.images.channels
+  ):
+    raise ConvertError(
+      f"{path}: images have {weights.images.channels} channel(s), but "
+      f"--normalise={normalise} has 3."
+    )
+  return weights
+
+
+def write(weights: Weights, path: epath.PathLike, layout: str) -> list[str]:
+  """Writes the weights of an encoder.
+
+  Args:
+    weights: What to write.
+    path: A file, whose suffix tells the format (.safetensors, .npz, .pth), or
+      a folder.
+    layout: "suncet_jax" or one of `layouts.LAYOUTS`.
+
+  Returns:
+    What the layout has no place for, in words.
+
+  Raises:
+    ConvertError: If the layout cannot express them, or the disk is full.
+  """
+  path, folder = epath.Path(path), None
+  left_out: list[str] = []
+  if not path.suffix or path.is_dir():
+    folder, own = path, layout == FORMAT
+    path = folder / (folders.OWN_FILE if own else folders.MODEL_FILE)
+  elif path.suffix not in tensor_files.SUFFIXES:
+    raise ConvertError(
+      f"{path} has the suffix {path.suffix!r}, expected one of "
+      f"{', '.join(tensor_files.SUFFIXES)}, or none for a folder."
+    )
+  if layout == FORMAT:
+    if path.suffix in tensor_files.PYTORCH:
+      raise ConvertError(
+        f"{path}: our own names are written as .safetensors or .npz, which "
+        "have a place for metadata."
+      )
+    tensors = own_names.to_tensors(weights)
+  else:
+    tensors, left_out = pytorch_names.to_tensors(weights, layout)
+  is_back = weights.origin.get("layout") == layout
+  # Where the scripts of facebookresearch/suncet look.
+  usual = "encoder" if layout == "suncet" else ""
+  wrapper = weights.origin["wrapper"] if is_back else usual
+  tensor_files.write(path, tensors, to_metadata(weights, layout), wrapper)
+  if folder is not None:
+    folders.write_descriptions(folder, weights, layout)
+  return left_out
+
+
+def write_bytes(path: epath.PathLike, content: bytes) -> None:
+  """Writes a file, in full or not at all.
+
+  Raises:
+    ConvertError: If it cannot be written.
+  """
+  try:
+    storage.write(path, content)
+  except OSError as error:
+    raise ConvertError(f"{path} cannot be written: {error}.") from error
+
+
+def _read_folder(folder: epath.Path) -> Weights:
+  path = folders.weights_file(folder)
+  if path is not None:
+    return _read_file(path)
+  from suncet_jax.convert import runs  # Orbax takes a second to import
+
+  if not runs.is_run(folder):
+    raise ConvertError(
+      f"{folder} is no folder of a run (config.json and checkpoints), nor are "
+      f"there {folders.OWN_FILE} or {folders.MODEL_FILE} in it."
+    )
+  return runs.read(folder)
+
+
+def _read_file(path: epath.Path, wrapper: str = "", stem: str = "") -> Weights:
+  file = tensor_files.read(path, wrapper)
+  try:
+    if own_names.is_ours(file.metadata):
+      return own_names.from_tensors(file.tensors, file.metadata)
+    return pytorch_names.from_tensors(
+      file.tensors,
+      file.metadata,
+      wrapper=file.wrapper,
+      stem=stem,
+    )
+  except ConvertError as error:
+    raise ConvertError(f"{path}: {error}") from error

@@ -1,0 +1,186 @@
+"""The names that other libraries give to our parameters.
+
+One function per family of names, from our path to theirs. Tensors differ by a
+transposition only: PyTorch's kernels are [out, in, h, w] and [out, in].
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from suncet_jax.convert.weights import Path
+
+Model = Mapping[str, Any]  # config.model as nested dicts
+
+_LEAVES = {
+  "kernel": "weight",
+  "scale": "weight",
+  "bias": "bias",
+  "mean": "running_mean",
+  "var": "running_var",
+}
+_TORCHVISION_RESNETS = (
+  "resnet18",
+  "resnet34",
+  "resnet50",
+  "resnet101",
+  "resnet152",
+)
+
+
+class Layout(NamedTuple):
+  """Names of one library.
+
+  Attributes:
+    describe: For whom the names are.
+    rename: From our path to a name; None: it has no place for this.
+    fault: What it cannot express of a model and its channels; empty if nothing.
+  """
+
+  describe: str
+  rename: Callable[[Path, Model], str | None]
+  fault: Callable[[Model, int], str]
+
+
+def to_torch(array: np.ndarray, path: Path) -> np.ndarray:
+  """Turns one of our leaves into PyTorch's order of axes."""
+  if path[-1] != "kernel":
+    return array
+  return array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
+
+
+def from_torch(array: np.ndarray, path: Path) -> np.ndarray:
+  """Turns one of PyTorch's tensors into our order of axes."""
+  if path[-1] != "kernel":
+    return array
+  return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
+
+
+def torch_shape(shape: tuple[int, ...], path: Path) -> tuple[int, ...]:
+  """Returns the shape that PyTorch's tensor has for a shape of ours."""
+  return to_torch(np.broadcast_to(np.float32(0), shape), path).shape
+
+
+def _pytorch_name(path: Path, model: Model) -> str:
+  """The names of torchvision's ResNet and of facebookresearch/suncet."""
+  leaf = _LEAVES[path[-1]]
+  match path[:-1]:
+    case ("backbone", "stem_conv") | ("backbone", "stem", "conv"):
+      return f"conv1.{leaf}"
+    case ("backbone", "final_norm") | ("backbone", "stem", "norm"):
+      return f"bn1.{leaf}"
+    case ("backbone", block, part):
+      stage, index = _block(block)
+      inner = {
+        "shortcut_conv": "shortcut.0" if _is_wide(model) else "downsample.0",
+        "shortcut_norm": "downsample.1",
+      }.get(part, part.replace("norm", "bn"))
+      return f"layer{stage + 1}.{index}.{inner}.{leaf}"
+    case ("head", part):
+      return f"fc.{_head_part(part, model)}.{leaf}"
+  raise AssertionError(path)
+
+
+def _head_part(part: str, model: Model) -> str:
+  """Names of a head: fc1, bn1, fc2, ... or, without norms, 0, 2, ..."""
+  kind, number = part[:-1], int(part[-1])
+  if not model["head"]["batch_norm"]:
+    return str(2 * (number - 1))  # a ReLU lies between two layers
+  return f"{'fc' if kind == 'dense' else 'bn'}{number}"
+
+
+def _without_head(path: Path, model: Model) -> str | None:
+  return None if path[0] == "head" else _pytorch_name(path, model)
+
+
+def _hugging_face_name(path: Path, model: Model) -> str | None:
+  """The names of ResNetModel in Hugging Face's transformers."""
+  del model
+  leaf = _LEAVES[path[-1]]
+  match path[:-1]:
+    case ("backbone", "stem", part):
+      return f"embedder.embedder.{_hugging_face_part(part)}.{leaf}"
+    case ("backbone", block, part):
+      stage, index = _block(block)
+      kind = _hugging_face_part("conv" if "conv" in part else "norm")
+      is_shortcut = part.startswith("shortcut")
+      inner = "shortcut" if is_shortcut else f"layer.{int(part[-1]) - 1}"
+      return f"encoder.stages.{stage}.layers.{index}.{inner}.{kind}.{leaf}"
+  return None
+
+
+def _hugging_face_part(kind: str) -> str:
+  return {"conv": "convolution", "norm": "normalization"}[kind]
+
+
+def _block(name: str) -> tuple[int, int]:
+  """Returns stage and number, from 0 on, of a block such as stage1_block1."""
+  match = re.fullmatch(r"stage(\d+)_block(\d+)", name)
+  assert match, name
+  return int(match[1]) - 1, int(match[2]) - 1
+
+
+def _is_wide(model: Model) -> bool:
+  return model["name"] == "wrn28_2"
+
+
+def _suncet_fault(model: Model, channels: int) -> str:
+  del channels
+  if model["head"]["output_batch_norm"]:
+    return "the projection head must not have output_batch_norm"
+  return ""
+
+
+def _torchvision_fault(model: Model, channels: int) -> str:
+  if channels != 3:
+    return f"images must have 3 channels, not {channels}"
+  if model["name"] not in _TORCHVISION_RESNETS:
+    return f"the model must be one of {', '.join(_TORCHVISION_RESNETS)}"
+  return _plain_fault(model)
+
+
+def _timm_fault(model: Model, channels: int) -> str:
+  del channels
+  names = (*_TORCHVISION_RESNETS, "resnet200")
+  if model["name"] not in names:
+    return f"the model must be one of {', '.join(names)}"
+  return _plain_fault(model)
+
+
+def _plain_fault(model: Model) -> str:
+  if model["width"] != 1:
+    return f"model.width must be 1, not {model['width']}"
+  return _stem_fault(model)
+
+
+def _hugging_face_fault(model: Model, channels: int) -> str:
+  del channels
+  if _is_wide(model):
+    return "the model must be a ResNet"
+  return _stem_fault(model)
+
+
+def _stem_fault(model: Model) -> str:
+  if model["stem"] != "imagenet":
+    return f"model.stem must be 'imagenet', not {model['stem']!r}"
+  return ""
+
+
+LAYOUTS: Mapping[str, Layout] = {
+  "suncet": Layout(
+    "facebookresearch/suncet and PAWS, heads included",
+    _pytorch_name,
+    _suncet_fault,
+  ),
+  "torchvision": Layout(
+    "torchvision.models.resnet18 to 152", _without_head, _torchvision_fault
+  ),
+  "timm": Layout("timm's resnet18 to 200", _without_head, _timm_fault),
+  "huggingface": Layout(
+    "ResNetModel of Hugging Face's transformers",
+    _hugging_face_name,
+    _hugging_face_fault,
+  ),
+}

@@ -1,0 +1,104 @@
+"""Our own names of tensors in a file, so that nothing has to be guessed.
+
+params/backbone/stem/conv/kernel    batch_stats/backbone/stem/norm/mean
+kept/pred.fc1.weight                (what the model has no place for)
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from suncet_jax.config import base
+from suncet_jax.convert.pytorch_names import shapes_of, summary
+from suncet_jax.convert.recognise import Network
+from suncet_jax.convert.weights import (
+  FORMAT,
+  ConvertError,
+  Weights,
+  from_metadata,
+  is_statistic,
+)
+
+_PARAMS, _STATISTICS, _KEPT = "params/", "batch_stats/", "kept/"
+
+
+def to_tensors(weights: Weights) -> dict[str, np.ndarray]:
+  """Returns the tensors of our own file by name."""
+  named = {_name(path): x for path, x in weights.leaves.items()}
+  return named | {_KEPT + name: x for name, x in weights.kept.items()}
+
+
+def is_ours(metadata: Mapping[str, str]) -> bool:
+  """Whether a file has our own names.
+
+  Raises:
+    ConvertError: If its metadata is damaged.
+  """
+  content = from_metadata(metadata)
+  return content is not None and content["layout"] == FORMAT
+
+
+def from_tensors(
+  tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
+) -> Weights:
+  """Makes weights of the tensors of our own file.
+
+  Raises:
+    ConvertError: If tensors are missing, unexpected or of another shape.
+  """
+  content = from_metadata(metadata)
+  assert content is not None
+  model = base().model
+  model.update(ConfigDict(content["model"]))
+  has_head = any(name.startswith(f"{_PARAMS}head/") for name in tensors)
+  expected = shapes_of(
+    Network(FORMAT, "", content["images"].channels, model.to_dict(), has_head)
+  )
+  names = {_name(path): path for path in expected}
+  _check(
+    {name: expected[path] for name, path in names.items()},
+    {name: x for name, x in tensors.items() if not name.startswith(_KEPT)},
+  )
+  return Weights(
+    model=model.to_dict(),
+    precision=content["precision"],
+    images=content["images"],
+    leaves={path: tensors[name] for name, path in names.items()},
+    kept={
+      name.removeprefix(_KEPT): x
+      for name, x in tensors.items()
+      if name.startswith(_KEPT)
+    },
+    origin=content["origin"],
+  )
+
+
+def _name(path: tuple[str, ...]) -> str:
+  return (_STATISTICS if is_statistic(path) else _PARAMS) + "/".join(path)
+
+
+def _check(
+  expected: Mapping[str, tuple[int, ...]], found: Mapping[str, np.ndarray]
+) -> None:
+  missing = [name for name in expected if name not in found]
+  unexpected = [name for name in found if name not in expected]
+  misshapen = [
+    f"{name} {x.dtype}{list(x.shape)} (expected float32{list(expected[name])})"
+    for name, x in found.items()
+    if name in expected and (x.shape != expected[name] or x.dtype != np.float32)
+  ]
+  faults = [
+    f"{what}: {summary(names)}"
+    for what, names in (
+      ("missing", missing),
+      ("unexpected", unexpected),
+      ("of another shape or dtype", misshapen),
+    )
+    if names
+  ]
+  if faults:
+    raise ConvertError(
+      "its tensors are not those of the model that its metadata names:\n  "
+      + "\n  ".join(faults)
+    )

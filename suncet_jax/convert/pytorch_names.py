@@ -1,0 +1,249 @@
+"""From tensors named as other libraries name them to our weights, and back."""
+
+import functools
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from suncet_jax import models
+from suncet_jax.convert.layouts import (
+  LAYOUTS,
+  Model,
+  from_torch,
+  to_torch,
+  torch_shape,
+)
+from suncet_jax.convert.recognise import Network, recognise
+from suncet_jax.convert.weights import (
+  ConvertError,
+  Images,
+  Path,
+  Weights,
+  from_metadata,
+)
+
+NORMALISATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+  "none": ((), ()),
+  # Means and standard deviations of the training images, per channel.
+  "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+  "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+}
+
+_COUNTER = "num_batches_tracked"
+# What a network of these layouts may hold besides what our model has: counters
+# of norms that nothing reads, classifiers, and the prediction head of PAWS.
+_KEPT = re.compile(
+  rf".*\.{_COUNTER}|fc\.(weight|bias)|classifier\.1\.(weight|bias)|pred\..+"
+)
+_ANY_SIZE = 32  # of images, to find shapes, which do not depend on it
+
+
+def from_tensors(
+  tensors: Mapping[str, np.ndarray],
+  metadata: Mapping[str, str],
+  *,
+  wrapper: str = "",
+  stem: str = "",
+) -> Weights:
+  """Makes weights of the tensors of a file.
+
+  Args:
+    tensors: By name, in PyTorch's order of axes.
+    metadata: Of the file; if this package wrote it, it tells how images are
+      prepared.
+    wrapper: The key in a PyTorch file under which they were.
+    stem: One of `model_names.STEMS`; empty: what metadata or shapes tell.
+
+  Raises:
+    ConvertError: If they are of no known layout or network.
+  """
+  known = from_metadata(metadata) or {}
+  stem = stem or known.get("model", {}).get("stem", "")
+  shapes = {name: x.shape for name, x in tensors.items()}
+  network = recognise(shapes, stem)
+  if known:
+    network = network._replace(layout=known["layout"])
+  images = known.get("images") or _images(network)
+  names = _names(network.model, network.layout, shapes_of(network))
+  leaves = {
+    path: from_torch(_as_float32(tensors[network.prefix + name], name), path)
+    for name, path in _checked(names, network, shapes).items()
+  }
+  mapped = {network.prefix + name for name in names}
+  return Weights(
+    model=network.model,
+    precision=known.get("precision", "float32"),
+    images=images,
+    leaves=leaves,
+    kept={name: x for name, x in tensors.items() if name not in mapped},
+    origin={
+      "layout": network.layout,
+      "prefix": network.prefix,
+      "wrapper": wrapper,
+    },
+  )
+
+
+def to_tensors(
+  weights: Weights, layout: str
+) -> tuple[dict[str, np.ndarray], list[str]]:
+  """Names weights as another library does.
+
+  To the layout they came from, this is the exact inverse of `from_tensors`.
+
+  Args:
+    weights: What to name.
+    layout: One of `LAYOUTS`.
+
+  Returns:
+    Tensors by name, and what was left out of them, in words.
+
+  Raises:
+    ConvertError: If that library has no such network.
+  """
+  fault = LAYOUTS[layout].fault(weights.model, weights.images.channels)
+  if fault:
+    raise ConvertError(
+      f"--to={layout} ({LAYOUTS[layout].describe}): {fault}. --to=suncet has "
+      "names for every model."
+    )
+  is_back = weights.origin.get("layout") == layout
+  prefix = weights.origin["prefix"] if is_back else ""
+  rename = LAYOUTS[layout].rename
+  named = [
+    (rename(path, weights.model), path, x) for path, x in weights.leaves.items()
+  ]
+  tensors = {
+    prefix + name: to_torch(x, path) for name, path, x in named if name
+  }
+  left_out = [] if all(name for name, _, _ in named) else ["projection head"]
+  if is_back:
+    clashes = sorted(tensors.keys() & weights.kept.keys())
+    if clashes:
+      raise ConvertError(
+        f"the kept tensors {', '.join(clashes[:5])} have names that parameters "
+        "get too."
+      )
+    return tensors | dict(weights.kept), left_out
+  counters = {
+    name.replace("running_mean", _COUNTER): np.zeros((), np.int64)
+    for name in tensors
+    if name.endswith("running_mean")
+  }
+  left_out += [name for name in weights.kept if not name.endswith(_COUNTER)]
+  return tensors | counters, left_out
+
+
+def shapes_of(network: Network) -> dict[Path, tuple[int, ...]]:
+  """Returns the shapes of all leaves of a network, computing nothing."""
+  shapes = _shapes(json.dumps(network.model), network.channels)
+  return {
+    path: shape
+    for path, shape in shapes.items()
+    if network.has_head or path[0] != "head"
+  }
+
+
+@functools.cache  # tracing takes a second
+def _shapes(model: str, channels: int) -> Mapping[Path, tuple[int, ...]]:
+  init = models.build(ConfigDict(json.loads(model))).init
+  shape = (_ANY_SIZE, _ANY_SIZE, channels)
+  variables = jax.eval_shape(lambda: init(jax.random.key(0), shape))
+  return {
+    tuple(entry.key for entry in path): leaf.shape
+    for tree in variables
+    for path, leaf in jax.tree.leaves_with_path(tree)
+  }
+
+
+def summary(names: Sequence[str], limit: int = 10) -> str:
+  """Returns names for a message, the first ones of many."""
+  more = f" and {len(names) - limit} more" if len(names) > limit else ""
+  return ", ".join(names[:limit]) + more
+
+
+def _images(network: Network) -> Images:
+  """Returns how the library that a file comes from prepares images."""
+  is_large = network.model["stem"] == "imagenet"
+  if network.layout != "suncet":
+    normalise = "imagenet"
+  elif not network.model["head"]["batch_norm"] or not network.has_head:
+    normalise = "none"  # the first release of facebookresearch/suncet
+  else:
+    normalise = "imagenet" if is_large else "cifar10"
+  mean, std = NORMALISATIONS[normalise if network.channels == 3 else "none"]
+  return Images(
+    channels=network.channels,
+    size=224 if is_large else 32,
+    resize=256 if is_large else 0,
+    mean=mean,
+    std=std,
+  )
+
+
+def _names(
+  model: Model, layout: str, shapes: Mapping[Path, tuple[int, ...]]
+) -> dict[str, tuple[Path, tuple[int, ...]]]:
+  """Returns path and expected shape, as in PyTorch, by name."""
+  rename = LAYOUTS[layout].rename
+  return {
+    name: (path, torch_shape(shape, path))
+    for path, shape in shapes.items()
+    if (name := rename(path, model))
+  }
+
+
+def _checked(
+  names: Mapping[str, tuple[Path, tuple[int, ...]]],
+  network: Network,
+  shapes: Mapping[str, tuple[int, ...]],
+) -> dict[str, Path]:
+  """Checks names and shapes; returns the path of every name.
+
+  Raises:
+    ConvertError: If some are missing, unknown or of another shape; all of them
+      are listed, up to a limit.
+  """
+  prefix = network.prefix
+  missing = [name for name in names if prefix + name not in shapes]
+  mapped = {prefix + name for name in names}
+  unexpected = [
+    name
+    for name in shapes
+    if name not in mapped and not _KEPT.fullmatch(name.removeprefix(prefix))
+  ]
+  misshapen = [
+    f"{name} {list(shapes[prefix + name])} (expected {list(shape)})"
+    for name, (_, shape) in names.items()
+    if shapes.get(prefix + name, shape) != shape
+  ]
+  faults = [
+    f"{what}: {summary(found)}"
+    for what, found in (
+      ("missing", missing),
+      ("unexpected", unexpected),
+      ("of another shape", misshapen),
+    )
+    if found
+  ]
+  if faults:
+    model = network.model
+    width = f" of width {model['width']}" if model["width"] > 1 else ""
+    raise ConvertError(
+      f"it looks like {model['name']}{width} with the names of "
+      f"{network.layout}, but these tensors are not as expected:\n  "
+      + "\n  ".join(faults)
+    )
+  return {name: path for name, (path, _) in names.items()}
+
+
+def _as_float32(array: np.ndarray, name: str) -> np.ndarray:
+  if array.dtype.name in ("float16", "bfloat16"):  # float32 has their values
+    return array.astype(np.float32)
+  if array.dtype != np.float32:
+    raise ConvertError(f"{name} is {array.dtype}, expected float32.")
+  return array

@@ -1,0 +1,210 @@
+"""Which network the names and shapes of tensors are."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from suncet_jax import model_names
+from suncet_jax.config import base
+from suncet_jax.convert.layouts import LAYOUTS
+from suncet_jax.convert.weights import ConvertError
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+_HUGGING_FACE_STEM = "embedder.embedder.convolution.weight"
+_PYTORCH_STEM = "conv1.weight"
+
+
+class Network(NamedTuple):
+  """What names and shapes tell.
+
+  Attributes:
+    layout: One of `LAYOUTS`.
+    prefix: Before every name of the network, such as "module.".
+    channels: Of the images.
+    model: The fields of `config.model`.
+    has_head: Whether there is a projection head.
+  """
+
+  layout: str
+  prefix: str
+  channels: int
+  model: dict[str, Any]
+  has_head: bool
+
+
+class _Family(NamedTuple):
+  """How one family names the things that tell an architecture."""
+
+  stem: str
+  first_block: str
+  # From a block's place, from 0 on, to its first convolution.
+  block: Callable[[int, int], str]
+  # A convolution that only bottlenecks have.
+  third: str
+
+
+_FAMILIES = {
+  "pytorch": _Family(
+    _PYTORCH_STEM,
+    "layer1.0.conv1.weight",
+    lambda stage, i: f"layer{stage + 1}.{i}.conv1.weight",
+    "layer1.0.conv3.weight",
+  ),
+  "huggingface": _Family(
+    _HUGGING_FACE_STEM,
+    "encoder.stages.0.layers.0.layer.0.convolution.weight",
+    lambda stage, i: (
+      f"encoder.stages.{stage}.layers.{i}.layer.0.convolution.weight"
+    ),
+    "encoder.stages.0.layers.0.layer.2.convolution.weight",
+  ),
+}
+
+
+def recognise(shapes: Shapes, stem: str = "") -> Network:
+  """Finds out which network tensors belong to.
+
+  Args:
+    shapes: From name to shape, as in PyTorch.
+    stem: One of `model_names.STEMS`, where it is known; a kernel of 3 x 3 does
+      not tell its stride, 1 is taken for it else.
+
+  Raises:
+    ConvertError: If it is none that this package has.
+  """
+  family, prefix = _find(shapes)
+  names = {
+    name.removeprefix(prefix): shape
+    for name, shape in shapes.items()
+    if name.startswith(prefix)
+  }
+  spec = _FAMILIES[family]
+  stem_shape = names[spec.stem]
+  if len(stem_shape) != 4:
+    raise ConvertError(
+      f"{prefix}{spec.stem} has shape {list(stem_shape)}, expected four axes."
+    )
+  name = _model_name(names, spec)
+  head = _head(names)
+  model = base().model
+  model.name = name
+  model.width = _width(stem_shape[0], name)
+  model.stem = stem or _stem(stem_shape[2], name)
+  model.head.update(head)
+  faults = model_names.model_faults(model)
+  if faults:
+    raise ConvertError(" ".join(faults))
+  layout = _layout(family, names, model, channels=stem_shape[1])
+  return Network(layout, prefix, stem_shape[1], model.to_dict(), bool(head))
+
+
+def _find(shapes: Shapes) -> tuple[str, str]:
+  """Returns the family and the prefix of the one network there is."""
+  found = [
+    (family, name.removesuffix(spec.stem))
+    for family, spec in _FAMILIES.items()
+    for name in shapes
+    if name.endswith(spec.stem)
+    and name.removesuffix(spec.stem) + spec.first_block in shapes
+  ]
+  if not found:
+    raise ConvertError(
+      "it is of no layout that is known: there is neither conv1.weight with "
+      "layer1.0.conv1.weight (torchvision, timm, facebookresearch/suncet, "
+      f"PAWS) nor {_HUGGING_FACE_STEM} (Hugging Face). It holds "
+      f"{_some(list(shapes))}."
+    )
+  if len(found) > 1:
+    prefixes = " and ".join(repr(prefix) for _, prefix in found)
+    raise ConvertError(
+      f"it holds several networks, with the prefixes {prefixes}; expected one."
+    )
+  return found[0]
+
+
+def _model_name(names: Shapes, spec: _Family) -> str:
+  depths: list[int] = []
+  while spec.block(len(depths), 0) in names:
+    depth = 1
+    while spec.block(len(depths), depth) in names:
+      depth += 1
+    depths.append(depth)
+  if "conv1.bias" in names:
+    block = "preactivation"
+  else:
+    block = "bottleneck" if spec.third in names else "basic"
+  for name, architecture in model_names.MODEL_NAMES.items():
+    if (architecture.block, architecture.depths) == (block, tuple(depths)):
+      return name
+  known = ", ".join(
+    f"{name} {architecture.depths}"
+    for name, architecture in model_names.MODEL_NAMES.items()
+    if architecture.block == block
+  )
+  raise ConvertError(
+    f"it has {block} blocks in stages of {tuple(depths)}, expected one of "
+    f"{known}."
+  )
+
+
+def _width(stem_planes: int, name: str) -> int:
+  width, rest = divmod(stem_planes, model_names.MODEL_NAMES[name].stem_planes)
+  if rest or width not in model_names.WIDTHS:
+    planes = model_names.MODEL_NAMES[name].stem_planes
+    expected = ", ".join(str(w * planes) for w in model_names.WIDTHS)
+    raise ConvertError(
+      f"its stem has {stem_planes} channels, expected one of {expected} for "
+      f"{name}."
+    )
+  return width
+
+
+def _stem(kernel_size: int, name: str) -> str:
+  for stem, spec in model_names.STEMS.items():
+    if spec.kernel_size == kernel_size:
+      return stem
+  sizes = sorted({spec.kernel_size for spec in model_names.STEMS.values()})
+  raise ConvertError(
+    f"its stem's kernel is {kernel_size} wide, expected one of {sizes} for "
+    f"{name}."
+  )
+
+
+def _head(names: Shapes) -> dict[str, Any]:
+  """Returns the fields of a projection head; empty if there is none."""
+  named = re.compile(r"fc\.fc\d+\.weight")
+  numbered = re.compile(r"fc\.\d+\.weight")
+  layers = [
+    name for name in names if named.fullmatch(name) or numbered.fullmatch(name)
+  ]
+  if not layers:
+    return {}
+  layers.sort(key=lambda name: int("".join(filter(str.isdigit, name))))
+  return {
+    "layers": len(layers),
+    "hidden": names[layers[0]][0] if len(layers) > 1 else 0,
+    "out": names[layers[-1]][0],
+    "batch_norm": any(map(named.fullmatch, layers)),
+    "output_batch_norm": False,
+  }
+
+
+def _layout(
+  family: str, names: Shapes, model: ConfigDict, *, channels: int
+) -> str:
+  """Tells layouts of one family apart by what they can express."""
+  if family == "huggingface":
+    return "huggingface"
+  has_head = any(name.startswith(("fc.fc", "fc.0.", "pred.")) for name in names)
+  if has_head or LAYOUTS["torchvision"].fault(model, channels):
+    return "suncet"
+  return "torchvision"
+
+
+def _some(names: list[str]) -> str:
+  """Returns a few names of many, for messages."""
+  more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+  return ", ".join(names[:3]) + more if names else "nothing"

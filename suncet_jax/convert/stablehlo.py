@@ -1,0 +1,43 @@
+"""The encoder as a program of its own: StableHLO, by `jax.export`.
+
+    import jax
+    encode = jax.export.deserialize(open("encoder.stablehlo", "rb").read()).call
+    features = encode(images)  # float32 [b, h, w, c] in [0, 1] -> [b, f]
+
+It needs no part of this package, runs on CPUs, GPUs (CUDA) and TPUs, and takes
+any number of images.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import export
+
+from suncet_jax.convert.weights import Weights
+from suncet_jax.encoder import make_features
+
+SUFFIX = ".stablehlo"
+_PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+def serialised(weights: Weights, size: int = 0) -> bytes:
+  """Returns the exported encoder, its weights included.
+
+  Args:
+    weights: The encoder.
+    size: Height and width of images; 0: those of `weights.images`.
+  """
+  side = size or weights.images.size
+  # oneDNN's convolution is a call of this process.
+  weights = weights._replace(model={**weights.model, "convolution": "xla"})
+  params, batch_stats = weights.variables
+  features = make_features(weights)
+  (batch,) = export.symbolic_shape("b")
+  exported = export.export(
+    jax.jit(lambda images: features(params, batch_stats, images)),
+    platforms=_PLATFORMS,
+  )(
+    jax.ShapeDtypeStruct(
+      (batch, side, side, weights.images.channels), jnp.float32
+    )
+  )
+  return bytes(exported.serialize())

@@ -1,0 +1,252 @@
+"""A trained encoder as a function from images to features."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from etils import epath
+from ml_collections import ConfigDict
+from numpy.typing import ArrayLike
+from PIL import Image
+
+from suncet_jax import models
+from suncet_jax.config import base
+from suncet_jax.convert import files
+from suncet_jax.convert.weights import Images, Weights
+from suncet_jax.data import storage
+from suncet_jax.data.augment import Augmentation, to_float
+from suncet_jax.evals.embed import embed
+
+Features = Callable[[Any, Any, Any], jax.Array]
+
+
+def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
+  """Loads a trained encoder.
+
+  Args:
+    path: The folder of a run, finished or not, whose newest checkpoint is
+      taken; or what `python -m suncet_jax.convert` writes or reads: a file or
+      a folder of weights. Local or gs://.
+    batch_size: Images that go through the network at a time.
+
+  Returns:
+    The encoder, to be called with images.
+
+  Raises:
+    ValueError: If there is none, or it is damaged or of an unknown layout.
+
+  Example: `encode = load_encoder("runs/digits")`, then `encode(images)` of
+  uint8 [n, h, w, c] gives features, float32 [n, d].
+  """
+  if batch_size < 1:
+    raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
+  return Encoder(files.read(path), path, batch_size)
+
+
+class Encoder:
+  """Maps images to features; made by `load_encoder`.
+
+  Images are prepared as the evaluation of the run does it. It does not change,
+  so that scikit-learn may copy it, and it is pickled as the path that it was
+  loaded from.
+
+  Attributes:
+    images: How images are prepared.
+    feature_size: Size d of the features.
+    projection_size: Size of the projections; 0 without a projection head.
+  """
+
+  def __init__(
+    self, weights: Weights, path: epath.PathLike, batch_size: int
+  ) -> None:
+    """Compiles nothing yet; use `load_encoder`."""
+    self.images = weights.images
+    self.feature_size = _model(weights).feature_size
+    self.projection_size = (
+      weights.model["head"]["out"] if weights.has_head else 0
+    )
+    self._source = os.fspath(path)
+    if not storage.in_bucket(path):  # it may be unpickled in another folder
+      self._source = os.path.abspath(path)
+    self._batch_size = batch_size
+    self._params, self._batch_stats = jax.device_put(weights.variables)
+    self._features = jax.jit(make_features(weights))
+    self._projection = jax.jit(_make_projection(weights))
+
+  def __call__(self, images: ArrayLike) -> np.ndarray:
+    """Returns the features of images.
+
+    Args:
+      images: uint8 [n, h, w, c], or floating point in [0, 1]; grey ones may be
+        [n, h, w]. n may be 0. Where `self.images.resize` is not 0, those of
+        `self.images.size` are taken as they are; uint8 ones of another size
+        are resized and cropped.
+
+    Returns:
+      float32 [n, d].
+
+    Raises:
+      TypeError: If they are of another dtype.
+      ValueError: If they are of another shape, or not in [0, 1].
+    """
+    return self._over(images, self._features, self.feature_size)
+
+  def project(self, images: ArrayLike) -> np.ndarray:
+    """Returns the projections of images, which the losses are of.
+
+    Args:
+      images: As for a call.
+
+    Returns:
+      float32 [n, projection_size]; not normalised.
+
+    Raises:
+      TypeError: If they are of another dtype.
+      ValueError: If they are of another shape or not in [0, 1], or there is no
+        projection head.
+    """
+    if not self.projection_size:
+      raise ValueError(f"{self._source} holds no projection head.")
+    return self._over(images, self._projection, self.projection_size)
+
+  def __repr__(self) -> str:
+    """Says what it is."""
+    return f"load_encoder({self._source!r}, batch_size={self._batch_size})"
+
+  def __reduce__(self) -> tuple[Any, ...]:
+    """Pickles the path: weights are read again."""
+    return _load, (self._source, self._batch_size)
+
+  def __deepcopy__(self, memo: dict[int, Any]) -> "Encoder":
+    """Returns itself, as nothing changes it."""
+    return self
+
+  def _over(self, images: ArrayLike, apply: Features, size: int) -> np.ndarray:
+    """Applies a function of the variables and images to all images."""
+    array = _checked(np.asarray(images), self.images)
+    if not len(array):
+      return np.zeros((0, size), np.float32)
+    # Few sizes, so that calls with few images compile few programs.
+    rows = min(self._batch_size, 1 << (len(array) - 1).bit_length())
+    made = embed(
+      lambda batch: apply(self._params, self._batch_stats, batch),
+      (_prepared(part, self.images) for part in _parts(array, rows)),
+      batch_size=rows,
+    )
+    return made.astype(np.float32)
+
+
+def make_features(weights: Weights) -> Features:
+  """Returns (params, batch_stats, images [b, h, w, c]) -> features [b, d].
+
+  Args:
+    weights: Which model, and how images are normalised.
+  """
+  model = _model(weights)
+  augmentation = _augmentation(weights.images)
+
+  def features(params: Any, batch_stats: Any, images: jax.Array) -> jax.Array:
+    made, _ = model.apply_backbone(
+      params["backbone"],
+      batch_stats["backbone"],
+      to_float(images, augmentation, size=weights.images.evaluated),
+      train=False,
+    )
+    return made
+
+  return features
+
+
+def _make_projection(weights: Weights) -> Features:
+  model = _model(weights)
+  augmentation = _augmentation(weights.images)
+
+  def projection(params: Any, batch_stats: Any, images: jax.Array) -> jax.Array:
+    prepared = to_float(images, augmentation, size=weights.images.evaluated)
+    outputs, _ = model.apply(params, batch_stats, prepared, train=False)
+    return outputs.projection
+
+  return projection
+
+
+def _load(path: str, batch_size: int) -> Encoder:
+  return load_encoder(path, batch_size=batch_size)
+
+
+def _model(weights: Weights) -> models.Model:
+  config = base().model
+  config.update(ConfigDict(weights.model))
+  return models.build(config, weights.precision)
+
+
+def _augmentation(images: Images) -> Augmentation:
+  return Augmentation(
+    size=images.size, crop_scale=None, mean=images.mean, std=images.std
+  )
+
+
+def _parts(images: np.ndarray, rows: int) -> Iterator[np.ndarray]:
+  for start in range(0, len(images), rows):
+    yield images[start : start + rows]
+
+
+def _checked(images: np.ndarray, spec: Images) -> np.ndarray:
+  """Returns images [n, h, w, c], after checking them."""
+  if images.ndim == 3 and spec.channels == 1:
+    images = images[..., None]
+  if images.ndim != 4 or images.shape[3] != spec.channels:
+    raise ValueError(
+      f"images have shape {images.shape}, expected [n, h, w, {spec.channels}]."
+    )
+  is_float = np.issubdtype(images.dtype, np.floating)
+  if images.dtype != np.uint8 and not is_float:
+    raise TypeError(
+      f"images are {images.dtype}, expected uint8 (0 to 255) or floating point "
+      "in [0, 1]."
+    )
+  # NaN is in no range.
+  if is_float and images.size and not (0 <= images.min() <= images.max() <= 1):
+    raise ValueError(
+      f"images have values from {images.min()} to {images.max()}; expected "
+      "uint8, or floating point in [0, 1] (not normalised: that is done here)."
+    )
+  return images
+
+
+def _prepared(images: np.ndarray, spec: Images) -> np.ndarray:
+  """Resizes images where the evaluation does."""
+  shape = (spec.size, spec.size)
+  if not spec.resize or images.shape[1:3] == shape:
+    return images
+  if images.dtype != np.uint8:
+    raise ValueError(
+      f"images of floating point are {images.shape[1]} x {images.shape[2]}, "
+      f"expected {spec.size} x {spec.size}; those in uint8 may have any size."
+    )
+  return np.stack([_centre(image, spec) for image in images])
+
+
+def _centre(pixels: np.ndarray, spec: Images) -> np.ndarray:
+  """Resizes the short side, then takes the centre, as evaluation does.
+
+  The pixels are those of `suncet_jax.data.crops.centre`.
+  """
+  is_grey = spec.channels == 1
+  image = Image.fromarray(pixels[..., 0] if is_grey else pixels)
+  short = min(image.size)
+  width, height = (extent * spec.resize // short for extent in image.size)
+  left, top = round((width - spec.size) / 2), round((height - spec.size) / 2)
+  across, down = image.width / width, image.height / height
+  part = image.resize(
+    (spec.size, spec.size),
+    Image.Resampling.BILINEAR,
+    (
+      left * across,
+      top * down,
+      (left + spec.size) * across,
+      (top + spec.size) * down,
+    ),
+  )
+  return np.asarray(part).reshape(spec.size, spec.size, spec.channels)

@@ -1,0 +1,306 @@
+"""`load_encoder`: features as the run's evaluation has them, for anyone."""
+
+import copy
+import io
+import json
+import pickle
+import re
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+import running
+from ml_collections import ConfigDict
+from PIL import Image
+from sklearn import base as sklearn_base
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from suncet_jax import checkpoint, config, load_encoder
+from suncet_jax.convert import files, pytorch_names, runs, stablehlo
+from suncet_jax.convert.recognise import Network
+from suncet_jax.convert.weights import FORMAT, Images, Weights
+from suncet_jax.data import crops, sources
+from suncet_jax.train import evaluation, experiment
+
+
+@pytest.fixture(scope="module")
+def encode(small_run):
+  return load_encoder(small_run)
+
+
+@pytest.fixture(scope="module")
+def digits():
+  """Returns the digits as the run has them."""
+  return sources.load(config.base())
+
+
+def _weights(images, seed=0, **model):
+  """Returns a tiny encoder without a head."""
+  fields = config.base().model
+  fields.update(name="resnet8", stem="cifar", **model)
+  network = Network(FORMAT, "", images.channels, fields.to_dict(), False)
+  rng = np.random.default_rng(seed)
+
+  def leaf(path, shape):
+    x = rng.standard_normal(shape, np.float32)
+    if path[-1] == "kernel":
+      return x / np.sqrt(np.prod(shape[:-1]), dtype=np.float32)
+    return 1 + np.abs(x) / 10 if path[-1] in ("scale", "var") else x / 10
+
+  leaves = {
+    path: leaf(path, shape)
+    for path, shape in pytorch_names.shapes_of(network).items()
+  }
+  return Weights(network.model, "float32", images, leaves)
+
+
+def test_features_are_those_of_the_runs_evaluation(small_run, encode, digits):
+  settings = config.base()
+  settings.update(
+    ConfigDict(json.loads((small_run / "config.json").read_text()))
+  )
+  parts = experiment.build(settings)
+  with checkpoint.Checkpoints(
+    small_run / "checkpoints", read_only=True
+  ) as checkpoints:
+    state, _ = checkpoints.restore(parts.state_template())
+  expected = evaluation.Evaluator(parts).embed(
+    state, digits.test, np.arange(40)
+  )
+  images = digits.test.pixels[:40]
+  features = encode(images)
+  assert features.dtype == np.float32
+  assert features.shape == (40, encode.feature_size)
+  np.testing.assert_allclose(features, expected.features, rtol=1e-4, atol=1e-5)
+  np.testing.assert_allclose(
+    encode.project(images), expected.projection, rtol=1e-4, atol=1e-5
+  )
+
+
+def test_any_number_of_images_of_any_kind(encode, small_run, digits):
+  images = digits.test.pixels[:23]
+  expected = encode(images)
+  assert encode(images[:0]).shape == (0, encode.feature_size)
+  assert encode.project(images[:0]).shape == (0, encode.projection_size)
+  in_parts = load_encoder(small_run, batch_size=7)
+  for same in (
+    in_parts(images),
+    encode(images[..., 0]),
+    encode(images / 255),
+    encode((images / 255).astype(np.float32)),
+    np.concatenate([encode(images[:1]), encode(images[1:])]),
+  ):
+    assert same.dtype == np.float32
+    np.testing.assert_allclose(same, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ("images", "error", "message"),
+  [
+    (np.zeros((2, 8, 8, 3), np.uint8), ValueError, r"\[n, h, w, 1\]"),
+    (np.zeros((8, 8), np.uint8), ValueError, r"shape \(8, 8\)"),
+    (np.zeros((2, 8, 8, 1), np.int64), TypeError, "are int64, expected uint8"),
+    (np.full((2, 8, 8, 1), 255.0), ValueError, "from 255.0 to 255.0"),
+    (np.full((2, 8, 8, 1), np.nan), ValueError, "from nan"),
+  ],
+)
+def test_other_images_are_refused(encode, images, error, message):
+  with pytest.raises(error, match=message):
+    encode(images)
+
+
+def test_in_a_pipeline_of_scikit_learn(encode, digits):
+  train, test = digits.train, digits.test
+  pipeline = make_pipeline(
+    FunctionTransformer(encode),
+    StandardScaler(),
+    LogisticRegression(max_iter=300),
+  )
+  pipeline = sklearn_base.clone(pipeline)
+  assert pipeline.get_params()["functiontransformer__func"] is encode
+  pipeline.fit(train.pixels[:300], train.labels[:300])
+  accuracy = pipeline.score(test.pixels, test.labels)
+  assert accuracy > 0.6  # after three epochs; chance is 0.1
+  again = pickle.loads(pickle.dumps(pipeline))
+  np.testing.assert_array_equal(
+    again.predict(test.pixels[:20]), pipeline.predict(test.pixels[:20])
+  )
+  assert copy.deepcopy(encode) is encode
+
+
+def test_the_example_prints_the_accuracy(small_run):
+  script = running.ROOT / "examples" / "logistic_regression.py"
+  process = running.start_script(script, small_run)
+  output, _ = process.communicate(timeout=300)
+  assert process.returncode == 0, output
+  accuracy = re.search(r"encoder: ([\d.]+)% of 355 digits", output)
+  assert float(accuracy[1]) > 50
+
+
+_LIGHT = """
+import sys
+import numpy as np
+import suncet_jax
+assert "load_encoder" in dir(suncet_jax)
+print(sorted({"jax", "flax"} & set(sys.modules)))
+encode = suncet_jax.load_encoder(sys.argv[1])
+assert encode(np.zeros((1, 8, 8, 1))).shape == (1, encode.feature_size)
+heavy = {"tensorflow", "torch", "sklearn", "matplotlib", "clu"}
+print(sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_it_loads_when_asked_for_and_brings_no_tensorflow(small_run):
+  # Programs of `running` start with everything imported.
+  command = [sys.executable, "-c", _LIGHT, str(small_run)]
+  done = subprocess.run(command, capture_output=True, text=True, check=True)
+  assert done.stdout.split() == ["[]", "[]"]
+  assert done.stderr == ""
+
+
+def test_files_and_folders_give_the_same(small_run, encode, digits, tmp_path):
+  images = digits.test.pixels[:5]
+  expected = encode(images)
+  weights = files.read(small_run)
+  for name in ("a.npz", "a.safetensors", "folder"):
+    files.write(weights, tmp_path / name, FORMAT)
+    np.testing.assert_array_equal(
+      load_encoder(tmp_path / name)(images), expected
+    )
+  files.write(weights, tmp_path / "torch.npz", "suncet")
+  np.testing.assert_array_equal(
+    load_encoder(tmp_path / "torch.npz")(images), expected
+  )
+
+
+def test_stablehlo_gives_the_same(encode, small_run, digits):
+  program = jax.export.deserialize(
+    bytearray(stablehlo.serialised(files.read(small_run)))
+  )
+  assert program.platforms == ("cpu", "cuda", "tpu")
+  call = jax.jit(program.call)
+  for count in (1, 3):
+    images = digits.test.pixels[:count]
+    features = call((images / 255).astype(np.float32))
+    np.testing.assert_allclose(features, encode(images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_large_images_are_resized_as_evaluation_does(tmp_path, channels):
+  spec = Images(
+    channels, size=10, resize=12, mean=(0.5,) * channels, std=(0.25,) * channels
+  )
+  files.write(_weights(spec), tmp_path / "a.npz", FORMAT)
+  encode = load_encoder(tmp_path / "a.npz")
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 256, (3, 31, 44, channels), np.uint8)
+  small = np.stack([_as_evaluated(image, spec) for image in images])
+  expected = encode(small[..., :channels])
+  np.testing.assert_array_equal(encode(images), expected)
+  with pytest.raises(ValueError, match="expected 10 x 10; those in uint8"):
+    encode(images / 255)
+  with pytest.raises(ValueError, match="no projection head"):
+    encode.project(images)
+
+
+def _as_evaluated(image, spec):
+  file = io.BytesIO()
+  Image.fromarray(image.squeeze()).save(file, "PNG")
+  return crops.centre(file.getvalue(), spec.resize, spec.size)
+
+
+def test_normalisation_is_applied(tmp_path):
+  plain = _weights(Images(3, size=8))
+  mean, std = pytorch_names.NORMALISATIONS["imagenet"]
+  normalised = plain._replace(images=Images(3, 8, 0, mean, std))
+  for name, weights in (("a", plain), ("b", normalised)):
+    files.write(weights, tmp_path / f"{name}.npz", FORMAT)
+  images = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+  shifted = images * np.float32(std) + np.float32(mean)
+  np.testing.assert_allclose(
+    load_encoder(tmp_path / "b.npz")(shifted),
+    load_encoder(tmp_path / "a.npz")(images),
+    rtol=1e-4,
+    atol=1e-5,
+  )
+
+
+def test_images_get_the_size_of_the_evaluation(tmp_path):
+  plain = _weights(Images(1, size=8))
+  resizing = plain._replace(images=Images(1, size=8, evaluated=8))
+  for name, weights in (("a", plain), ("b", resizing)):
+    files.write(weights, tmp_path / f"{name}.npz", FORMAT)
+  images = np.random.default_rng(0).random((2, 11, 11, 1), np.float32)
+  small = jax.image.resize(images, (2, 8, 8, 1), "linear")
+  encode = load_encoder(tmp_path / "b.npz")
+  np.testing.assert_allclose(
+    encode(images), load_encoder(tmp_path / "a.npz")(small), rtol=1e-5
+  )
+  assert encode.images.evaluated == 8
+
+
+def _saved_run(folder, **settings):
+  """Writes a run's folder with one checkpoint of random numbers."""
+  with (running.ROOT / "configs" / "digits.py").open() as file:
+    recipe = {}
+    exec(file.read(), recipe)
+  made = recipe["get_config"]()
+  made.update_from_flattened_dict(settings)
+  folder.mkdir()
+  (folder / "config.json").write_text(json.dumps(made.to_dict()))
+  model = ConfigDict(made.model)
+  if made.method.name == "supervised":
+    model.head.update(layers=1, out=10, output_batch_norm=False)
+  rng = np.random.default_rng(0)
+  state = jax.tree.map(
+    lambda x: rng.random(x.shape).astype(x.dtype),
+    runs._template(made, model, channels=1),
+  )
+  with checkpoint.Checkpoints(folder / "checkpoints") as checkpoints:
+    checkpoints.save(5, state, {})
+    checkpoints.wait()
+  return state
+
+
+def test_averaged_weights_are_taken_where_there_are_some(tmp_path):
+  state = _saved_run(tmp_path / "run", **{"train.ema_decay": 0.9})
+  weights = files.read(tmp_path / "run")
+  kernel = weights.leaves["head", "dense1", "kernel"]
+  np.testing.assert_array_equal(
+    kernel, state.average[0]["head"]["dense1"]["kernel"]
+  )
+  assert not np.array_equal(kernel, state.params["head"]["dense1"]["kernel"])
+  mean = weights.leaves["backbone", "stem", "norm", "mean"]
+  np.testing.assert_array_equal(
+    mean, state.average[1]["backbone"]["stem"]["norm"]["mean"]
+  )
+
+
+def test_a_supervised_runs_classifier_is_its_head(tmp_path):
+  settings = {"method.name": "supervised"}
+  state = _saved_run(tmp_path / "run", **settings)
+  encode = load_encoder(tmp_path / "run")
+  assert encode.projection_size == 10
+  images = np.zeros((2, 8, 8, 1), np.uint8)
+  head = state.params["head"]["dense1"]
+  np.testing.assert_allclose(
+    encode.project(images),
+    encode(images) @ head["kernel"] + head["bias"],
+    rtol=1e-4,
+  )
+
+
+def test_a_run_without_a_checkpoint_is_named(tmp_path, small_run):
+  run = tmp_path / "run"
+  (run / "checkpoints").mkdir(parents=True)
+  (run / "config.json").write_text((small_run / "config.json").read_text())
+  with pytest.raises(ValueError, match="no intact checkpoint"):
+    load_encoder(run)
+  with pytest.raises(ValueError, match="no folder of a run"):
+    load_encoder(tmp_path)
+  with pytest.raises(ValueError, match="batch_size must be at least 1"):
+    load_encoder(small_run, batch_size=0)
