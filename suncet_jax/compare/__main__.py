@@ -1,0 +1,143 @@
+"""Compares methods at equal budgets: runs a grid and writes one report.
+
+    python -m suncet_jax.compare --config=configs/digits.py \
+        --methods=simclr,suncet,supervised --labels=5 --seeds=0,1,2 \
+        --workdir=runs/comparison
+
+The same command goes on where it stopped.
+"""
+
+import functools
+import json
+import signal
+from collections.abc import Sequence
+
+from absl import app, flags
+from etils import epath
+from ml_collections import config_flags
+
+from suncet_jax import command_line, terminal
+from suncet_jax.compare import grid
+from suncet_jax.compare.jobs import run_jobs
+from suncet_jax.config.compare import differences
+
+_CONFIG = command_line.define_config_flag()
+_METHODS = flags.DEFINE_list(
+  "methods",
+  ["simclr", "suncet", "supervised"],
+  "Methods; METHOD@SHARE has that share of the budget, such as suncet@0.5. The "
+  "budget is the images that simclr processes in the epochs of --config.",
+)
+_LABELS = flags.DEFINE_list(
+  "labels", None, "Values of the configuration's argument `labels`."
+)
+_SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "One run each.")
+_VARIANTS = flags.DEFINE_multi_string(
+  "variant",
+  [],
+  "Repeats each method with fields changed, such as "
+  "optim.name=lars,optim.peak_lr=1.0; may be given several times.",
+)
+_POINTS = flags.DEFINE_integer(
+  "points", 6, "Checkpoints to measure of each run, about.", lower_bound=1
+)
+_PARALLEL = flags.DEFINE_integer(
+  "parallel", 1, "Runs side by side; they share the CPUs.", lower_bound=1
+)
+
+
+def main(argv: list[str]) -> int:
+  """Runs what is missing, then writes the report; returns the exit code."""
+  workdir = epath.Path(command_line.checked_workdir(argv))
+  runs = _checked_grid()
+  _prepare(workdir, runs)
+  folders = [workdir / run.folder for run in runs]
+  missing = [folder for folder in folders if not (folder / "done").exists()]
+  terminal.say(
+    f"{len(runs)} runs, {len(runs) - len(missing)} of them done before"
+  )
+  try:
+    failed = run_jobs(missing, _PARALLEL.value, terminal.say)
+  except KeyboardInterrupt:
+    terminal.say(
+      "Stopped. What was trained is saved: the same command goes on."
+    )
+    return 128 + signal.SIGINT
+  for folder in failed:
+    terminal.say(f"{folder} failed: see {folder / 'output.log'}")
+  if failed:
+    terminal.say(
+      "The report needs all runs. The same command tries them again."
+    )
+    return 1
+  _report(workdir, folders)
+  return 0
+
+
+def _report(workdir: epath.Path, folders: Sequence[epath.Path]) -> None:
+  """Writes the report and prints its tables."""
+  # The plotting libraries take a second to load: after the runs, not before.
+  from suncet_jax.compare import report
+  from suncet_jax.compare.results import read_results
+  from suncet_jax.compare.tables import markdown
+
+  results = read_results(folders)
+  for title, table in report.all_tables(results):
+    draw = functools.partial(terminal.table, *table, title=title)
+    terminal.show(f"\n{title}\n\n{markdown(table)}", draw)
+  page = report.write_report(workdir, results, command_line.as_typed())
+  terminal.say(f"Report: {page}")
+
+
+def _checked_grid() -> list[grid.Run]:
+  """Returns the runs, or ends with what is wrong with the command line."""
+  command_line.checked_config(_CONFIG)
+  if not _LABELS.value:
+    command_line.fail("--labels is missing, expected such as --labels=10,100.")
+  try:
+    return grid.make_grid(
+      config_flags.get_config_filename(flags.FLAGS["config"]),
+      config_flags.get_override_values(flags.FLAGS["config"]),
+      entries=grid.with_variants(
+        grid.parse_entries(_METHODS.value), _VARIANTS.value
+      ),
+      labels=_unique("labels", _LABELS.value),
+      seeds=[int(seed) for seed in _unique("seeds", _SEEDS.value)],
+      points=_POINTS.value,
+    )
+  except ValueError as error:
+    command_line.fail(str(error))
+
+
+def _unique(name: str, values: Sequence[str]) -> Sequence[str]:
+  if len(set(values)) < len(values) or not all(v.isdigit() for v in values):
+    raise ValueError(
+      f"--{name} is {','.join(values)!r}, expected whole numbers, each once."
+    )
+  return values
+
+
+def _prepare(workdir: epath.Path, runs: Sequence[grid.Run]) -> None:
+  """Writes job.json of each run; a folder of another comparison is refused."""
+  faults = []
+  for run in runs:
+    path = workdir / run.folder / "job.json"
+    # Through text, so that tuples are lists in both.
+    job = json.loads(json.dumps(run.as_dict()))
+    if path.exists():
+      changed = differences(json.loads(path.read_text()), job)
+      faults += [f"  {run.folder}: {line}" for line in changed]
+  if faults:
+    lines = "\n".join(faults[:20])
+    command_line.fail(
+      f"{workdir} holds another comparison (old -> new):\n{lines}\nUse another "
+      "--workdir, or the command that it began with."
+    )
+  for run in runs:
+    folder = workdir / run.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "job.json").write_text(json.dumps(run.as_dict(), indent=2))
+
+
+if __name__ == "__main__":
+  app.run(main, flags_parser=command_line.parse_flags)

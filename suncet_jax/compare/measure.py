@@ -1,0 +1,73 @@
+"""Measures the kept checkpoints of a run on the test images."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from etils import epath
+from ml_collections import ConfigDict
+
+from suncet_jax.checkpoint import Checkpoints
+from suncet_jax.train import evaluation, experiment
+from suncet_jax.train.folder import write_json
+from suncet_jax.train.loop import segments
+
+EVALUATIONS = ("knn", "linear", "finetune")
+
+
+def measure(
+  folder: epath.Path, config: ConfigDict, measured: Mapping[str, ConfigDict]
+) -> None:
+  """Writes `measures.json`: accuracies of each kept checkpoint.
+
+  What an earlier, interrupted call has measured is not measured again.
+
+  Args:
+    folder: Of the finished run.
+    config: That it was trained with.
+    measured: From a name to a configuration with the labelled images and the
+      settings of the evaluations.
+  """
+  path = folder / "measures.json"
+  known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+  dataset = None
+  for name, settings in measured.items():
+    parts = experiment.build(settings, dataset)
+    dataset = parts.dataset
+    rows = known.setdefault(name, [])
+    done = {row["step"] for row in rows}
+    steps = [step for step in _kept_steps(parts, config) if step not in done]
+    evaluator = evaluation.Evaluator(parts)
+    with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
+      for step in steps:
+        row = _measure(parts, evaluator, checkpoints, step)
+        rows.append(row)
+        rows.sort(key=lambda row: row["step"])
+        write_json(path, known)
+        print(f"labels={name} {row}", flush=True)
+
+
+def _kept_steps(parts: experiment.Experiment, config: ConfigDict) -> list[int]:
+  every = config.checkpoint.keep_every_epochs * parts.steps_per_epoch
+  return [*range(every, parts.total_steps, every), parts.total_steps]
+
+
+def _measure(
+  parts: experiment.Experiment,
+  evaluator: evaluation.Evaluator,
+  checkpoints: Checkpoints,
+  step: int,
+) -> dict[str, float]:
+  restored = checkpoints.restore(parts.state_template(), step)
+  assert restored is not None  # or `restore` would have said so
+  state, _ = restored
+  segment = next(s for s in segments(parts) if s.start < step <= s.stop)
+  row = {
+    "step": step,
+    "epochs": step / parts.steps_per_epoch,
+    "images": segment.images_at(step),
+    "flops": segment.flops_at(step),
+  }
+  for name in EVALUATIONS:
+    row |= evaluator.evaluate(state, name)
+  return row

@@ -1,0 +1,149 @@
+"""The report of a comparison: a page, its pictures, and tables in Markdown."""
+
+import functools
+import json
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from etils import epath
+
+from suncet_jax.compare import headline, tables
+from suncet_jax.compare.results import Measured
+from suncet_jax.data import storage
+from suncet_jax.report import chart, markup
+from suncet_jax.report.page import page
+from suncet_jax.report.picture import curves_png
+
+_AXES = {
+  "images processed": "images",
+  "estimated FLOPs": "flops",
+  "epochs": "epochs",
+}
+_TABLES = {
+  "SuNCEt's first checkpoint that is as good": tables.claim,
+  "SuNCEt's cheapest finished run that is as good (means)": (
+    tables.finished_claim
+  ),
+  "Ends of the runs (mean and sample standard deviation, percent)": (
+    tables.final_accuracies
+  ),
+  "Every run (percent)": tables.every_run,
+}
+
+
+def write_report(
+  workdir: epath.PathLike, results: Sequence[Measured], command: str
+) -> epath.Path:
+  """Writes `comparison.html`, `comparison.md`, `comparison.json`, pictures.
+
+  Args:
+    workdir: Folder of the comparison.
+    results: What was measured.
+    command: How the comparison was started.
+
+  Returns:
+    The page.
+  """
+  workdir = epath.Path(workdir)
+  out = workdir / "comparison.html"
+  storage.write(out, _page(results, command).encode())
+  text = "\n\n".join(
+    f"## {title}\n\n{tables.markdown(table)}"
+    for title, table in all_tables(results)
+  )
+  storage.write(workdir / "comparison.md", f"{text}\n".encode())
+  everything = [result._asdict() for result in results]
+  data = json.dumps(everything, indent=1)
+  storage.write(workdir / "comparison.json", f"{data}\n".encode())
+  for labels, group in _by_labels(results).items():
+    for accuracy, name in tables.MEASURES.items():
+      png = curves_png(
+        f"{name}, labels={labels}",
+        _series(group, accuracy),
+        y_label="test accuracy",
+        kind="percent",
+      )
+      stem = accuracy.removesuffix("_top1")
+      storage.write(workdir / f"labels{labels}-{stem}.png", png)
+  return out
+
+
+def _page(results: Sequence[Measured], command: str) -> str:
+  parts = []
+  for labels, group in _by_labels(results).items():
+    names = list(tables.by_name(group))
+    draw = functools.partial(_chart, group)
+    charts = [draw(accuracy) for accuracy in tables.MEASURES]
+    parts.append(
+      markup.section(
+        f"labels={labels}",
+        chart.chart_group(charts, names, list(_AXES)),
+        *_tables(group),
+      )
+    )
+  criterion = markup.code_block((headline.__doc__ or "").strip())
+  parts.append(markup.section("The criterion", criterion))
+  parts.append(markup.section("To repeat it", markup.code_block(command)))
+  seeds = len({result.seed for result in results})
+  return page("Methods compared at equal budgets", parts, f"{seeds} seeds")
+
+
+def _chart(results: Sequence[Measured], accuracy: str) -> str:
+  return chart.curves(
+    tables.MEASURES[accuracy],
+    _series(results, accuracy),
+    y_label="test accuracy",
+    kind="percent",
+  )
+
+
+def _series(
+  results: Sequence[Measured], accuracy: str
+) -> dict[str, chart.Series]:
+  """Returns the curves of each horizontal axis, by name, one per seed."""
+  groups = tables.by_name(results)
+  return {
+    label: {
+      name: [_points(run.curve, key, accuracy) for run in group]
+      for name, group in groups.items()
+    }
+    for label, key in _AXES.items()
+  }
+
+
+def _points(
+  curve: headline.Curve, x: str, y: str
+) -> tuple[np.ndarray, np.ndarray]:
+  return np.array([p[x] for p in curve]), np.array([p[y] for p in curve])
+
+
+def _tables(results: Sequence[Measured]) -> Iterator[str]:
+  for title, make in _TABLES.items():
+    table = make(results)
+    if table is None:
+      continue
+    rows = [
+      [markup.cell(text, place > 0) for place, text in enumerate(row)]
+      for row in table.rows
+    ]
+    inside = markup.table(table.header, rows)
+    is_long = len(rows) > 2 * len(tables.by_name(results))
+    if is_long:
+      yield markup.folded(title, inside)
+    else:
+      yield markup.paragraph(title, is_soft=True) + inside
+
+
+def all_tables(
+  results: Sequence[Measured],
+) -> Iterator[tuple[str, tables.Table]]:
+  """Yields the tables of each number of labels, with their titles."""
+  for labels, group in _by_labels(results).items():
+    for title, make in _TABLES.items():
+      if table := make(group):
+        yield f"{title}, labels={labels}", table
+
+
+def _by_labels(results: Sequence[Measured]) -> dict[str, list[Measured]]:
+  labels = sorted({result.labels for result in results}, key=int)
+  return {name: [r for r in results if r.labels == name] for name in labels}

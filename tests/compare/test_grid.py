@@ -1,0 +1,122 @@
+"""The grid: equal budgets, shared runs, what is refused."""
+
+import pytest
+import running
+
+from suncet_jax.compare.grid import (
+  Entry,
+  images,
+  make_grid,
+  parse_entries,
+  with_variants,
+)
+
+_DIGITS = f"{running.ROOT}/configs/digits.py"
+_FASHION = f"{running.ROOT}/configs/fashion_mnist.py"
+
+
+def _grid(path, *methods, labels=("10",), seeds=(1,), points=6, variants=()):
+  entries = with_variants(parse_entries(methods), variants)
+  return make_grid(
+    path, {}, entries=entries, labels=labels, seeds=seeds, points=points
+  )
+
+
+def test_budgets_are_equal_in_images_as_far_as_whole_epochs_go():
+  runs = _grid(f"{_FASHION}:epochs=12", "simclr", "suncet", "supervised")
+  budget = 12 * 2
+  assert [run.config.train.epochs for run in runs] == [12, 10, 61]
+  for run in runs:
+    assert images(run.config) == pytest.approx(budget, rel=0.02)
+
+
+def test_shares_of_the_budget():
+  runs = _grid(f"{_FASHION}:epochs=12", "simclr@2", "suncet@0.5")
+  assert [run.config.train.epochs for run in runs] == [24, 5]
+  assert [run.folder for run in runs] == [
+    "simclr@2-seed1",
+    "suncet@0.5-labels10-seed1",
+  ]
+
+
+def test_after_the_switch_off_labelled_images_cost_nothing():
+  variant = "method.supervised_epochs=2"
+  early = _grid(f"{_FASHION}:epochs=12", "suncet", variants=[variant])[1]
+  # 2 epochs of 612 rows and 10 of 512.
+  assert early.config.train.epochs == 12
+  assert images(early.config) == pytest.approx((2 * 612 + 10 * 512) / 256)
+
+
+def test_simclr_is_trained_once_for_all_numbers_of_labels():
+  runs = _grid(_DIGITS, "simclr", "suncet", labels=("5", "10"), seeds=(1, 2))
+  folders = [run.folder for run in runs]
+  assert folders == [
+    "simclr-seed1",
+    "suncet-labels5-seed1",
+    "suncet-labels10-seed1",
+    "simclr-seed2",
+    "suncet-labels5-seed2",
+    "suncet-labels10-seed2",
+  ]
+  assert [list(run.measured) for run in runs[:3]] == [
+    ["5", "10"],
+    ["5"],
+    ["10"],
+  ]
+  of_ten = runs[0].measured["10"]
+  assert of_ten.data.labelled.per_class == 10
+  assert of_ten.train.epochs == runs[0].config.train.epochs
+
+
+def test_a_variant_changes_its_fields_only():
+  plain, changed = _grid(
+    _DIGITS, "suncet", variants=["optim.name=lars,optim.peak_lr=2"]
+  )
+  assert (changed.config.optim.name, changed.config.optim.peak_lr) == (
+    "lars",
+    2,
+  )
+  assert plain.config.optim.name == "sgd"
+  assert changed.config.method == plain.config.method
+  assert changed.folder.startswith("suncet-optim.name=lars,optim.peak_lr=2-")
+
+
+@pytest.mark.parametrize(
+  ("methods", "expected"),
+  [
+    (["moco"], "--methods has 'moco', expected some of simclr, suncet"),
+    (["suncet@0"], "'suncet@0', expected a share above 0"),
+    (["suncet@half"], "'suncet@half', expected a share above 0"),
+    (["suncet", "suncet@1"], "expected each of them once"),
+  ],
+)
+def test_methods_that_make_no_sense(methods, expected):
+  with pytest.raises(ValueError, match=expected):
+    parse_entries(methods)
+
+
+@pytest.mark.parametrize(
+  ("variant", "expected"),
+  [
+    ("method.temprature=0.2", "temprature"),
+    ("method.temperature=warm", "--variant=method.temperature=warm"),
+    ("lars", "'lars' is not of the form field=value"),
+    ("method.temperature=-1", "method.temperature is -1"),
+  ],
+)
+def test_variants_that_make_no_sense(variant, expected):
+  entry = Entry("suncet", 1.0, variant)
+  with pytest.raises(ValueError, match=expected):
+    make_grid(_DIGITS, {}, entries=[entry], labels=["5"], seeds=[1], points=3)
+
+
+def test_a_configuration_without_the_arguments_is_refused(tmp_path):
+  path = tmp_path / "fixed.py"
+  path.write_text(
+    "from suncet_jax.config import base, parse_arg\n"
+    "def get_config(arg=''):\n"
+    "  parse_arg(arg, seed=0)\n"
+    "  return base()\n"
+  )
+  with pytest.raises(ValueError, match="'method' is unknown"):
+    _grid(str(path), "simclr")
