@@ -1,15 +1,136 @@
-"""The examples of the documents give what they say."""
+"""The documents: examples, commands, the site, which asks nobody for anything.
+
+The site is built once, strictly: a link to nowhere, a page that is not in the
+navigation or a docstring that does not go with its function is an error.
+"""
 
 import doctest
+import importlib.util
+import os
 import pathlib
+import re
+import shlex
+import subprocess
+import sys
 
 import pytest
+import running
 
-_DOCS = pathlib.Path(__file__).parents[1] / "docs"
+_DOCS = running.ROOT / "docs"
+_PAGES = sorted(_DOCS.rglob("*.md"))
+_COMMAND = re.compile(
+  r"^ {4,}(?:[A-Z_]+=\S+ )*(python (?:-m \S+|\S+\.py)(?:.*\\\n)*.*)",
+  re.MULTILINE,
+)
+# What a browser fetches by itself when it shows a page.
+_FETCHED = re.compile(
+  r"""(?:\bsrc=|<link[^>]+href=|url\(|@import )["']?(?:https?:)?//[^"')\s>]+"""
+)
 
 
-@pytest.mark.parametrize("page", ["losses.md"])
+@pytest.mark.parametrize("page", ["losses.md", "coming_from.md"])
 def test_examples(page):
   outcome = doctest.testfile(str(_DOCS / page), module_relative=False)
   assert outcome.attempted > 0
   assert outcome.failed == 0
+
+
+def _commands():
+  for page in [*_PAGES, running.ROOT / "README.md"]:
+    for match in _COMMAND.finditer(page.read_text()):
+      command = match[1].replace("\\\n", " ")
+      name = str(page.relative_to(running.ROOT))
+      yield pytest.param(command, id=f"{name}: {' '.join(command.split()[:3])}")
+
+
+@pytest.mark.parametrize("command", list(_commands()))
+def test_commands_name_what_is_there(command):
+  words = shlex.split(command.replace("$", ""), comments=True)
+  program = words[2] if words[1] == "-m" else words[1]
+  if words[1] != "-m":
+    assert (running.ROOT / program).is_file()
+  elif program.startswith("suncet_jax"):
+    known = _source(program) + _source("suncet_jax.command_line")
+    for flag in re.findall(r"(?<= )--(\w+)(?=[= ]|$)", command):
+      names = f"{flag}|{flag.removeprefix('no')}"
+      assert re.search(rf'"(--)?({names})"', known), flag
+  given = [word for word in words if word.startswith("--config=")]
+  for config in filter(lambda word: ".py" in word, given):
+    fields = _config(config.removeprefix("--config="))
+    for word in words:
+      if word.startswith("--config."):
+        _follow(fields, word.removeprefix("--config.").split("=")[0])
+
+
+def _source(module):
+  spec = importlib.util.find_spec(module)
+  if spec.submodule_search_locations:
+    spec = importlib.util.find_spec(f"{module}.__main__")
+  return pathlib.Path(spec.origin).read_text()
+
+
+def _config(place):
+  path, _, argument = place.partition(":")
+  spec = importlib.util.spec_from_file_location("config", running.ROOT / path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module.get_config(re.sub(r"=seed\b", "=0", argument.rstrip(".,")))
+
+
+def _follow(fields, name):
+  for part in name.split("."):
+    fields = fields[part]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("docs") / "site"
+  # Not quietly: mkdocs would neither print its warnings nor count them.
+  built = subprocess.run(
+    [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", folder],
+    cwd=running.ROOT,
+    env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert built.returncode == 0, built.stdout + built.stderr
+  return folder
+
+
+def test_the_site_has_every_page(site):
+  pages = {str(page.relative_to(_DOCS).with_suffix(".html")) for page in _PAGES}
+  assert pages <= {str(page.relative_to(site)) for page in site.rglob("*.html")}
+
+
+def test_the_site_asks_no_other_server(site):
+  files = [path for path in site.rglob("*") if path.suffix in (".html", ".css")]
+  found = {
+    (path.name, address)
+    for path in files
+    for address in _FETCHED.findall(path.read_text())
+  }
+  assert len(files) > len(_PAGES)
+  assert not found
+
+
+def test_formulas_and_drawings_are_in_the_pages(site):
+  losses = (site / "losses.html").read_text()
+  reference = (site / "api" / "losses.html").read_text()
+  assert losses.count("<math ") >= 8
+  assert reference.count("<math ") >= 8
+  for text in losses, reference:
+    assert "arithmatex" not in text
+    assert ":math:" not in text
+    assert "\\tau" not in text
+  assert "<svg data-inline" in (site / "architecture.html").read_text()
+
+
+def test_the_python_interface_shows_parameters_and_examples(site):
+  page = (site / "api" / "losses.html").read_text()
+  for name in ("ntxent", "suncet", "supcon"):
+    assert f'id="suncet_jax.losses.{name}.{name}"' in page
+  text = re.sub(r"<[^>]+>", "", page)
+  assert "stop_gradient_keys" in text
+  assert "&gt;&gt;&gt; from suncet_jax import losses" in text
+  assert "Parameters:" in text
