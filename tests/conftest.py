@@ -10,6 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import jax
 import numpy as np
 import pytest
+import running
 
 jax.config.update("jax_num_cpu_devices", 8)
 # Tests compile much and compute little.
@@ -73,6 +74,29 @@ def cache(shared_folder):
   Compilation is most of the time of a short run.
   """
   return shared_folder / "compiled"
+
+
+@pytest.fixture(scope="session")
+def small_run(once, cache):
+  """Returns the folder of a finished run of `running.SMALL`; not to change.
+
+  It has five checkpoints, TensorBoard events and a report.
+  """
+
+  def fill(folder):
+    folder.mkdir()
+    code, output = running.run(
+      "suncet_jax.main",
+      *running.SMALL,
+      "--workdir=runs/small",  # relative, as in the README
+      "--config.checkpoint.keep=5",
+      "--config.log.tensorboard=True",
+      cache=cache,
+      cwd=folder,
+    )
+    assert code == 0, output
+
+  return once("undisturbed", fill) / "runs" / "small"
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,28 @@
-"""Starts the commands of the package as a user would, in a process."""
+"""Starts the commands of the package as a user would, in a process.
+
+But for the imports, seconds of each, which are done once; see start_server.py.
+What is started by a launcher (tests/launch) does its own.
+"""
 
 import importlib.util
 import os
 import pathlib
 import socket
-import subprocess
-import sys
 import time
+
+from starter import starter
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-# The demo made small: three epochs, few evaluations.
+# The demo made small: three epochs of nine steps, few evaluations. All that
+# train it with these share compiled programs; see `small_run` in conftest.py.
 SMALL = (
   f"--config={ROOT}/configs/digits.py:epochs=3",
+  # Four devices can share 40 labelled rows.
+  "--config.data.labelled.images_per_class=4",
+  # At the recipe's 0.3 a difference in the last bit, as another number of
+  # devices makes it, grows to 0.05 in 27 steps.
+  "--config.optim.peak_lr=1e-4",
   "--config.evals.final=('knn',)",
   "--config.evals.every_epochs=1.0",
   "--config.log.every_steps=2",
@@ -21,44 +31,57 @@ SMALL = (
 )
 
 
-def start(module, *flags, cache=None, devices=1, cwd=None):
-  """Starts `python -m module flags`; its output comes as one text stream."""
-  return _start(["-m", module, *map(str, flags)], cache, devices, cwd)
+def start(module, *flags, **settings):
+  """Starts `python -m module flags`; its output comes as one text stream.
+
+  Keyword arguments here and below: see `_start`.
+  """
+  return _start("-m", module, *flags, **settings)
 
 
-def start_code(code, *arguments, cache=None, devices=1):
+def start_code(code, *arguments, **settings):
   """Starts Python code in a process of its own."""
-  return _start(["-c", code, *map(str, arguments)], cache, devices, None)
+  return _start("-c", code, *arguments, **settings)
 
 
-def start_script(path, *arguments, cache=None, devices=1):
+def start_script(path, *arguments, **settings):
   """Starts a Python script."""
-  return _start([str(path), *map(str, arguments)], cache, devices, None)
+  return _start(path, *arguments, **settings)
 
 
-def run_code(code, *arguments, timeout=300, cache=None, devices=1):
+def run_code(code, *arguments, timeout=300, **settings):
   """Runs Python code in a process of its own; returns (exit code, output)."""
-  process = start_code(code, *arguments, cache=cache, devices=devices)
+  process = start_code(code, *arguments, **settings)
   output, _ = process.communicate(timeout=timeout)
   return process.returncode, output
 
 
-def _start(arguments, cache, devices, cwd):
-  environment = os.environ | {
-    "JAX_PLATFORMS": "cpu",
-    "JAX_NUM_CPU_DEVICES": str(devices),
-    "PYTHONUNBUFFERED": "1",
+def _start(*arguments, cache=None, devices=1, cwd=None, optimised=False):
+  """Starts Python.
+
+  Args:
+    *arguments: Of Python.
+    cache: Folder of compiled programs that several runs share, if any.
+    devices: Virtual CPU devices.
+    cwd: The working directory, if not this one.
+    optimised: Whether XLA optimises. Tests compile much and compute little,
+      but without oneDNN, on several devices, convolutions get slow otherwise.
+
+  Returns:
+    A `starter.Program`.
+  """
+  settings = {
+    "jax_num_cpu_devices": devices,
+    "jax_disable_most_optimizations": not optimised,
   }
-  if cache is not None:  # compiled programs, shared by the runs of a test
-    environment["JAX_COMPILATION_CACHE_DIR"] = str(cache)
-    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-  return subprocess.Popen(
-    [sys.executable, *arguments],
-    stdout=subprocess.PIPE,
-    stderr=subprocess.STDOUT,
-    text=True,
-    env=environment,
-    cwd=cwd,
+  if cache is not None:
+    settings["jax_compilation_cache_dir"] = str(cache)
+    settings["jax_persistent_cache_min_compile_time_secs"] = 0.0
+  return starter().start(
+    *map(str, arguments),
+    environment=dict(os.environ),
+    cwd=str(cwd or pathlib.Path.cwd()),
+    settings=settings,
   )
 
 

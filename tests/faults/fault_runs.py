@@ -14,30 +14,40 @@ LAST_STEP = 27  # of three epochs
 _TIMES = {"seconds", "images_per_second", "input_wait_share"}
 
 
-def flags(epochs=3):
-  """Returns flags: every second step is printed, every third saved."""
-  config = f"--config={running.ROOT}/configs/digits.py:epochs={epochs}"
-  return config, *running.SMALL[1:], "--config.checkpoint.keep=5"
+# Every second step is printed, every third saved; no report, which takes as
+# long as the training.
+FLAGS = (
+  *running.SMALL,
+  "--config.checkpoint.keep=5",
+  "--config.log.report=False",
+)
 
 
-def start(workdir, starter, *more, devices=1, epochs=3):
+def start(workdir, cache, *more, devices=1, optimised=False):
   """Starts the run in `workdir`, or goes on with it."""
-  return starter.start(
-    *flags(epochs), *more, f"--workdir={workdir}", devices=devices
+  return running.start(
+    "suncet_jax.main",
+    *FLAGS,
+    *more,
+    f"--workdir={workdir}",
+    cache=cache,
+    devices=devices,
+    optimised=optimised or devices > 1,
   )
 
 
-def start_two(workdir, starter, *more):
+def start_two(workdir, cache, *more):
   """The same with two processes of one device each."""
   port = running.free_port()
   return [
     start(
       workdir,
-      starter,
+      cache,
       *more,
       f"--coordinator=127.0.0.1:{port}",
       "--process_count=2",
       f"--process_id={number}",
+      optimised=True,
     )
     for number in range(2)
   ]
@@ -55,9 +65,9 @@ def outputs_of(processes, code=0):
   return [output_of(process, code) for process in processes]
 
 
-def run(workdir, starter, *more, code=0, **settings):
+def run(workdir, cache, *more, code=0, **settings):
   """Runs to the end; returns the output."""
-  return output_of(start(workdir, starter, *more, **settings), code)
+  return output_of(start(workdir, cache, *more, **settings), code)
 
 
 def freeze(*processes):

@@ -30,32 +30,30 @@ def _assert_set_aside(workdir, output):
 
 
 def test_one_process_goes_on_from_the_newest_intact_one(
-  tmp_path, uninterrupted, starter
+  tmp_path, small_run, cache
 ):
-  run = fault_runs.copy_unfinished(uninterrupted, tmp_path / "run")
+  run = fault_runs.copy_unfinished(small_run, tmp_path / "run")
   _damage(run / "checkpoints")
-  _assert_set_aside(run, fault_runs.run(run, starter))
-  fault_runs.assert_same_run(run, uninterrupted)
+  _assert_set_aside(run, fault_runs.run(run, cache))
+  fault_runs.assert_same_run(run, small_run)
 
 
-def test_two_processes_go_on_from_the_same_one(
-  tmp_path, uninterrupted, starter
-):
-  run = fault_runs.copy_unfinished(uninterrupted, tmp_path / "run")
+def test_two_processes_go_on_from_the_same_one(tmp_path, small_run, cache):
+  run = fault_runs.copy_unfinished(small_run, tmp_path / "run")
   _damage(run / "checkpoints")
-  outputs = fault_runs.outputs_of(fault_runs.start_two(run, starter))
+  outputs = fault_runs.outputs_of(fault_runs.start_two(run, cache))
   _assert_set_aside(run, outputs[0])
   assert fault_runs.result(run)["step"] == fault_runs.LAST_STEP
 
 
 def test_without_an_intact_one_no_process_begins_anew(
-  tmp_path, uninterrupted, starter
+  tmp_path, small_run, cache
 ):
-  run = fault_runs.copy_unfinished(uninterrupted, tmp_path / "run")
+  run = fault_runs.copy_unfinished(small_run, tmp_path / "run")
   for step in fault_runs.steps(run):
     state = run / "checkpoints" / str(step) / "state"
     fault_runs.flip_a_bit(fault_runs.largest_file(state))
-  processes = fault_runs.start_two(run, starter)
+  processes = fault_runs.start_two(run, cache)
   outputs = fault_runs.outputs_of(processes, code=2)
   assert "is intact (tried [27, 24, 21, 18, 15])" in outputs[0]
   assert "remove the run's folder to start again" in outputs[0]

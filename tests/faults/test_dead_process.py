@@ -12,9 +12,9 @@ _HEARTBEAT = 10  # seconds
 
 
 @pytest.mark.parametrize("victim", [0, 1])
-def test_the_others_end_within_the_heartbeat(tmp_path, starter, victim):
+def test_the_others_end_within_the_heartbeat(tmp_path, cache, victim):
   processes = fault_runs.start_two(
-    tmp_path, starter, f"--heartbeat_timeout={_HEARTBEAT}"
+    tmp_path, cache, f"--heartbeat_timeout={_HEARTBEAT}"
   )
   running.wait_for(processes[0], "step 6/27")
   processes[victim].send_signal(signal.SIGKILL)

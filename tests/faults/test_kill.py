@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import fault_runs
 
-_KILLS = 20
-_EPOCHS, _LAST_STEP = 4, 36
+_EARLY, _IN_TRAINING, _LATE = 2, 4, 2
+_KILLS = _EARLY + _IN_TRAINING + _LATE
+_PART = fault_runs.LAST_STEP // _IN_TRAINING  # of training, in steps
 _FLAGS = (
-  "--config.log.every_steps=1",
   "--config.checkpoint.every_epochs=0.1",  # every step
+  "--config.log.report=True",
 )
 
 
@@ -24,28 +25,23 @@ class _Moment(NamedTuple):
   seconds: float
 
 
-def test_twenty_kills_in_one_run(tmp_path, starter):
+def test_many_kills_in_one_run(tmp_path, small_run, cache):
   seed = random.SystemRandom().randrange(10**6)
   print(f"seed {seed}")  # pytest shows all this if the test fails
-  killed, uninterrupted = tmp_path / "killed", tmp_path / "uninterrupted"
-  began_at = _kill_again_and_again(random.Random(seed), killed, starter)
-  assert len(began_at) >= 5  # they were spread over the run
-  fault_runs.run(killed, starter, *_FLAGS, epochs=_EPOCHS)
-  fault_runs.run(uninterrupted, starter, *_FLAGS, epochs=_EPOCHS)
-  assert fault_runs.result(killed)["step"] == _LAST_STEP
-  fault_runs.assert_same_run(killed, uninterrupted)
-  assert not list(killed.glob("checkpoints/corrupt-*"))
+  began_at = _kill_again_and_again(random.Random(seed), tmp_path, cache)
+  assert len(began_at) >= 4  # they were spread over the run
+  fault_runs.run(tmp_path, cache, *_FLAGS)
+  fault_runs.assert_same_run(tmp_path, small_run)
+  assert not list(tmp_path.glob("checkpoints/corrupt-*"))
 
 
-def _kill_again_and_again(source, workdir, starter):
+def _kill_again_and_again(source, workdir, cache):
   """Kills a run that often; returns the steps from which it went on."""
   planned, kills, began_at = _moments(source), 0, set()
   while kills < _KILLS:
     # A run that came to its end before it was killed is killed as it says so.
     moment = planned.pop(0) if planned else _Moment(0, source.uniform(0, 0.1))
-    code, output = _kill(
-      fault_runs.start(workdir, starter, *_FLAGS, epochs=_EPOCHS), moment
-    )
+    code, output = _kill(fault_runs.start(workdir, cache, *_FLAGS), moment)
     assert code in (0, -signal.SIGKILL), output
     kills += code != 0
     began_at.update(re.findall(r"Going on from step (\d+)", output))
@@ -56,22 +52,21 @@ def _kill_again_and_again(source, workdir, starter):
 def _moments(source):
   """Returns random moments of a whole run, late ones last.
 
-  A third is counted from the start, so that no step may come of it; some are
-  in the evaluation and the report; the others are in training.
+  Some are counted from the start, so that no step may come of it; some are in
+  the evaluation and the report; of the others one is in each part of training.
   """
-  early, late = _KILLS // 3, _KILLS // 5
-  steps = source.sample(range(1, _LAST_STEP), _KILLS - early - late)
-  steps.sort(reverse=True)
-  is_early = [True] * early + [False] * len(steps)
+  in_training = [
+    _Moment(1 + part * _PART + source.randrange(_PART), source.uniform(0, 0.2))
+    for part in range(_IN_TRAINING)
+  ]
+  is_early = [True] * _EARLY + [False] * _IN_TRAINING
   source.shuffle(is_early)
   moments = [
-    _Moment(0, source.uniform(0, 3))
-    if starts
-    else _Moment(steps.pop(), source.uniform(0, 0.2))
+    _Moment(0, source.uniform(0, 3)) if starts else in_training.pop(0)
     for starts in is_early
   ]
   return moments + [
-    _Moment(math.inf, source.uniform(0, 1.5)) for _ in range(late)
+    _Moment(math.inf, source.uniform(0, 1.5)) for _ in range(_LATE)
   ]
 
 

@@ -29,7 +29,7 @@ app.run(main.main, flags_parser=command_line.parse_flags)
 def test_in_one_step_it_is_skipped_and_counted(tmp_path, cache):
   code, output = running.run_code(
     _POISON_ONE_STEP,
-    *fault_runs.flags(),
+    *fault_runs.FLAGS,
     f"--workdir={tmp_path}",
     cache=cache,
   )
@@ -41,10 +41,10 @@ def test_in_one_step_it_is_skipped_and_counted(tmp_path, cache):
     assert (row["gradient_norm"] == "nan") == (step == _BAD_STEP + 1)
 
 
-def test_for_ever_it_ends_with_all_that_is_known(tmp_path, starter):
+def test_for_ever_it_ends_with_all_that_is_known(tmp_path, cache):
   output = fault_runs.run(
     tmp_path,
-    starter,
+    cache,
     "--config.optim.peak_lr=1e29",
     "--config.train.max_skipped_in_a_row=3",
     code=1,

@@ -8,13 +8,6 @@ import numpy as np
 import orbax.checkpoint as ocp
 import running
 
-_FLAGS = (
-  # Four devices share a batch of 40 labelled rows.
-  "--config.data.labelled.images_per_class=4",
-  # At the recipe's 0.3 a difference in the last bit grows to 0.05 in 27 steps.
-  "--config.optim.peak_lr=1e-4",
-)
-
 
 def _params(workdir, step):
   """Returns the parameters of a checkpoint."""
@@ -39,18 +32,19 @@ def _killed_at(text, processes):
   return seen
 
 
-def test_from_one_device_to_two_processes_to_four_devices(tmp_path, starter):
-  whole, moved = tmp_path / "whole", tmp_path / "moved"
-  fault_runs.run(whole, starter, *_FLAGS)
-
-  _killed_at("step 8/27", [fault_runs.start(moved, starter, *_FLAGS)])
-  two = fault_runs.start_two(moved, starter, *_FLAGS)
+def test_from_one_device_to_two_processes_to_four_devices(
+  tmp_path, small_run, cache
+):
+  _killed_at("step 8/27", [fault_runs.start(tmp_path, cache)])
+  two = fault_runs.start_two(tmp_path, cache)
   assert "Going on from step" in _killed_at("step 16/27", two)
-  output = fault_runs.run(moved, starter, *_FLAGS, devices=4)
+  output = fault_runs.run(tmp_path, cache, devices=4)
   assert "Going on from step" in output
 
-  ours, theirs = (_params(run, fault_runs.LAST_STEP) for run in (moved, whole))
+  ours, theirs = (
+    _params(run, fault_runs.LAST_STEP) for run in (tmp_path, small_run)
+  )
   assert _distance(ours, theirs) < 1e-5
   # Other images would lead elsewhere: training moves further than that.
-  early = fault_runs.steps(whole)[0]
-  assert _distance(_params(whole, early), theirs) > 1e-4
+  early = fault_runs.steps(small_run)[0]
+  assert _distance(_params(small_run, early), theirs) > 1e-4

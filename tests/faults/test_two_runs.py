@@ -4,25 +4,25 @@ import fault_runs
 import running
 
 
-def test_of_one_process_each(tmp_path, uninterrupted, starter):
-  first = fault_runs.start(tmp_path, starter)
+def test_of_one_process_each(tmp_path, small_run, cache):
+  first = fault_runs.start(tmp_path, cache)
   running.wait_for(first, "step 4/27")
   fault_runs.freeze(first)
   try:
-    output = fault_runs.run(tmp_path, starter, code=1)
+    output = fault_runs.run(tmp_path, cache, code=1)
   finally:
     fault_runs.thaw(first)
   assert "Another process is at work" in output
   fault_runs.output_of(first)
-  fault_runs.assert_same_run(tmp_path, uninterrupted)
+  fault_runs.assert_same_run(tmp_path, small_run)
 
 
-def test_of_two_processes_each(tmp_path, starter):
-  first = fault_runs.start_two(tmp_path, starter)
+def test_of_two_processes_each(tmp_path, cache):
+  first = fault_runs.start_two(tmp_path, cache)
   running.wait_for(first[0], "step 4/27")
   fault_runs.freeze(*first)
   try:
-    second = fault_runs.start_two(tmp_path, starter)
+    second = fault_runs.start_two(tmp_path, cache)
     outputs = fault_runs.outputs_of(second, code=1)
   finally:
     fault_runs.thaw(*first)

@@ -18,6 +18,7 @@ FLAGS = (
   "--config.evals.every_epochs=0",
   "--config.log.every_steps=1",
   "--config.log.tensorboard=False",
+  "--config.log.report=False",
   "--config.checkpoint.every_epochs=0.1",
 )
 
@@ -34,10 +35,28 @@ def environment(cache):
   }
 
 
-def start_local(*arguments, cache="", cwd=None):
-  """Starts launch/local.py; its output comes as one text stream."""
+_LAUNCH = running.ROOT / "launch"
+_IN_A_HURRY = f"""
+import sys
+sys.path.insert(0, {str(_LAUNCH)!r})
+import local
+local._SECONDS_TO_END = 1
+sys.exit(local.main())
+"""
+
+
+def start_local(*arguments, cache="", cwd=None, in_a_hurry=False):
+  """Starts launch/local.py; its output comes as one text stream.
+
+  Args:
+    *arguments: Its command line.
+    cache: Folder of compiled programs.
+    cwd: The working directory, if not this one.
+    in_a_hurry: Whether it kills the others a second after one has failed.
+  """
+  program = ["-c", _IN_A_HURRY] if in_a_hurry else [_LAUNCH / "local.py"]
   return subprocess.Popen(
-    [sys.executable, running.ROOT / "launch" / "local.py", *arguments],
+    [sys.executable, *program, *arguments],
     stdout=subprocess.PIPE,
     stderr=subprocess.STDOUT,
     text=True,

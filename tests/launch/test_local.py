@@ -81,13 +81,19 @@ def test_the_others_end_with_one_and_only_the_dead_come_back(
     f"""
 import os, signal, sys, time
 if "--process_id=1" in sys.argv:
+  while not os.path.exists("waits"):
+    time.sleep(0.02)
+  os.remove("waits")
   {end}
-print("waits", flush=True)
 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as JAX: no end for others
+print("waits", flush=True)
+open("waits", "w").close()
 time.sleep(300)
 """,
   )
-  launcher = small_run.start_local("--restarts=1", cwd=tmp_path)
+  launcher = small_run.start_local(
+    "--restarts=1", cwd=tmp_path, in_a_hurry=True
+  )
   ended, output = _end(launcher)
   assert ended == code, output
   assert output.count("[0] waits") == starts

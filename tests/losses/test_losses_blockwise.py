@@ -37,9 +37,17 @@ def _labels(n, seed=0):
   return np.random.default_rng(seed).integers(-2, 5, n).astype(np.int32)
 
 
-def _value_and_grad(name, rows, labels, **options):
+@functools.cache
+def _compiled(name, **options):
   loss = functools.partial(_LOSSES[name], **options)
-  return jax.jit(jax.value_and_grad(loss))(rows, labels)
+  return jax.jit(jax.value_and_grad(loss))
+
+
+def _value_and_grad(name, rows, labels, temperature=0.1, **options):
+  if isinstance(temperature, jax.Array):  # is traced
+    run = _compiled(name, **options)
+    return run(rows, labels, temperature=temperature)
+  return _compiled(name, temperature=temperature, **options)(rows, labels)
 
 
 def _assert_equal_forms(name, rows, labels, tolerance, **options):
@@ -54,7 +62,7 @@ def _assert_equal_forms(name, rows, labels, tolerance, **options):
 @pytest.mark.parametrize("stop_gradient_keys", [False, True])
 @pytest.mark.parametrize(
   ("n", "block_size"),
-  [(2, 1), (2, 5), (6, 3), (14, 3), (22, 22), (36, 1), (36, 16), (50, 64)],
+  [(2, 5), (6, 3), (14, 3), (22, 22), (36, 1)],
 )
 def test_equals_the_materialised_form(name, n, block_size, stop_gradient_keys):
   _assert_equal_forms(
@@ -80,8 +88,13 @@ def test_equals_the_materialised_form_of_any_shape(name, n, block_size, seed):
 
 
 @_every_loss
-@pytest.mark.parametrize("temperature", [0.01, 0.024, 0.025, 0.5, 10.0])
-@pytest.mark.parametrize("is_traced", [False, True])
+@pytest.mark.parametrize(
+  ("temperature", "is_traced"),
+  [
+    *((each, False) for each in (0.024, 0.025, 10.0)),
+    *((each, True) for each in (0.01, 0.024, 0.025, 0.5, 10.0)),
+  ],
+)
 def test_any_temperature(x64, name, temperature, is_traced):
   rows, labels = _rows(24).astype(np.float64), _labels(24)
   if is_traced:
@@ -317,24 +330,33 @@ def _compile_optimised(function, *arguments):
   return jax.jit(function).lower(*arguments).compile(options)
 
 
+def _near_views(n=8192):
+  """Returns rows and labels with large logits, a small difference apart."""
+  half = _rows(n // 2, 16)
+  near = half + 0.1 * _rows(n // 2, 16, seed=1)
+  labels = np.tile(np.arange(n // 2, dtype=np.int32), 2)
+  return np.concatenate([half, near]), labels
+
+
+def _of_many_keys(name, rows, labels, **options):
+  loss = functools.partial(_LOSSES[name], **options)
+  compiled = _compile_optimised(jax.value_and_grad(loss), rows, labels)
+  return compiled(rows, labels)
+
+
+@functools.cache
+def _exact_of_near_views(name):
+  rows, labels = _near_views()
+  with jax.enable_x64(True):
+    return _of_many_keys(name, rows.astype(np.float64), labels)
+
+
 @pytest.mark.parametrize("name", ["ntxent", "suncet"])
 @pytest.mark.parametrize("dtype", [None, "bfloat16", "float16"])
 def test_many_keys(name, dtype):
-  n = 8192
-  # Near views: large logits with a small difference.
-  half = _rows(n // 2, 16)
-  near = half + 0.1 * _rows(n // 2, 16, seed=1)
-  rows = np.concatenate([half, near])
-  labels = np.tile(np.arange(n // 2, dtype=np.int32), 2)
-
-  def value_and_grad(rows, **options):
-    loss = functools.partial(_LOSSES[name], **options)
-    compiled = _compile_optimised(jax.value_and_grad(loss), rows, labels)
-    return compiled(rows, labels)
-
-  with jax.enable_x64(True):
-    exact = value_and_grad(rows.astype(np.float64))
-  got = value_and_grad(rows, matmul_dtype=dtype)
+  rows, labels = _near_views()
+  exact = _exact_of_near_views(name)
+  got = _of_many_keys(name, rows, labels, matmul_dtype=dtype)
   # Near views differ by little more than bfloat16 resolves.
   tolerance = (1e-5, 1e-4) if dtype is None else (1e-3, 2e-2)
   np.testing.assert_allclose(got[0], exact[0], rtol=tolerance[0])

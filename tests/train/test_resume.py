@@ -1,28 +1,14 @@
 """A finished run: what its folder holds, what the same command does there.
 
-Runs that are interrupted are in tests/faults.
+Runs that are interrupted are in tests/faults, and compared with this one.
 """
 
 import csv
 import json
+import shutil
 
 import pytest
 import running
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory, cache):
-  folder = tmp_path_factory.mktemp("uninterrupted")
-  code, output = running.run(
-    "suncet_jax.main",
-    *running.SMALL,
-    "--workdir=runs/small",  # relative, as in the README
-    "--config.log.tensorboard=True",
-    cache=cache,
-    cwd=folder,
-  )
-  assert code == 0, output
-  return folder / "runs" / "small"
 
 
 def _result(workdir):
@@ -35,36 +21,43 @@ def _history(workdir):
     return list(csv.DictReader(file))
 
 
-def test_a_finished_folder_prints_its_result_again(uninterrupted, cache):
-  before = (uninterrupted / "result.json").read_bytes()
+@pytest.fixture(scope="module")
+def finished(small_run, tmp_path_factory):
+  """Returns a copy of that folder."""
+  return shutil.copytree(small_run, tmp_path_factory.mktemp("copy") / "small")
+
+
+def test_a_finished_folder_prints_its_result_again(finished, cache):
+  before = (finished / "result.json").read_bytes()
   code, output = running.run(
-    "suncet_jax.main", *running.SMALL, f"--workdir={uninterrupted}", cache=cache
+    "suncet_jax.main", *running.SMALL, f"--workdir={finished}", cache=cache
   )
   assert code == 0, output
   assert "is complete" in output
-  assert _result(uninterrupted)["params_digest"] in output
-  assert (uninterrupted / "result.json").read_bytes() == before
+  assert _result(finished)["params_digest"] in output
+  assert (finished / "result.json").read_bytes() == before
 
 
-def test_a_checkpoint_is_evaluated_again(uninterrupted, cache):
+def test_a_checkpoint_is_evaluated_again(finished, cache):
   code, output = running.run(
     "suncet_jax.evaluate",
-    f"--workdir={uninterrupted}",
+    f"--workdir={finished}",
     "--evals=knn,linear",
     cache=cache,
   )
   assert code == 0, output
-  metrics = json.loads((uninterrupted / "evaluations-27.json").read_text())
-  assert metrics["knn_top1"] == _result(uninterrupted)["metrics"]["knn_top1"]
+  metrics = json.loads((finished / "evaluations-27.json").read_text())
+  assert metrics["knn_top1"] == _result(finished)["metrics"]["knn_top1"]
   assert metrics.keys() == {"knn_top1", "linear_top1"}
   assert "linear probe" in output
 
 
-def test_the_result_has_what_the_contract_says(uninterrupted):
-  result = _result(uninterrupted)
+def test_the_result_has_what_the_contract_says(small_run):
+  result = _result(small_run)
   assert result.keys() == {
     "step",
     "images_seen",
+    "flops",
     "epochs",
     "seconds",
     "params_digest",
@@ -74,19 +67,19 @@ def test_the_result_has_what_the_contract_says(uninterrupted):
   }
   assert result["step"] == 27
   assert result["epochs"] == 3
-  # Per step 128 images and 10 classes x 5 labelled ones, each in two views.
-  assert result["images_seen"] == 27 * 2 * (128 + 50)
+  # Per step 128 images and 10 classes x 4 labelled ones, each in two views.
+  assert result["images_seen"] == 27 * 2 * (128 + 40)
   assert 0 <= result["metrics"]["knn_top1"] <= 1
   for name in ("config.json", "metrics.csv", "report.html", "checkpoints"):
-    assert (uninterrupted / name).exists(), name
+    assert (small_run / name).exists(), name
 
 
-def test_tensorboard_shows_the_same(uninterrupted):
+def test_tensorboard_shows_the_same(small_run):
   from tensorboard.backend.event_processing import event_accumulator
   from tensorboard.util import tensor_util
 
   events = event_accumulator.EventAccumulator(
-    str(uninterrupted), size_guidance={"tensors": 0}
+    str(small_run), size_guidance={"tensors": 0}
   )
   events.Reload()
   measured = {
@@ -95,14 +88,14 @@ def test_tensorboard_shows_the_same(uninterrupted):
   }
   assert measured == {
     int(row["step"]): pytest.approx(float(row["val_knn_top1"]))
-    for row in _history(uninterrupted)
+    for row in _history(small_run)
     if row["val_knn_top1"]
   }
   assert {"loss", "suncet", "learning_rate"} <= set(events.Tags()["tensors"])
 
 
-def test_the_history_has_what_is_promised(uninterrupted):
-  last = _history(uninterrupted)[-1]
+def test_the_history_has_what_is_promised(small_run):
+  last = _history(small_run)[-1]
   for name in (
     "loss",
     "ntxent",

@@ -3,7 +3,8 @@
 In float32 sums of another order differ in their last bit. Twenty steps at a
 small rate must agree to 1e-5; in float64 those at the recipe's own do to 1e-9,
 so that what remains is rounding. Batch norm is over all rows in both. Nearly
-all of the time is compilation, so that not every topology has both.
+all of the time is compilation, so that not every topology has both: float32 on
+several processes is in tests/faults/test_other_devices.py.
 """
 
 import pathlib
@@ -24,7 +25,10 @@ def _twenty_steps(folder, precisions, processes, devices):
   output, port = folder / f"{processes}x{devices}.npz", running.free_port()
   started = [
     running.start_script(
-      _SCRIPT, output, precisions, port, processes, number, devices=devices
+      _SCRIPT,
+      *(output, precisions, port, processes, number),
+      devices=devices,
+      optimised=True,
     )
     for number in range(processes)
   ]
@@ -52,13 +56,7 @@ def test_training_gets_somewhere(alone):
 
 @pytest.mark.parametrize(
   ("precisions", "processes", "devices"),
-  [
-    ("float64", 1, 2),
-    ("float64", 1, 4),
-    (_BOTH, 1, 8),
-    (_BOTH, 2, 2),
-    ("float64", 4, 1),
-  ],
+  [("float64", 1, 2), (_BOTH, 1, 8), ("float64", 2, 2)],
 )
 def test_twenty_steps(precisions, processes, devices, alone, tmp_path):
   result = _twenty_steps(tmp_path, precisions, processes, devices)

@@ -1,21 +1,34 @@
-"""The tests' side of start_server.py: runs that start without imports."""
+"""The tests' side of start_server.py: programs that start without imports."""
 
+import atexit
+import functools
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 
-class Starter:
-  """Starts runs; a context manager."""
+@functools.cache
+def starter():
+  """Returns the one Starter of this process."""
+  made = Starter()
+  atexit.register(made.close)
+  return made
 
-  def __init__(self, folder, cache):
-    self._pipes = folder
+
+class Starter:
+  """Starts programs."""
+
+  def __init__(self):
+    self._pipes = pathlib.Path(tempfile.mkdtemp())
     self._count = 0
+    self._lock = threading.Lock()
     self._server = subprocess.Popen(
       [sys.executable, pathlib.Path(__file__).with_name("start_server.py")],
       stdin=subprocess.PIPE,
@@ -25,38 +38,34 @@ class Starter:
       | {
         "JAX_PLATFORMS": "cpu",
         "PYTHONUNBUFFERED": "1",
-        "JAX_COMPILATION_CACHE_DIR": str(cache),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "TF_ENABLE_ONEDNN_OPTS": "0",  # spares a notice
       },
     )
 
-  def __enter__(self):
-    return self
-
-  def __exit__(self, *exception):
+  def close(self):
+    """Ends the server."""
     self._server.stdin.close()
     self._server.wait()
+    shutil.rmtree(self._pipes)
 
-  def start(self, *flags, devices=1):
-    """Starts `suncet_jax.main` with flags."""
-    self._count += 1
-    output = self._pipes / f"output-{self._count}"
+  def start(self, *arguments, **request):
+    """Starts `python *arguments`; see `_run` of start_server.py."""
+    with self._lock:
+      self._count += 1
+      output = self._pipes / f"output-{self._count}"
     os.mkfifo(output)
-    request = {
-      "flags": [str(flag) for flag in flags],
-      "devices": devices,
-      "output": str(output),
-    }
-    return Run(self, self.ask(request), output.open())
+    pid = self.ask({"arguments": arguments, "output": str(output), **request})
+    return Program(self, pid, output.open())
 
   def ask(self, request):
     """Sends a request to the server; returns its answer."""
-    self._server.stdin.write(json.dumps(request) + "\n")
-    self._server.stdin.flush()
-    return json.loads(self._server.stdout.readline())
+    with self._lock:
+      self._server.stdin.write(json.dumps(request) + "\n")
+      self._server.stdin.flush()
+      return json.loads(self._server.stdout.readline())
 
 
-class Run:
+class Program:
   """A process, with what the tests use of `subprocess.Popen`.
 
   Attributes:
