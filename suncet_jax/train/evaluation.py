@@ -50,6 +50,7 @@ class Evaluator:
     self._batch_size = _round_up(self._config.batch_size, experiment.mesh.size)
     self._placement = parallel.RowPlacement(experiment.mesh, self._batch_size)
     self._embedded: tuple[TrainState, Embedding, Embedding] | None = None
+    self._predicted: dict[str, tuple[TrainState, np.ndarray]] = {}
     sharding = parallel.replicated(experiment.mesh)
     self._apply = jax.jit(self._features, out_shardings=sharding)
 
@@ -107,7 +108,28 @@ class Evaluator:
       "soft_nn": self._soft_nn,
       "linear": self._linear,
     }[name](*self._bank_and_test(state))
+    self._predicted[name] = state, np.asarray(scores).argmax(axis=1)
     return {f"{name}_top1": topk_accuracy(scores, test.labels).top1}
+
+  def predictions(self, state: TrainState) -> tuple[str, np.ndarray]:
+    """Returns what the test images are taken for.
+
+    Args:
+      state: The encoder.
+
+    Returns:
+      How: "linear probe" where `evaluate` has trained it on this state, else
+      "kNN"; and the class of each test image, int [n].
+    """
+    for name, words in (("linear", "linear probe"), ("knn", "kNN")):
+      if name in self._predicted and self._predicted[name][0] is state:
+        return words, self._predicted[name][1]
+    self.evaluate(state, "knn")
+    return "kNN", self._predicted["knn"][1]
+
+  def test_features(self, state: TrainState) -> np.ndarray:
+    """Returns features of all test images, float32 [n, f]."""
+    return self._bank_and_test(state)[1].features
 
   def _features(self, state: TrainState, images: jax.Array) -> Outputs:
     outputs, _ = self._experiment.model.apply(

@@ -12,7 +12,6 @@ from suncet_jax.data import storage
 from suncet_jax.data.augment import augment
 from suncet_jax.data.permutation import permutation
 from suncet_jax.data.sources import Source
-from suncet_jax.evals.knn import knn_scores
 from suncet_jax.report.data import ReportData, save_data
 from suncet_jax.report.embedding import embedding_map
 from suncet_jax.report.runs import read_run
@@ -44,9 +43,8 @@ def report(
   All processes call it, since all must embed; only process 0 writes.
   """
   test = experiment.dataset.test
-  every = np.arange(test.labels.size)
-  features = evaluator.embed(state, test, every).features
-  predictions = _predictions(experiment, evaluator, state, features)
+  features = evaluator.test_features(state)
+  predicted_by, predictions = evaluator.predictions(state)
   if not is_first():
     return
   sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
@@ -58,7 +56,7 @@ def report(
     class_names=experiment.dataset.class_names,
     labels=test.labels,
     predictions=predictions,
-    predicted_by="kNN",
+    predicted_by=predicted_by,
     mapped=sample,
     positions=embedding_map(features[sample]).astype(np.float32),
     thumbnails=_thumbnails(test, sample),
@@ -72,26 +70,6 @@ def report(
   run = dataclasses.replace(run, result=result)
   page = report_page([run])
   storage.write(folder.path / "report.html", page.encode("utf-8"))
-
-
-def _predictions(
-  experiment: Experiment,
-  evaluator: Evaluator,
-  state: TrainState,
-  features: np.ndarray,
-) -> np.ndarray:
-  """Returns what the labelled images' nearest ones say of test images."""
-  train, labelled = experiment.dataset.train, experiment.splits.labelled
-  knn = experiment.config.evals.knn
-  scores = knn_scores(
-    features,
-    evaluator.embed(state, train, labelled).features,
-    train.labels[labelled],
-    class_count=experiment.class_count,
-    k=knn.k,
-    temperature=knn.temperature,
-  )
-  return np.asarray(scores).argmax(axis=1)
 
 
 def _thumbnails(source: Source, indices: np.ndarray) -> np.ndarray:

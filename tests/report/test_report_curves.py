@@ -81,10 +81,10 @@ def _document(html):
 def test_chart_has_a_line_per_run_a_mean_and_a_band():
   models = _document(curves("t", {"epochs": _series()}))
   # Of "a" two thin lines and a mean, of "b" one line.
-  assert len(models["Line"]) >= 4
+  assert len(models["Line"]) == 4
   assert len(models["VArea"]) == 1
-  axis = models["LinearAxis"][0]["attributes"]
-  assert axis["axis_label"] == "epochs"
+  labels = [a["attributes"].get("axis_label") for a in models["LinearAxis"]]
+  assert "epochs" in labels
 
 
 @pytest.mark.parametrize(
