@@ -130,7 +130,7 @@ class SlurmNode:
       if job.get("JobState") in ("COMPLETED", "FAILED", "CANCELLED"):
         break
       if job.get("JobState") == "PENDING":
-        time.sleep(1)  # in the second of its end it is refused
+        time.sleep(3)  # in the second of its end it would be refused
         self("scontrol", "update", f"JobId={number}", "StartTime=now")
       time.sleep(0.5)
     raise AssertionError(f"job {number} is not {fields} but {job}")

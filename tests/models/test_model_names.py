@@ -23,6 +23,6 @@ def test_every_name_is_valid_with_some_stem():
 
 def test_each_fault_is_one_sentence():
   faults = model_names.model_faults(
-    model_config({"layers": 1, "out": 0}, name="alexnet", stem="none")
+    model_config({"layers": 4, "out": 0}, name="alexnet", stem="none")
   )
   assert len(faults) == 4
