@@ -34,9 +34,8 @@ class Region:
     self._stream = stream
     self._latest: RenderableType | None = None
     self._is_drawn, self._drawn_at = False, -_SECONDS
-    self._lock = (
-      threading.RLock()
-    )  # a signal's handler may print amid a drawing
+    # Reentrant: a signal's handler may print amid a drawing.
+    self._lock = threading.RLock()
     self._hooked = [stream]
     if _is_same_terminal(stream, sys.stdout):
       self._hooked.append(sys.stdout)

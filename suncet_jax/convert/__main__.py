@@ -109,10 +109,13 @@ def _description(weights: Weights) -> str:
   if weights.origin:
     lines.append(f"Names: {weights.origin['layout']}")
   mean, std = list(images.mean), list(images.std)
-  size = f"resized to {images.resize}, centre {images.size}"
+  size = "of the size they come in"
+  if images.resize:
+    size = f"resized to {images.resize}, centre {images.size}"
+  if images.evaluated:
+    size = f"resized to {images.evaluated}"
   lines.append(
-    f"Images: {images.channels} channel(s), "
-    + (size if images.resize else "of the size they come in")
+    f"Images: {images.channels} channel(s), {size}"
     + (f", mean {mean}, std {std}" if mean else ", in [0, 1], not normalised")
   )
   if weights.kept:
