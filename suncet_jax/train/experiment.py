@@ -203,7 +203,7 @@ def model_config(config: ConfigDict, class_count: int) -> ConfigDict:
     config: The whole configuration.
     class_count: Number of classes.
   """
-  model = ConfigDict(config.model)
+  model = config.model.copy_and_resolve_references()
   if config.method.name == "supervised":
     model.head.update(layers=1, out=class_count, output_batch_norm=False)
   return model

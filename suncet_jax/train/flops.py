@@ -38,6 +38,6 @@ def training_flops(config: ConfigDict, shape: tuple[int, int, int]) -> float:
   Returns:
     Floating-point operations.
   """
-  countable = ConfigDict(config)
+  countable = config.copy_and_resolve_references()
   countable.convolution = "xla"  # in a call to oneDNN XLA sees nothing
   return _FORWARD_PASSES * _forward_flops(models.build(countable), shape)

@@ -59,6 +59,8 @@ def _experiment():
 
 def test_a_step_sees_labelled_images_only_and_has_a_classifier():
   parts = _experiment()
+  # Which a checkpoint holds: a run would not be gone on with otherwise.
+  assert parts.config.model.head == base().model.head
   plan = parts.method.plan(0)
   batch = next(parts.stream.batches(range(1), plan.unlabelled, plan.labelled))
   assert batch.unlabelled == ()
