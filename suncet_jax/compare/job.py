@@ -11,7 +11,7 @@ from absl import app
 from etils import epath
 
 from suncet_jax import command_line, cpu_memory
-from suncet_jax.config import base
+from suncet_jax.config import from_dict
 
 
 def main(argv: list[str]) -> int:
@@ -26,22 +26,16 @@ def main(argv: list[str]) -> int:
     from suncet_jax.train.programs import programs_kept
     from suncet_jax.train.run import run
 
-    config = _config(job["config"])
+    config = from_dict(job["config"])
     code = run(config, folder, command_line.as_typed())
     run_folder = RunFolder(folder)
     if code or not run_folder.finished_result():
       return code
     with programs_kept(config, run_folder):
-      measured = {k: _config(v) for k, v in job["measured"].items()}
+      measured = {k: from_dict(v) for k, v in job["measured"].items()}
       measure(folder, config, measured)
   (folder / "done").touch()
   return 0
-
-
-def _config(values: dict) -> object:
-  config = base()
-  config.update(values)
-  return config
 
 
 if __name__ == "__main__":

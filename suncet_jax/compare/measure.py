@@ -1,7 +1,7 @@
 """Measures the kept checkpoints of a run on the test images."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etils import epath
@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from suncet_jax.checkpoint import Checkpoints
 from suncet_jax.train import evaluation, experiment
 from suncet_jax.train.folder import write_json
-from suncet_jax.train.loop import segments
+from suncet_jax.train.loop import Segment, segments
 
 EVALUATIONS = ("knn", "linear", "finetune")
 
@@ -38,9 +38,14 @@ def measure(
     done = {row["step"] for row in rows}
     steps = [step for step in _kept_steps(parts, config) if step not in done]
     evaluator = evaluation.Evaluator(parts)
+    template, ways = parts.state_template(), segments(parts)
     with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
       for step in steps:
-        row = _measure(parts, evaluator, checkpoints, step)
+        restored = checkpoints.restore(template, step)
+        assert restored is not None  # or `restore` would have said so
+        row = _cost(ways, step) | {"epochs": step / parts.steps_per_epoch}
+        for measure_name in EVALUATIONS:
+          row |= evaluator.evaluate(restored[0], measure_name)
         rows.append(row)
         rows.sort(key=lambda row: row["step"])
         write_json(path, known)
@@ -52,22 +57,11 @@ def _kept_steps(parts: experiment.Experiment, config: ConfigDict) -> list[int]:
   return [*range(every, parts.total_steps, every), parts.total_steps]
 
 
-def _measure(
-  parts: experiment.Experiment,
-  evaluator: evaluation.Evaluator,
-  checkpoints: Checkpoints,
-  step: int,
-) -> dict[str, float]:
-  restored = checkpoints.restore(parts.state_template(), step)
-  assert restored is not None  # or `restore` would have said so
-  state, _ = restored
-  segment = next(s for s in segments(parts) if s.start < step <= s.stop)
-  row = {
+def _cost(ways: Sequence[Segment], step: int) -> dict[str, float]:
+  """Returns what training up to a step has cost."""
+  segment = next(s for s in ways if s.start < step <= s.stop)
+  return {
     "step": step,
-    "epochs": step / parts.steps_per_epoch,
     "images": segment.images_at(step),
     "flops": segment.flops_at(step),
   }
-  for name in EVALUATIONS:
-    row |= evaluator.evaluate(state, name)
-  return row

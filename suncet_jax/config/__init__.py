@@ -5,7 +5,7 @@ reported in well under a second, before any accelerator is touched.
 """
 
 from suncet_jax.config.arguments import parse_arg
-from suncet_jax.config.base import base
+from suncet_jax.config.base import base, from_dict
 from suncet_jax.config.compare import differences, fingerprint
 from suncet_jax.config.validation import ConfigError, validate
 
@@ -14,6 +14,7 @@ __all__ = [
   "base",
   "differences",
   "fingerprint",
+  "from_dict",
   "parse_arg",
   "validate",
 ]

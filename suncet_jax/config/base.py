@@ -1,5 +1,8 @@
 """The fields that every configuration has, with their meaning and unit."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import ml_collections
 from ml_collections import ConfigDict
 
@@ -34,6 +37,13 @@ def base() -> ml_collections.ConfigDict:
       },
     }
   )
+
+
+def from_dict(values: Mapping[str, Any]) -> ConfigDict:
+  """Returns a configuration that was kept as nested dicts, such as in JSON."""
+  config = base()
+  config.update(values)
+  return config
 
 
 def _method() -> dict:

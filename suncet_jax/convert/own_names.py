@@ -10,7 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from suncet_jax.config import base
-from suncet_jax.convert.pytorch_names import shapes_of, summary
+from suncet_jax.convert.pytorch_names import fault_list, shapes_of
 from suncet_jax.convert.recognise import Network
 from suncet_jax.convert.weights import (
   FORMAT,
@@ -88,17 +88,15 @@ def _check(
     for name, x in found.items()
     if name in expected and (x.shape != expected[name] or x.dtype != np.float32)
   ]
-  faults = [
-    f"{what}: {summary(names)}"
-    for what, names in (
-      ("missing", missing),
-      ("unexpected", unexpected),
-      ("of another shape or dtype", misshapen),
-    )
-    if names
-  ]
+  faults = fault_list(
+    {
+      "missing": missing,
+      "unexpected": unexpected,
+      "of another shape or dtype": misshapen,
+    }
+  )
   if faults:
     raise ConvertError(
-      "its tensors are not those of the model that its metadata names:\n  "
-      + "\n  ".join(faults)
+      "its tensors are not those of the model that its metadata names:\n"
+      f"{faults}"
     )

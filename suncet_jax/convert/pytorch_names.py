@@ -166,6 +166,20 @@ def summary(names: Sequence[str], limit: int = 10) -> str:
   return ", ".join(names[:limit]) + more
 
 
+def fault_list(kinds: Mapping[str, Sequence[str]]) -> str:
+  """Returns a line per kind of fault with the tensors that have it.
+
+  Args:
+    kinds: From what is wrong to names of tensors; there may be none.
+
+  Returns:
+    The lines; empty if nothing is wrong.
+  """
+  return "\n".join(
+    f"  {what}: {summary(names)}" for what, names in kinds.items() if names
+  )
+
+
 def _images(network: Network) -> Images:
   """Returns how the library that a file comes from prepares images."""
   is_large = network.model["stem"] == "imagenet"
@@ -221,22 +235,19 @@ def _checked(
     for name, (_, shape) in names.items()
     if shapes.get(prefix + name, shape) != shape
   ]
-  faults = [
-    f"{what}: {summary(found)}"
-    for what, found in (
-      ("missing", missing),
-      ("unexpected", unexpected),
-      ("of another shape", misshapen),
-    )
-    if found
-  ]
+  faults = fault_list(
+    {
+      "missing": missing,
+      "unexpected": unexpected,
+      "of another shape": misshapen,
+    }
+  )
   if faults:
     model = network.model
     width = f" of width {model['width']}" if model["width"] > 1 else ""
     raise ConvertError(
       f"it looks like {model['name']}{width} with the names of "
-      f"{network.layout}, but these tensors are not as expected:\n  "
-      + "\n  ".join(faults)
+      f"{network.layout}, but these tensors are not as expected:\n{faults}"
     )
   return {name: path for name, (path, _) in names.items()}
 

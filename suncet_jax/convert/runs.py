@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from suncet_jax import methods, models, optim, parallel
 from suncet_jax.checkpoint import Checkpoints
-from suncet_jax.config import ConfigError, base, validate
+from suncet_jax.config import ConfigError, from_dict, validate
 from suncet_jax.convert.weights import ConvertError, Images, Weights
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.train.experiment import model_config
@@ -83,9 +83,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _config(run: RunFolder) -> ConfigDict:
-  config = base()
   try:
-    config.update(ConfigDict(run.config()))
+    config = from_dict(run.config())
     validate(config)
   except (FolderError, ConfigError, ValueError, KeyError, TypeError) as error:
     raise ConvertError(f"{run.path}: {error}") from error

@@ -7,6 +7,7 @@ pages, and changes their horizontal axis.
 import html
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from bokeh.embed import json_item
@@ -201,20 +202,34 @@ def _drawn(series: Series) -> dict[str, list[Curve]]:
   return {name: runs for name, runs in finite.items() if runs}
 
 
-def _figure(x_label: str, y_label: str, kind: str, series: Series) -> figure:
+def empty_figure(height: int, **settings: Any) -> figure:
+  """Returns a figure as wide as the page, with tools to zoom.
+
+  Args:
+    height: in pixels.
+    **settings: further ones of Bokeh's `figure`.
+  """
   plot = figure(
-    height=_HEIGHT,
+    height=height,
     sizing_mode="stretch_width",
     tools=_TOOLS,
     toolbar_location="above",
     active_drag="box_zoom",
     active_scroll=None,
+    **settings,
+  )
+  plot.toolbar.logo = None
+  plot.toolbar.autohide = True
+  return plot
+
+
+def _figure(x_label: str, y_label: str, kind: str, series: Series) -> figure:
+  plot = empty_figure(
+    _HEIGHT,
     x_axis_label=x_label,
     y_axis_label=y_label or None,
     y_axis_type="log" if kind == "log" and _spans_much(series) else "linear",
   )
-  plot.toolbar.logo = None
-  plot.toolbar.autohide = True
   for data_range in (plot.x_range, plot.y_range):
     data_range.only_visible = True
   plot.xaxis.formatter = short_axis()

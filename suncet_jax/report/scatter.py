@@ -12,6 +12,7 @@ from suncet_jax.report.chart import (
   chart_group,
   colour_names,
   embedded,
+  empty_figure,
   tooltip,
 )
 from suncet_jax.report.data import ReportData
@@ -19,7 +20,6 @@ from suncet_jax.report.images import address, sheet
 
 _HEIGHT = 540  # pixels
 _SHOWN = 96  # pixels, size of an image beside the pointer
-_TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
 
 
 def embedding_chart(data: ReportData, name: str) -> str:
@@ -68,16 +68,7 @@ def _frequent_classes(labels: np.ndarray) -> list[int]:
 
 
 def _empty_map() -> figure:
-  plot = figure(
-    height=_HEIGHT,
-    sizing_mode="stretch_width",
-    tools=_TOOLS,
-    toolbar_location="above",
-    active_drag="box_zoom",
-    active_scroll=None,
-  )
-  plot.toolbar.logo = None
-  plot.toolbar.autohide = True
+  plot = empty_figure(_HEIGHT)
   # Positions on the map have no unit.
   plot.axis.visible = False
   plot.grid.visible = False

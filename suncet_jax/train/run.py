@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from suncet_jax import convolution, terminal
 from suncet_jax.broadcast import is_first, value_from_first
 from suncet_jax.checkpoint import Checkpoints
-from suncet_jax.config import base, fingerprint, validate
+from suncet_jax.config import fingerprint, from_dict, validate
 from suncet_jax.data import Dataset
 from suncet_jax.digest import tree_digest
 from suncet_jax.train import accuracies, evaluation, experiment, loop
@@ -122,8 +122,7 @@ def evaluate(
     ValueError: If the folder holds no run, or no such checkpoint.
   """
   folder = RunFolder(workdir)
-  config = base()
-  config.update(folder.config())
+  config = from_dict(folder.config())
   validate(config, check_files=True)
   if not folder.checkpoints.exists():
     raise FolderError(f"{folder.path} holds no checkpoint yet.")
@@ -275,10 +274,11 @@ def _result(
   metrics: dict[str, float],
 ) -> dict[str, Any]:
   step = int(state.step)
+  last = loop.segments(parts)[-1]
   return {
     "step": step,
-    "images_seen": loop.segments(parts)[-1].images_at(step),
-    "flops": loop.segments(parts)[-1].flops_at(step),
+    "images_seen": last.images_at(step),
+    "flops": last.flops_at(step),
     "epochs": step / parts.steps_per_epoch,
     "seconds": round(seconds, 1),
     "params_digest": tree_digest(state.params),

@@ -2,13 +2,13 @@
 
 import functools
 import json
-import zlib
 
 import jax
 import numpy as np
 import pytest
 import torch
 import torch_networks as networks
+from golden_tensors import golden_tensor
 from ml_collections import ConfigDict
 
 from suncet_jax import models
@@ -179,7 +179,7 @@ def test_features_of_resnet50_are_the_references(golden):
   network = networks.ResNet(networks.Bottleneck, (3, 4, 6, 3))
   network.fc = networks.named_head(2048, 128)
   state = {
-    name: _golden_tensor(name, x.shape).astype(np.float32)
+    name: golden_tensor(name, x.shape).astype(np.float32)
     for name, x in networks.tensors(network).items()
     if not name.endswith("num_batches_tracked")
   }
@@ -189,19 +189,6 @@ def test_features_of_resnet50_are_the_references(golden):
   features, projection = _ours(weights, images)
   np.testing.assert_allclose(features, expected["feat_eval"], atol=1e-4)
   np.testing.assert_allclose(projection, expected["proj_eval"], atol=1e-4)
-
-
-def _golden_tensor(name, shape):
-  """The golden files' rule: a tensor is a function of its name and shape."""
-  seed = zlib.crc32(name.encode()) & 0x7FFFFFFF
-  x = np.random.RandomState(seed).standard_normal(shape)
-  if name.endswith("running_var"):
-    return 1 + 0.1 * np.abs(x)
-  if len(shape) == 4:
-    return x * np.sqrt(2 / (shape[0] * shape[2] * shape[3]))
-  if len(shape) == 2:
-    return x / np.sqrt(shape[1])
-  return 1 + 0.1 * x if name.endswith("weight") else 0.1 * x
 
 
 def test_how_images_are_normalised_is_known():

@@ -1,11 +1,11 @@
 """ResNet-50 and its head against the reference implementation's outputs."""
 
 import re
-import zlib
 
 import jax
 import numpy as np
 import pytest
+from golden_tensors import golden_tensor
 from model_testing import abstract_variables, model_config, quick_jit
 
 from suncet_jax import models
@@ -33,27 +33,14 @@ def _torch_name(path):
   return re.sub(r"<(\d+)>", lambda m: str(int(m[1]) - 1), name)
 
 
-def _filled(name, shape):
-  """The golden files' rule: a tensor is a function of its name and shape."""
-  seed = zlib.crc32(name.encode()) & 0x7FFFFFFF
-  x = np.random.RandomState(seed).standard_normal(shape)
-  if name.endswith("running_var"):
-    return 1 + 0.1 * np.abs(x)
-  if len(shape) == 4:
-    return x * np.sqrt(2 / (shape[0] * shape[2] * shape[3]))
-  if len(shape) == 2:
-    return x / np.sqrt(shape[1])
-  return 1 + 0.1 * x if name.endswith("weight") else 0.1 * x
-
-
 def _golden_leaf(path, leaf):
   """Fills PyTorch's OIHW or (out, in) layout and turns it into ours."""
   name = _torch_name(path)
   if leaf.ndim == 4:
     h, w, i, o = leaf.shape
-    x = _filled(name, (o, i, h, w)).transpose(2, 3, 1, 0)
+    x = golden_tensor(name, (o, i, h, w)).transpose(2, 3, 1, 0)
   else:
-    x = _filled(name, leaf.shape[::-1]).T
+    x = golden_tensor(name, leaf.shape[::-1]).T
   return x.astype(leaf.dtype)
 
 
