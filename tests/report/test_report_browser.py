@@ -127,6 +127,11 @@ def _open(browser, page, *, width=1200, media=()):
 def _set_media(browser, *features):
   command = "Emulation.setEmulatedMedia"
   browser.execute_cdp_cmd(command, {"features": list(features)})
+  # The page learns of it when it draws the next picture.
+  browser.execute_async_script(
+    "const done = arguments[0];"
+    "requestAnimationFrame(() => requestAnimationFrame(done));"
+  )
 
 
 def _addresses(browser):
