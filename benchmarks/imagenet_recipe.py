@@ -152,7 +152,7 @@ def rematerialised(work: Work) -> float:
   for stage in stages:
     # The first convolutions of the stage's first block and of its others.
     for layer in (stage[0], stage[4]):
-      kept += layer.count * layer.size**2 * layer.channels
+      kept += layer.times * layer.size**2 * layer.channels
     outputs = (
       (each.size // each.stride) ** 2 * each.features for each in stage
     )

@@ -36,7 +36,7 @@ class Layer(NamedTuple):
   features: int
   kernel: int
   stride: int
-  count: int
+  times: int
 
 
 def resnet50() -> list[Layer]:
@@ -65,8 +65,8 @@ def main(arguments: Sequence[str]) -> None:
   lines = [
     table.head(["", "XLA or Flax, ms", "ours, ms", "ratio", "ours, GF/s"]),
     *_convolutions(options.repeats),
-    _line("batch norm + ReLU, 8x56x56x256", *_norms(options.repeats)),
-    _line("max pool, 8x112x112x64", *_pools(options.repeats)),
+    _line("batch norm + ReLU, 8x56x56x256", _norms(options.repeats)),
+    _line("max pool, 8x112x112x64", _pools(options.repeats)),
   ]
   parts = (
     machine.header(has_torch=False),
@@ -106,15 +106,14 @@ def _convolutions(repeats: int) -> list[str]:
     kernel = _normal(1, *shape)
     outputs = jax.eval_shape(_forward("xla", layer), images, kernel)
     cotangent = _normal(2, *outputs.shape)
-    operations += 2 * layer.count * outputs.size * kernel[..., 0].size
+    operations += 2 * layer.times * outputs.size * kernel[..., 0].size
     for name in names:
       forms = [_form(name, which, layer) for which in ("xla", "auto")]
       found = _medians(forms, (images, kernel, cotangent), repeats)
       for i, seconds in enumerate(found):
-        totals[name][i] += layer.count * seconds
+        totals[name][i] += layer.times * seconds
   return [
-    _line(f"convolutions, {name}", *totals[name], operations=operations)
-    for name in names
+    _line(f"convolutions, {name}", totals[name], operations) for name in names
   ]
 
 
@@ -185,7 +184,8 @@ def _gemm(repeats: int) -> float:
   return 2 * 3000**3 / seconds / 1e9
 
 
-def _line(title: str, theirs: float, ours: float, operations: int = 0) -> str:
+def _line(title: str, times: Sequence[float], operations: int = 0) -> str:
+  theirs, ours = times
   rate = f"{operations / ours / 1e9:.0f}" if operations else ""
   return table.line(
     [

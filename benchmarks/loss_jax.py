@@ -26,4 +26,5 @@ class LossJob:
   def facts(self) -> dict[str, Any]:
     """Returns the memory that a step needs besides embeddings and results."""
     memory = self._step.memory_analysis()
+    assert memory is not None  # XLA has it on every platform
     return {"temporary_bytes": memory.temp_size_in_bytes}

@@ -16,16 +16,13 @@ def make() -> Job:
   step, state = parts.step_fn(), parts.initial_state()
   plan = parts.method.plan(0)
   batches = parts.stream.batches(
-    0,
-    _ENDLESS,
-    unlabelled_views=len(plan.unlabelled),
-    labelled_views=len(plan.labelled),
+    range(_ENDLESS), plan.unlabelled, plan.labelled
   )
 
   def job(steps: int) -> None:
     nonlocal state
     for _ in range(steps):
-      state, _ = step(state, next(batches), plan)
+      state, _ = step(state, next(batches), plan, parts.config.seed)
     jax.block_until_ready(state)
 
   return job

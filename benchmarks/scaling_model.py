@@ -75,7 +75,7 @@ def resnet50_work(network: Network, embedding: int) -> Work:
   products = 2048 * 2048 + 2048 * embedding
   outputs = 0
   for layer in convolutions:
-    places = layer.count * (layer.size // layer.stride) ** 2
+    places = layer.times * (layer.size // layer.stride) ** 2
     outputs += places * layer.features
     products += places * layer.kernel**2 * layer.channels * layer.features
   # Backward there are two products where there is one forward. Kept are what

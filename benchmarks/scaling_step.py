@@ -93,7 +93,7 @@ def compile_step(row: Row, device_count: int) -> Step:
   parts = _on(make_experiment(row), device_count)
   plan = parts.method.plan(0)
   step: Any = parts.step_fn()  # what jax.jit gives
-  lowered = step.lower(parts.state_template(), _batch(parts), plan)
+  lowered = step.lower(parts.state_template(), _batch(parts), plan, 0)
   return Step(
     parts.config.model.head.out,
     len(plan.labelled),

@@ -44,6 +44,7 @@ class Steps:
       self._params,
     )
     memory = self._step.memory_analysis()
+    assert memory is not None  # XLA has it on every platform
     return {
       "kept": _bytes(kept) - _bytes(self._params) - _bytes(self._views),
       "temporaries": memory.temp_size_in_bytes,

@@ -1,11 +1,12 @@
 """One run of a comparison, in a process of its own.
 
-    python -m suncet_jax.compare.job FOLDER
+    python -m suncet_jax.compare.job FOLDER [CPU,CPU...]
 
 The folder holds `job.json`, which `python -m suncet_jax.compare` wrote.
 """
 
 import json
+import os
 
 from absl import app
 from etils import epath
@@ -17,23 +18,26 @@ from suncet_jax.config import from_dict
 def main(argv: list[str]) -> int:
   """Trains and measures; goes on from where the folder stands."""
   folder = epath.Path(argv[1])
+  if len(argv) > 2:
+    os.sched_setaffinity(0, map(int, argv[2].split(",")))
   job = json.loads((folder / "job.json").read_text())
+  config = from_dict(job["config"])
+  if config.train.compilation_cache:
+    # Runs that differ in their seeds alone are the same programs.
+    programs = str(folder.parent / "compilation_cache")
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", programs)
   command_line.quiet_libraries()
   cpu_memory.keep()
   with command_line.clear_errors(command_line.TRAINING_STOPPED):
     from suncet_jax.compare.measure import measure
     from suncet_jax.train.folder import RunFolder
-    from suncet_jax.train.programs import programs_kept
     from suncet_jax.train.run import run
 
-    config = from_dict(job["config"])
     code = run(config, folder, command_line.as_typed())
-    run_folder = RunFolder(folder)
-    if code or not run_folder.finished_result():
+    if code or not RunFolder(folder).finished_result():
       return code
-    with programs_kept(config, run_folder):
-      measured = {k: from_dict(v) for k, v in job["measured"].items()}
-      measure(folder, config, measured)
+    measured = {k: from_dict(v) for k, v in job["measured"].items()}
+    measure(folder, config, measured)
   (folder / "done").touch()
   return 0
 

@@ -19,7 +19,9 @@ class _Slots:
   """Which CPUs are whose: jobs side by side do not disturb each other."""
 
   def __init__(self, count: int) -> None:
-    cpus = sorted(os.sched_getaffinity(0))
+    # Only Linux lets a process choose its CPUs.
+    is_linux = hasattr(os, "sched_getaffinity")
+    cpus = sorted(os.sched_getaffinity(0)) if is_linux else []
     share = len(cpus) // count
     self._free = collections.deque(
       cpus[i * share : (i + 1) * share] if share else cpus for i in range(count)
@@ -81,8 +83,8 @@ def run_jobs(
 
 
 def _start(folder: epath.Path, cpus: list[int]) -> subprocess.Popen:
-  command = ["taskset", "-c", ",".join(map(str, cpus))]
-  command += [sys.executable, "-m", "suncet_jax.compare.job", str(folder)]
+  command = [sys.executable, "-m", "suncet_jax.compare.job", str(folder)]
+  command += [",".join(map(str, cpus))] if cpus else []
   with open(folder / "output.log", "a") as log:
     return subprocess.Popen(
       command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

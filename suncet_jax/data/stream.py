@@ -1,7 +1,7 @@
 """The input stream: device batches as a pure function of (seed, step)."""
 
 import collections
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -74,7 +74,7 @@ class Stream:
     steps: range,
     unlabelled: Sequence[Augmentation],
     labelled: Sequence[Augmentation] = (),
-  ) -> Iterator[Batch]:
+  ) -> Generator[Batch, None, None]:
     """Yields the batches of some steps.
 
     Args:

@@ -70,7 +70,7 @@ def finetune(
     momentum: in [0, 1).
     prepare: images, key -> images; random crop and flip, compiled into the
       step. The key is a function of (seed, step). None leaves images alone.
-    seed: of the keys.
+    seed: of the keys; below 2**31.
 
   Returns:
     The fine-tuned network.
@@ -92,14 +92,14 @@ def finetune(
     params, batch_stats, classifier, optimiser
   )
   step_fn = jax.jit(
-    finetune_step.make_step(apply_backbone, optimiser, prepare, seed),
+    finetune_step.make_step(apply_backbone, optimiser, prepare),
     donate_argnums=0,
     # As it came in: the next step is then not compiled again.
     out_shardings=sharding,
   )
   device_losses = []
   for step in range(steps):
-    state, loss = step_fn(state, *train_batch(step))
+    state, loss = step_fn(state, *train_batch(step), seed)
     device_losses.append(loss)
   losses = np.asarray(jax.device_get(device_losses))
   _check_converged(losses, learning_rate_peak)

@@ -112,9 +112,8 @@ def make_step(
   apply_backbone: ApplyBackbone,
   optimiser: optax.GradientTransformation,
   prepare: Prepare | None,
-  seed: int,
-) -> Callable[[State, jax.Array, jax.Array], tuple[State, jax.Array]]:
-  """Returns the pure function (state, images, labels) -> (state, loss)."""
+) -> Callable[..., tuple[State, jax.Array]]:
+  """Returns the pure (state, images, labels, seed) -> (state, loss)."""
 
   def loss_of(
     trained: Any, batch_stats: Any, images: jax.Array, labels: jax.Array
@@ -127,7 +126,7 @@ def make_step(
     return _classifier.cross_entropy(scores, labels), batch_stats
 
   def step(
-    state: State, images: jax.Array, labels: jax.Array
+    state: State, images: jax.Array, labels: jax.Array, seed: jax.Array
   ) -> tuple[State, jax.Array]:
     if prepare is not None:
       key = jax.random.fold_in(jax.random.key(seed), state.step)

@@ -92,7 +92,7 @@ class Experiment:
       self._init,
       out_shardings=parallel.replicated(self.mesh),
       compiler_options={"xla_backend_optimization_level": 0} if is_cpu else {},
-    )()
+    )(self.config.seed)
 
   def state_template(self) -> Any:
     """Returns shapes, dtypes and shardings of the state, without computing."""
@@ -101,7 +101,7 @@ class Experiment:
       lambda leaf: jax.ShapeDtypeStruct(
         leaf.shape, leaf.dtype, sharding=sharding
       ),
-      jax.eval_shape(self._init),
+      jax.eval_shape(self._init, self.config.seed),
     )
 
   def step_fn(self) -> StepFn:
@@ -116,17 +116,14 @@ class Experiment:
       self.optimizer,
       self.schedule,
       self.mesh,
-      seed=self.config.seed,
       max_skipped_in_a_row=self.config.train.max_skipped_in_a_row,
       are_cropped=self.dataset.train.crops_on_host,
       ema_decay=self.config.train.ema_decay,
     )
 
-  def _init(self) -> TrainState:
+  def _init(self, seed: int) -> TrainState:
     size, channels = self.augmentation.size, self.dataset.train.image_shape[-1]
-    key = jax.random.fold_in(
-      jax.random.key(self.config.seed), Purpose.INITIAL_PARAMETERS
-    )
+    key = jax.random.fold_in(jax.random.key(seed), Purpose.INITIAL_PARAMETERS)
     return init_state(
       key,
       self.model,

@@ -113,7 +113,9 @@ class Loop:
     try:
       for segment, step, batch in self._all_batches(int(state.step)):
         before = metrics
-        state, metrics = self._step_fn(state, batch, segment.plan)
+        state, metrics = self._step_fn(
+          state, batch, segment.plan, self._experiment.config.seed
+        )
         self._latest = metrics
         if not before:
           jax.block_until_ready(metrics)

@@ -17,7 +17,7 @@ from suncet_jax.parallel import replicated
 from suncet_jax.train.state import TrainState
 
 Metrics = dict[str, jax.Array]
-StepFn = Callable[[TrainState, Batch, Plan], tuple[TrainState, Metrics]]
+StepFn = Callable[[TrainState, Batch, Plan, int], tuple[TrainState, Metrics]]
 
 
 def make_step(
@@ -27,18 +27,18 @@ def make_step(
   schedule: optax.Schedule,
   mesh: jax.sharding.Mesh,
   *,
-  seed: int,
   max_skipped_in_a_row: int,
   are_cropped: bool = False,
   ema_decay: float = 0.0,
 ) -> StepFn:
-  """Builds the jitted step (state, batch, plan) -> (state, metrics).
+  """Builds the jitted step (state, batch, plan, seed) -> (state, metrics).
 
-  The state is donated. A step whose loss, gradient or new state is not
-  finite leaves every leaf of the state as it was, but for `step` and the two
-  counters; after `max_skipped_in_a_row` such steps nothing is updated any
-  more, so that the host, which looks only now and then, finds the last good
-  state.
+  The state is donated. The seed, of the augmentation, is an argument so that
+  runs of several seeds share a compiled program. A step whose loss, gradient
+  or new state is not finite leaves every leaf of the state as it was, but for
+  `step` and the two counters; after `max_skipped_in_a_row` such steps nothing
+  is updated any more, so that the host, which looks only now and then, finds
+  the last good state.
 
   Args:
     method: What to optimise.
@@ -46,7 +46,6 @@ def make_step(
     optimizer: From gradients to updates.
     schedule: The optimiser's learning rate, for the log.
     mesh: The devices; the new state lies on all of them.
-    seed: Of the augmentation.
     max_skipped_in_a_row: The limit described above.
     are_cropped: Whether the host has cropped the images of each view.
     ema_decay: Of the averaged weights, where the state has them.
@@ -63,7 +62,7 @@ def make_step(
     out_shardings=(sharding, sharding),
   )
   def step(
-    state: TrainState, batch: Batch, plan: Plan
+    state: TrainState, batch: Batch, plan: Plan, seed: jax.Array
   ) -> tuple[TrainState, Metrics]:
     views = make_views(batch, plan, state.step, seed, are_cropped=are_cropped)
     (loss, output), gradient = jax.value_and_grad(method.loss, has_aux=True)(
@@ -97,7 +96,7 @@ def make_views(
   batch: Batch,
   plan: Plan,
   step: jax.Array,
-  seed: int,
+  seed: int | jax.Array,
   *,
   are_cropped: bool = False,
 ) -> Views:
@@ -109,7 +108,7 @@ def make_views(
     batch: The images as the stream gives them.
     plan: Which views of them to make.
     step: int32 scalar.
-    seed: Of the run.
+    seed: Of the run; an integer scalar.
     are_cropped: Whether the host has cropped the images of each view.
 
   Returns:

@@ -172,7 +172,6 @@ def test_the_protocol_carries_momentum_encoders_banks_and_several_crops():
     optimizer,
     lambda _: 0.1,
     parallel.make_mesh(),
-    seed=0,
     max_skipped_in_a_row=5,
   )
   rng = np.random.RandomState(0)
@@ -180,7 +179,7 @@ def test_the_protocol_carries_momentum_encoders_banks_and_several_crops():
   batch = Batch((images,), (images[:6],), jnp.array([0, 1, 2, 0, 1, 2]))
   before = jax.device_get(state)
   for _ in range(2):
-    state, metrics = step(state, batch, method.plan(0))
+    state, metrics = step(state, batch, method.plan(0), 0)
   assert np.isfinite(metrics["support"])
   bank = np.asarray(state.extras["bank"])
   assert (np.abs(bank).sum(axis=1) > 0).all()  # two batches of 8 fill 16 rows

@@ -4,15 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tiny
 import virtual
 
 from suncet_jax.config import base
-from suncet_jax.data.arrays import from_arrays
 from suncet_jax.data.augment import Augmentation
-from suncet_jax.data.sources import Dataset
 from suncet_jax.methods import Supervised, Views
 from suncet_jax.models import Outputs
-from suncet_jax.train import experiment
 
 _AUGMENTATION = Augmentation(size=8, crop_scale=(0.5, 1.0))
 
@@ -38,27 +36,8 @@ def test_the_loss_is_the_mean_cross_entropy_of_all_views(devices):
   np.testing.assert_allclose(output.metrics["train_top1"], right)
 
 
-def _experiment():
-  rng = np.random.default_rng(0)
-  pixels = rng.integers(0, 256, (64, 8, 8, 1), np.uint8)
-  labels = np.repeat(np.arange(4), 16)
-  source = from_arrays(pixels, labels)
-  data = Dataset("noise", source, source, tuple("abcd"))
-  config = base()
-  config.method.name = "supervised"
-  config.data.source = "arrays"
-  config.data.batch_size = 16
-  config.data.labelled.update(
-    per_class=8, classes_per_batch=4, images_per_class=2
-  )
-  config.augment.size = 8
-  config.model.update(name="resnet8", stem="cifar_stride2")
-  config.train.epochs = 1
-  return experiment.build(config, data)
-
-
 def test_a_step_sees_labelled_images_only_and_has_a_classifier():
-  parts = _experiment()
+  parts = tiny.experiment()
   # Which a checkpoint holds: a run would not be gone on with otherwise.
   assert parts.config.model.head == base().model.head
   plan = parts.method.plan(0)
@@ -71,6 +50,6 @@ def test_a_step_sees_labelled_images_only_and_has_a_classifier():
     "dense1": {"bias": (4,), "kernel": (64, 4)}
   }
   before = jax.device_get(state.params["head"]["dense1"]["kernel"])
-  state, metrics = parts.step_fn()(state, batch, plan)
+  state, metrics = parts.step_fn()(state, batch, plan, parts.config.seed)
   np.testing.assert_allclose(metrics["loss"], metrics["cross_entropy"])
   assert np.any(before != np.asarray(state.params["head"]["dense1"]["kernel"]))

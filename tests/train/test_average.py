@@ -12,7 +12,7 @@ def followed():
   step, state, batch, plan = setting(ema_decay=0.25)
   states = [jax.device_get(state)]
   for _ in range(3):
-    state, _ = step(state, batch, plan)
+    state, _ = step(state, batch, plan, 0)
     states.append(jax.device_get(state))
   return states
 
@@ -46,7 +46,7 @@ def test_it_is_what_is_evaluated(followed):
 def test_training_does_not_depend_on_it(followed):
   step, state, batch, plan = setting()
   for _ in range(3):
-    state, _ = step(state, batch, plan)
+    state, _ = step(state, batch, plan, 0)
   assert state.average == ()
   assert state.encoder == (state.params, state.batch_stats)
   jax.tree.map(
@@ -60,7 +60,7 @@ def test_a_step_that_is_not_finite_leaves_it():
   step, state, batch, plan = setting(ema_decay=0.25)
   state = poisoned(state)
   before = jax.device_get(state.average)
-  state, _ = step(state, batch, plan)
+  state, _ = step(state, batch, plan, 0)
   assert int(state.skipped) == 1
   jax.tree.map(
     np.testing.assert_array_equal, before, jax.device_get(state.average)

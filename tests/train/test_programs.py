@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
+import tiny
 
 from suncet_jax.config import base
 from suncet_jax.train.folder import RunFolder
@@ -49,3 +50,14 @@ def test_a_cache_of_the_user_stays_in_use(tmp_path):
   finally:
     jax.config.update("jax_compilation_cache_dir", None)
   assert not (tmp_path / "run").exists()
+
+
+def test_runs_of_two_seeds_are_the_same_programs():
+  programs = []
+  for seed in (0, 1):
+    parts = tiny.experiment(seed)
+    plan = parts.method.plan(0)
+    batch = next(parts.stream.batches(range(1), plan.unlabelled, plan.labelled))
+    step = parts.step_fn().lower(parts.state_template(), batch, plan, seed)
+    programs.append(step.as_text())
+  assert programs[0] == programs[1]

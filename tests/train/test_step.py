@@ -50,7 +50,6 @@ def setting(devices=1, limit=3, rate=0.1, ema_decay=0.0):
     optimizer,
     lambda count: rate / (1 + count),
     mesh,
-    seed=0,
     max_skipped_in_a_row=limit,
     ema_decay=ema_decay,
   )
@@ -82,7 +81,7 @@ def one_device():
   step, state, batch, plan = setting()
   states, logged = [jax.device_get(state)], []
   for _ in range(2):
-    state, metrics = step(state, batch, plan)
+    state, metrics = step(state, batch, plan, 0)
     states.append(jax.device_get(state))
     logged.append(jax.device_get(metrics))
   return states, logged
@@ -122,7 +121,7 @@ def test_devices_do_not_change_the_result(devices, one_device):
   states, logged = one_device
   step, state, batch, plan = setting(devices)
   for expected in logged:
-    state, metrics = step(state, batch, plan)
+    state, metrics = step(state, batch, plan, 0)
     for name, value in jax.device_get(metrics).items():
       np.testing.assert_allclose(value, expected[name], rtol=2e-4, err_msg=name)
   jax.tree.map(
@@ -145,7 +144,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted():
   state = poisoned(state)
   before = jax.device_get(state)
   for count in (1, 2):
-    state, metrics = step(state, batch, plan)
+    state, metrics = step(state, batch, plan, 0)
     assert int(state.skipped) == int(state.skipped_in_a_row) == count
     assert not np.isfinite(metrics["loss"])
   after = jax.device_get(state)
@@ -159,7 +158,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted():
     state,
     params=jax.tree.map(lambda p: jnp.nan_to_num(p, nan=0.0), state.params),
   )
-  state, metrics = step(healed, batch, plan)
+  state, metrics = step(healed, batch, plan, 0)
   assert int(state.skipped_in_a_row) == 0
   assert int(state.skipped) == 2
   assert float(metrics["learning_rate"]) == pytest.approx(0.1)
@@ -168,7 +167,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted():
 def test_a_finite_gradient_that_leads_to_no_finite_state_is_skipped():
   step, state, batch, plan = setting(rate=3e38)
   before = jax.device_get(state)
-  state, metrics = step(state, batch, plan)
+  state, metrics = step(state, batch, plan, 0)
   assert np.isfinite(metrics["gradient_norm"])
   assert int(state.skipped) == 1
   jax.tree.map(
@@ -181,23 +180,23 @@ def test_a_plan_is_compiled_once():
   without = dataclasses.replace(plan, labelled=())
   unlabelled = Batch(batch.unlabelled)
   for _ in range(2):
-    state, _ = step(state, batch, plan)
+    state, _ = step(state, batch, plan, 0)
   for _ in range(2):
-    state, metrics = step(state, unlabelled, without)
+    state, metrics = step(state, unlabelled, without, 0)
   assert "suncet" not in metrics
   assert step._cache_size() == 2
 
 
 def test_after_too_many_in_a_row_nothing_is_updated_any_more():
   step, state, batch, plan = setting(limit=1)
-  state, _ = step(poisoned(state), batch, plan)
+  state, _ = step(poisoned(state), batch, plan, 0)
   assert int(state.skipped_in_a_row) == 1
   healed = dataclasses.replace(
     state,
     params=jax.tree.map(lambda p: jnp.nan_to_num(p, nan=0.0), state.params),
   )
   before = jax.device_get(healed.params)
-  state, metrics = step(healed, batch, plan)
+  state, metrics = step(healed, batch, plan, 0)
   assert np.isfinite(metrics["loss"])
   assert int(state.skipped_in_a_row) == 2
   jax.tree.map(

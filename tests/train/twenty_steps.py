@@ -47,7 +47,6 @@ def _run(precision):
     parts.optimizer,
     parts.schedule,
     parts.mesh,
-    seed=0,
     max_skipped_in_a_row=1,
     are_cropped=precision == "float64",
   )
@@ -60,7 +59,7 @@ def _run(precision):
     for rows in jax.tree.leaves(batch):
       whole = multihost_utils.process_allgather(rows, tiled=True)
       seen.update(np.ascontiguousarray(whole).tobytes())
-    state, metrics = step(state, batch, plan)
+    state, metrics = step(state, batch, plan, 0)
     losses.append(float(metrics["loss"]))
   moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), before, state.params)
   leaves = jax.tree.leaves((state.params, state.batch_stats))

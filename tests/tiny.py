@@ -1,0 +1,29 @@
+"""The smallest experiment that is one."""
+
+import numpy as np
+
+from suncet_jax.config import base
+from suncet_jax.data.arrays import from_arrays
+from suncet_jax.data.sources import Dataset
+from suncet_jax.train.experiment import build
+
+
+def experiment(seed=0):
+  """Returns a supervised experiment on noise: 64 images of 8 x 8 pixels."""
+  rng = np.random.default_rng(0)
+  pixels = rng.integers(0, 256, (64, 8, 8, 1), np.uint8)
+  labels = np.repeat(np.arange(4), 16)
+  source = from_arrays(pixels, labels)
+  data = Dataset("noise", source, source, tuple("abcd"))
+  config = base()
+  config.seed = seed
+  config.method.name = "supervised"
+  config.data.source = "arrays"
+  config.data.batch_size = 16
+  config.data.labelled.update(
+    per_class=8, classes_per_batch=4, images_per_class=2
+  )
+  config.augment.size = 8
+  config.model.update(name="resnet8", stem="cifar_stride2")
+  config.train.epochs = 1
+  return build(config, data)
