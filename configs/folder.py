@@ -9,8 +9,9 @@ laptop.
 `train` and `test` hold one sub-folder per class, or are CSV files with the
 columns path and label (an empty label: unlabelled). Further images without a
 label: `unlabelled=/data/others`. All labelled training images are used, but for
-`validation=5` per class that are held out to monitor training. Look at the data
-before, `python -m suncet_jax.data.check --config=configs/folder.py:...`.
+`validation=5` per class that are held out to monitor training; `labels=20` uses
+20 per class and takes the others as unlabelled. Look at the data before:
+`python -m suncet_jax.data.check --config=configs/folder.py:...`.
 
 The baseline without labels: `method=simclr`. Other sizes: `size=96` for small
 images or a slow machine, `model=resnet50` for large ones and a fast machine.
@@ -38,6 +39,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     train="",
     test="",
     unlabelled="",
+    labels=0,
     validation=5,
     size=128,
     batch=256,
@@ -56,7 +58,10 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   data.train, data.test, data.unlabelled = arg.train, arg.test, arg.unlabelled
   data.resize, data.centre_crop = round(arg.size * 8 / 7), arg.size
   data.batch_size = arg.batch
-  data.labelled.fraction = 1.0
+  if arg.labels:
+    data.labelled.per_class = arg.labels
+  else:
+    data.labelled.fraction = 1.0
   data.labelled.classes_per_batch = 0  # all, up to 20
   data.labelled.images_per_class = 8
   data.labelled.views = 1

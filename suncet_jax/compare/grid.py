@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from suncet_jax.config import validate
-from suncet_jax.config.validation import METHOD_NAMES
+from suncet_jax.config.validation import (
+  METHOD_NAMES,
+  METHODS_WITHOUT_LABELS,
+)
 
 REFERENCE = "simclr"
-# Their pre-training sees no label: one run serves every number of labels.
-_WITHOUT_LABELS = ("simclr",)
-_DEFAULT_CLASSES = 20  # of a labelled batch where the configuration says 0
 
 
 class Entry(NamedTuple):
@@ -60,7 +60,7 @@ class Run:
   @property
   def folder(self) -> str:
     """Name of the folder."""
-    is_shared = self.entry.method in _WITHOUT_LABELS
+    is_shared = self.entry.method in METHODS_WITHOUT_LABELS
     labels = "" if is_shared else f"-labels{next(iter(self.measured))}"
     name = self.entry.name.replace(" ", "-")
     return f"{name}{labels}-seed{self.seed}"
@@ -163,12 +163,18 @@ def make_grid(
     ConfigError: If a configuration has faults.
     ValueError: If the file does not take such an argument.
   """
+  default_classes = 0  # the data are looked at if a configuration wants it
 
   def config_of(entry: Entry, of_labels: str, seed: int) -> ConfigDict:
     config = _load(path, method=entry.method, labels=of_labels, seed=seed)
     _set(config, "--config", overrides)
     variant = entry.variant
     _set(config, f"--variant={variant}", _parse_variant(variant))
+    batch = config.data.labelled
+    if not batch.classes_per_batch:
+      nonlocal default_classes
+      default_classes = default_classes or _default_classes_per_batch(config)
+      batch.classes_per_batch = default_classes
     return config
 
   budget = images(config_of(Entry(REFERENCE), labels[0], seeds[0]))
@@ -179,7 +185,8 @@ def make_grid(
       _fit(config, entry.share * budget, points)
       validate(config, check_files=True)
     groups = [configs]
-    if entry.method not in _WITHOUT_LABELS:
+    # One pre-training that sees no label serves every number of labels.
+    if entry.method not in METHODS_WITHOUT_LABELS:
       groups = [{text: config} for text, config in configs.items()]
     runs += [
       Run(entry, seed, next(iter(group.values())), group) for group in groups
@@ -188,11 +195,19 @@ def make_grid(
 
 
 def images(config: ConfigDict) -> float:
-  """Returns how many views a run encodes, in units of its unlabelled pool."""
+  """Returns how many views a run encodes, in units of its unlabelled pool.
+
+  Args:
+    config: With `data.labelled.classes_per_batch` above 0.
+  """
   data, method = config.data, config.method
-  classes = data.labelled.classes_per_batch or _DEFAULT_CLASSES
-  labelled = classes * data.labelled.images_per_class * data.labelled.views
-  of_labelled = labelled / data.batch_size
+  labelled = data.labelled
+  of_labelled = (
+    labelled.classes_per_batch
+    * labelled.images_per_class
+    * labelled.views
+    / data.batch_size
+  )
   of_unlabelled = 2.0 + config.multicrop.views
   epochs = config.train.epochs
   if method.name == "simclr":
@@ -202,6 +217,14 @@ def images(config: ConfigDict) -> float:
   switch = method.supervised_epochs
   with_labels = epochs if switch < 0 else min(switch, epochs)
   return epochs * of_unlabelled + with_labels * of_labelled
+
+
+def _default_classes_per_batch(config: ConfigDict) -> int:
+  # These load JAX: most configurations name the number.
+  from suncet_jax.data.order import default_classes_per_batch
+  from suncet_jax.data.sources import load
+
+  return default_classes_per_batch(len(load(config).class_names))
 
 
 def _fit(config: ConfigDict, wanted: float, points: int) -> None:

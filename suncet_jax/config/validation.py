@@ -15,6 +15,7 @@ from suncet_jax.config.data_validation import (
 from suncet_jax.model_names import PRECISIONS, model_faults
 
 METHOD_NAMES = ("simclr", "suncet", "supervised")
+METHODS_WITHOUT_LABELS = ("simclr",)
 EVAL_NAMES = ("knn", "soft_nn", "linear", "finetune")
 
 _CHOICES = {

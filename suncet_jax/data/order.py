@@ -33,6 +33,11 @@ class Order(NamedTuple):
   labelled_batch_size: int
 
 
+def default_classes_per_batch(class_count: int) -> int:
+  """Returns how many classes a labelled batch has if 0 are configured."""
+  return min(class_count, _MOST_CLASSES)
+
+
 def make_order(config: ConfigDict, dataset: Dataset, splits: Splits) -> Order:
   """Builds the samplers that a configuration describes.
 
@@ -48,8 +53,8 @@ def make_order(config: ConfigDict, dataset: Dataset, splits: Splits) -> Order:
     ValueError: If there are too few images of a kind, or too many for memory.
   """
   wanted, train = config.data.labelled, dataset.train
-  class_count = len(dataset.class_names)
-  classes = wanted.classes_per_batch or min(class_count, _MOST_CLASSES)
+  default = default_classes_per_batch(len(dataset.class_names))
+  classes = wanted.classes_per_batch or default
   labels = train.labels[splits.labelled]
   labelled = ClassBalancedSampler(
     splits.labelled,

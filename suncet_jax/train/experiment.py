@@ -9,6 +9,7 @@ import optax
 from ml_collections import ConfigDict
 
 from suncet_jax import methods, models, optim, parallel
+from suncet_jax.config.validation import METHODS_WITHOUT_LABELS
 from suncet_jax.data import sources
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.order import make_order
@@ -164,7 +165,7 @@ def build(
   check_labels("Test", dataset.test.labels, len(dataset.class_names))
   splits = make_splits(train.labels, train.names, config, dataset.class_names)
   order = make_order(config, dataset, splits)
-  if config.method.name != "simclr":
+  if config.method.name not in METHODS_WITHOUT_LABELS:
     name = "data.labelled.classes_per_batch x images_per_class"
     parallel.check_divisible(mesh, parts, **{name: order.labelled_batch_size})
   steps_per_epoch = order.unlabelled.steps_per_epoch

@@ -1,5 +1,8 @@
 """The grid: equal budgets, shared runs, what is refused."""
 
+import itertools
+
+import image_files
 import pytest
 import running
 
@@ -37,6 +40,20 @@ def test_shares_of_the_budget():
     "simclr@2-seed1",
     "suncet@0.5-labels10-seed1",
   ]
+
+
+def test_a_folder_tells_how_many_classes_a_labelled_batch_has(tmp_path):
+  file = image_files.encode(image_files.photograph())
+  for part, name in itertools.product(("train", "test"), "abc"):
+    folder = tmp_path / part / name
+    folder.mkdir(parents=True)
+    (folder / "1.png").write_bytes(file)
+  path = f"{running.ROOT}/configs/folder.py:train={tmp_path}/train"
+  path += f",test={tmp_path}/test,batch=48,epochs=10"
+  simclr, suncet = _grid(path, "simclr", "suncet", labels=("0",))
+  # 8 images of each of 3 classes besides two views of 48.
+  assert images(suncet.config) == suncet.config.train.epochs * (2 + 24 / 48)
+  assert (simclr.config.train.epochs, suncet.config.train.epochs) == (10, 8)
 
 
 def test_after_the_switch_off_labelled_images_cost_nothing():
