@@ -85,7 +85,12 @@ def finished_claim(results: Sequence[Measured]) -> Table | None:
     The table, of means over seeds; None where either has no run.
   """
   means = mean_curves(results)
-  runs = [c for name, c in means.items() if name.partition("@")[0] == CLAIMANT]
+  # Behind a space there is a variant, which is not the method as it is.
+  runs = [
+    curve
+    for name, curve in means.items()
+    if name.partition("@")[0] == CLAIMANT and " " not in name
+  ]
   if REFERENCE not in means or not runs:
     return None
   rows = []
