@@ -4,17 +4,16 @@ import contextlib
 import functools
 import os
 import shlex
-import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from types import FrameType
 from typing import NoReturn
 
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from suncet_jax.config import ConfigError, validate
+from suncet_jax.termination import TerminatedError, sigterm_raises
 
 USAGE_ERROR = 2
 
@@ -102,10 +101,6 @@ def as_typed() -> str:
   return " ".join([start, *map(shlex.quote, sys.argv[1:])])
 
 
-class TerminatedError(BaseException):
-  """SIGTERM came outside of training, where nothing needs to be saved."""
-
-
 @contextlib.contextmanager
 def clear_errors(stopped: str = _STOPPED) -> Iterator[None]:
   """Turns errors of settings and data into one message; ends all processes.
@@ -120,24 +115,30 @@ def clear_errors(stopped: str = _STOPPED) -> Iterator[None]:
   Args:
     stopped: What to say after a signal.
   """
+  with sigterm_raises() as received:
+    try:
+      yield
+    except KeyboardInterrupt:
+      _end(130, f"SIGINT received: {stopped}", at_once=True)
+    except TerminatedError:
+      _end_after_sigterm(stopped)
+    except Exception as error:
+      if received:
+        _end_after_sigterm(stopped)
+      _end_after(error)
 
-  def terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise TerminatedError
 
-  signal.signal(signal.SIGTERM, terminate)
-  try:
-    yield
-  except KeyboardInterrupt:
-    _end(130, f"SIGINT received: {stopped}", at_once=True)
-  except TerminatedError:
-    _end(0, f"SIGTERM received: {stopped}", at_once=True)
-  except Exception as error:
-    is_deliberate = _is_deliberate(error)
-    if not is_deliberate:
-      traceback.print_exc()
-    is_usage = is_deliberate and isinstance(error, ValueError | OSError)
-    hint = "" if is_deliberate or not _is_one_of_several() else _HINT
-    _end(USAGE_ERROR if is_usage else 1, f"Error: {error}{hint}")
+def _end_after_sigterm(stopped: str) -> NoReturn:
+  _end(0, f"SIGTERM received: {stopped}", at_once=True)
+
+
+def _end_after(error: Exception) -> NoReturn:
+  is_deliberate = _is_deliberate(error)
+  if not is_deliberate:
+    traceback.print_exc()
+  is_usage = is_deliberate and isinstance(error, ValueError | OSError)
+  hint = "" if is_deliberate or not _is_one_of_several() else _HINT
+  _end(USAGE_ERROR if is_usage else 1, f"Error: {error}{hint}")
 
 
 def _is_deliberate(error: Exception) -> bool:

@@ -157,7 +157,7 @@ def test_the_layers_timed_are_those_of_the_network(monkeypatch):
   timed = [
     (layer.kernel, layer.kernel, layer.channels, layer.features)
     for layer in layers.resnet50()
-    for _ in range(layer.count)
+    for _ in range(layer.times)
   ]
   assert sorted(timed) == sorted(kernels)
 

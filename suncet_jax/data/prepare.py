@@ -14,6 +14,7 @@ import sys
 from absl import app, flags
 
 from suncet_jax import command_line
+from suncet_jax.termination import TerminatedError
 
 _FORMATS = ("array_record", "tfrecord")
 
@@ -51,7 +52,7 @@ def main(argv: list[str]) -> int:
         manual_dir=_MANUAL_DIR.value,
         file_format=_FILE_FORMAT.value,
       )
-    except (KeyboardInterrupt, command_line.TerminatedError):
+    except (KeyboardInterrupt, TerminatedError):
       print("Stopped: run the same command again.", file=sys.stderr, flush=True)
       os._exit(130)  # else the threads of a download would be waited for
   return 0
