@@ -97,7 +97,9 @@ def quiet_libraries() -> None:
 def as_typed() -> str:
   """Returns the command that started this program, to be pasted again."""
   module = sys.modules["__main__"].__spec__
-  start = f"python -m {module.name}" if module else f"python {sys.argv[0]}"
+  start = f"python {sys.argv[0]}"
+  if module:
+    start = f"python -m {module.name.removesuffix('.__main__')}"
   return " ".join([start, *map(shlex.quote, sys.argv[1:])])
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from suncet_jax.accuracy_names import ACCURACY_NAMES
 from suncet_jax.compare.grid import REFERENCE
 from suncet_jax.compare.headline import (
   ACCURACIES,
@@ -20,11 +21,7 @@ from suncet_jax.compare.results import Measured
 
 CLAIMANT = "suncet"
 NEVER = "never"
-MEASURES = {
-  "knn_top1": "kNN",
-  "linear_top1": "linear probe",
-  "finetune_top1": "fine-tuned",
-}
+MEASURES = {name: ACCURACY_NAMES[name] for name in ACCURACIES}
 
 
 class Table(NamedTuple):

@@ -4,26 +4,19 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-METRICS = {
+from suncet_jax.accuracy_names import ACCURACY_NAMES
+
+_EXPLANATIONS = {
   "knn_top1": (
-    "kNN, top-1",
-    "weighted vote of the k nearest labelled images on backbone features",
+    "weighted vote of the k nearest labelled images on backbone features"
   ),
   "soft_nn_top1": (
-    "soft nearest neighbours, top-1",
-    "similarity-weighted labels of all labelled images, temperature 0.1",
+    "similarity-weighted labels of all labelled images, temperature 0.1"
   ),
-  "linear_top1": (
-    "linear probe, top-1",
-    "a linear classifier trained on the frozen backbone",
-  ),
-  "finetune_top1": (
-    "fine-tuning, top-1",
-    "all weights trained further on the labelled images",
-  ),
+  "linear_top1": "a linear classifier trained on the frozen backbone",
+  "finetune_top1": "all weights trained further on the labelled images",
   "finetune_top5": (
-    "fine-tuning, top-5",
-    "the same, counted as right if among the five most likely classes",
+    "the same, counted as right if among the five most likely classes"
   ),
 }
 NOTHING = "\N{EN DASH}"
@@ -57,7 +50,7 @@ def metric_names(results: Sequence[Mapping[str, Any]]) -> list[str]:
     for name, value in metrics_of(result).items()
     if as_number(value) is not None
   }
-  known = [name for name in METRICS if name in present]
+  known = [name for name in ACCURACY_NAMES if name in present]
   return known + sorted(present - set(known))
 
 
@@ -68,12 +61,12 @@ def metrics_of(result: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def metric_label(name: str) -> str:
   """Returns what people call a metric; the name itself if it is not known."""
-  return METRICS.get(name, (name, ""))[0]
+  return ACCURACY_NAMES.get(name, name)
 
 
 def metric_explanation(name: str) -> str:
   """Returns one line on how a metric is measured; empty if not known."""
-  return METRICS.get(name, (name, ""))[1]
+  return _EXPLANATIONS.get(name, "")
 
 
 def as_number(value: object) -> float | None:

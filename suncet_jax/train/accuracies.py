@@ -4,15 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from suncet_jax import terminal
+from suncet_jax.accuracy_names import ACCURACY_NAMES
 
 _TITLE = "test accuracy, top 1"
-_NAMES = {
-  "knn_top1": "kNN",
-  "soft_nn_top1": "soft nearest neighbours",
-  "linear_top1": "linear probe",
-  "finetune_top1": "fine-tuned",
-  "finetune_top5": "fine-tuned, top 5",
-}
 
 
 def show(metrics: Mapping[str, Any]) -> None:
@@ -23,7 +17,7 @@ def show(metrics: Mapping[str, Any]) -> None:
   """
   rows = [
     (text, f"{metrics[name]:.1%}")
-    for name, text in _NAMES.items()
+    for name, text in ACCURACY_NAMES.items()
     if name in metrics
   ]
   lines = [_TITLE, *(f"  {text:<26}{value:>7}" for text, value in rows)]

@@ -44,6 +44,7 @@ def test_a_comparison_from_start_to_report(tmp_path, cache, monkeypatch):
   page = (tmp_path / "comparison.html").read_text()
   assert "labels=5" in page
   assert "Fixed before the runs" in page
+  assert "python -m suncet_jax.compare --config=" in page
   assert (tmp_path / "labels5-knn.png").read_bytes().startswith(b"\x89PNG")
 
   programs = [p.name for p in (tmp_path / "compilation_cache").iterdir()]

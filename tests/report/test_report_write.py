@@ -57,7 +57,7 @@ def test_finished_run(tmp_path):
   page = _page(tmp_path, run)
   texts = _texts(page)
   place = texts.index("97.3 %")
-  assert "kNN, top-1, test" in texts[place : place + 4]
+  assert "kNN, test" in texts[place : place + 4]
   for text in (
     "1.281M",
     "2.5P",
