@@ -17,7 +17,9 @@ from suncet_jax.termination import TerminatedError, sigterm_raises
 
 USAGE_ERROR = 2
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Folder of the run, or of the comparison."
+)
 
 _STOPPED = "stopped."
 _HINT = "\nAnother process may have failed first: see the output of all."

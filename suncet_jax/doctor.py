@@ -4,9 +4,10 @@ Prints versions, devices, the convolution and the resize in use and how to get
 faster ones. It changes nothing.
 """
 
+import argparse
 import importlib.metadata
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import jax
 
@@ -21,8 +22,16 @@ _PACKAGES = (
 )
 
 
-def main() -> None:
-  """Prints the report."""
+def main(arguments: Sequence[str] | None = None) -> None:
+  """Prints the report.
+
+  Args:
+    arguments: the command line without the program; None takes this process's.
+  """
+  argparse.ArgumentParser(
+    prog="python -m suncet_jax.doctor",
+    description="Says what this installation computes with, and why.",
+  ).parse_args(arguments)
   devices = jax.devices()
   rows = [
     ("packages", ", ".join(_versions())),

@@ -194,11 +194,14 @@ def _parts(images: np.ndarray, rows: int) -> Iterator[np.ndarray]:
 
 def _checked(images: np.ndarray, spec: Images) -> np.ndarray:
   """Returns images [n, h, w, c], after checking them."""
-  if images.ndim == 3 and spec.channels == 1:
+  # One image [h, w, 1] is not taken for h images that are one pixel wide.
+  if images.ndim == 3 and spec.channels == 1 and images.shape[2] != 1:
     images = images[..., None]
-  if images.ndim != 4 or images.shape[3] != spec.channels:
+  is_empty = images.ndim == 4 and not all(images.shape[1:3])
+  if images.ndim != 4 or images.shape[3] != spec.channels or is_empty:
     raise ValueError(
-      f"images have shape {images.shape}, expected [n, h, w, {spec.channels}]."
+      f"images have shape {images.shape}, expected [n, h, w, {spec.channels}] "
+      "with h and w above 0; of a single image, image[None]."
     )
   is_float = np.issubdtype(images.dtype, np.floating)
   if images.dtype != np.uint8 and not is_float:

@@ -10,6 +10,7 @@ from absl import app, flags
 from suncet_jax import command_line, cpu_memory
 from suncet_jax.config.validation import EVAL_NAMES
 
+flags.declare_key_flag("workdir")  # --help shows it
 _EVALS = flags.DEFINE_list(
   "evals", list(EVAL_NAMES), f"Some of {', '.join(EVAL_NAMES)}."
 )

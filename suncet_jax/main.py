@@ -11,6 +11,8 @@ from absl import app, flags
 from suncet_jax import command_line, cpu_memory
 
 _CONFIG = command_line.define_config_flag()
+flags.declare_key_flag("config")  # --help shows it
+flags.declare_key_flag("workdir")
 _DISTRIBUTED = flags.DEFINE_bool(
   "distributed",
   None,

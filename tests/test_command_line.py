@@ -55,6 +55,25 @@ def test_faults_are_found_before_jax_or_tensorflow_is_imported(name):
   assert output.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+  ("module", "names"),
+  [
+    ("main", ["--config:", "--workdir:"]),
+    ("evaluate", ["--evals:", "--workdir:"]),
+    ("compare", ["--config:", "--workdir:", "--seeds:"]),
+    ("report", ["--out"]),
+    ("convert", ["--out", "--to"]),
+    ("doctor", ["computes with"]),
+    ("data.check", ["--config:"]),
+    ("data.prepare", ["--dataset:"]),
+  ],
+)
+def test_help_names_what_is_needed(module, names):
+  _, output = running.run(f"suncet_jax.{module}", "--help", timeout=60)
+  for name in names:
+    assert name in output
+
+
 def test_evaluate_names_unknown_evaluations(tmp_path):
   code, output = running.run(
     "suncet_jax.evaluate", f"--workdir={tmp_path}", "--evals=knn,svm"

@@ -103,6 +103,8 @@ def test_any_number_of_images_of_any_kind(encode, small_run, digits):
   [
     (np.zeros((2, 8, 8, 3), np.uint8), ValueError, r"\[n, h, w, 1\]"),
     (np.zeros((8, 8), np.uint8), ValueError, r"shape \(8, 8\)"),
+    (np.zeros((8, 8, 1), np.uint8), ValueError, r"of a single image, image\["),
+    (np.zeros((2, 0, 8, 1), np.uint8), ValueError, "with h and w above 0"),
     (np.zeros((2, 8, 8, 1), np.int64), TypeError, "are int64, expected uint8"),
     (np.full((2, 8, 8, 1), 255.0), ValueError, "from 255.0 to 255.0"),
     (np.full((2, 8, 8, 1), np.nan), ValueError, "from nan"),

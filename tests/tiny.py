@@ -8,8 +8,8 @@ from suncet_jax.data.sources import Dataset
 from suncet_jax.train.experiment import build
 
 
-def experiment(seed=0):
-  """Returns a supervised experiment on noise: 64 images of 8 x 8 pixels."""
+def experiment(seed=0, method="supervised"):
+  """Returns an experiment on noise: 64 images of 8 x 8 pixels."""
   rng = np.random.default_rng(0)
   pixels = rng.integers(0, 256, (64, 8, 8, 1), np.uint8)
   labels = np.repeat(np.arange(4), 16)
@@ -17,7 +17,7 @@ def experiment(seed=0):
   data = Dataset("noise", source, source, tuple("abcd"))
   config = base()
   config.seed = seed
-  config.method.name = "supervised"
+  config.method.name = method
   config.data.source = "arrays"
   config.data.batch_size = 16
   config.data.labelled.update(

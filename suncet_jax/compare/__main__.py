@@ -8,8 +8,6 @@ The same command goes on where it stopped.
 """
 
 import functools
-import json
-import signal
 from collections.abc import Sequence
 
 from absl import app, flags
@@ -18,10 +16,15 @@ from ml_collections import config_flags
 
 from suncet_jax import command_line, terminal
 from suncet_jax.compare import grid
+from suncet_jax.compare.entries import parse_entries
+from suncet_jax.compare.folders import prepare
 from suncet_jax.compare.jobs import run_jobs
-from suncet_jax.config.compare import differences
+
+_STOPPED = "what was trained is saved, the same command goes on."
 
 _CONFIG = command_line.define_config_flag()
+flags.declare_key_flag("config")  # --help shows it
+flags.declare_key_flag("workdir")
 _METHODS = flags.DEFINE_list(
   "methods",
   ["simclr", "suncet", "supervised"],
@@ -48,40 +51,56 @@ _PARALLEL = flags.DEFINE_integer(
 
 def main(argv: list[str]) -> int:
   """Runs what is missing, then writes the report; returns the exit code."""
-  workdir = epath.Path(command_line.checked_workdir(argv))
-  runs = _checked_grid()
-  _prepare(workdir, runs)
-  folders = [workdir / run.folder for run in runs]
-  missing = [folder for folder in folders if not (folder / "done").exists()]
-  terminal.say(
-    f"{len(runs)} runs, {len(runs) - len(missing)} of them done before"
-  )
-  try:
+  workdir = _checked_workdir(argv)
+  with command_line.clear_errors(_STOPPED):
+    runs = _checked_grid()
+    prepare(workdir, runs)
+    _say_plan(runs)
+    folders = [workdir / run.folder for run in runs]
+    missing = [folder for folder in folders if not (folder / "done").exists()]
+    terminal.say(
+      f"{len(runs)} runs, {len(runs) - len(missing)} of them done before"
+    )
     failed = run_jobs(missing, _PARALLEL.value, terminal.say)
-  except KeyboardInterrupt:
-    terminal.say(
-      "Stopped. What was trained is saved: the same command goes on."
-    )
-    return 128 + signal.SIGINT
-  for folder in failed:
-    terminal.say(f"{folder} failed: see {folder / 'output.log'}")
-  if failed:
-    terminal.say(
-      "The report needs all runs. The same command tries them again."
-    )
-    return 1
-  _report(workdir, folders)
+    for folder in failed:
+      terminal.say(f"{folder} failed: see {folder / 'output.log'}")
+    if failed:
+      terminal.say(
+        "The report needs all runs. The same command tries them again."
+      )
+      return 1
+    _report(workdir, runs)
   return 0
 
 
-def _report(workdir: epath.Path, folders: Sequence[epath.Path]) -> None:
+def _checked_workdir(argv: list[str]) -> epath.Path:
+  workdir = command_line.checked_workdir(argv)
+  if "://" in workdir:
+    command_line.fail(
+      f"--workdir is {workdir}, expected a folder of this machine: the runs of "
+      "a comparison are processes here, with their output in files."
+    )
+  return epath.Path(workdir)
+
+
+def _say_plan(runs: Sequence[grid.Run]) -> None:
+  """Prints what rounding to whole epochs makes of each share."""
+  plans = dict.fromkeys(
+    (run.entry.name, run.config.train.epochs, run.share) for run in runs
+  )
+  for name, epochs, share in plans:
+    length = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    terminal.say(f"{name}: {length}, {share:.2f} of the budget")
+
+
+def _report(workdir: epath.Path, runs: Sequence[grid.Run]) -> None:
   """Writes the report and prints its tables."""
   # The plotting libraries take a second to load: after the runs, not before.
   from suncet_jax.compare import report
   from suncet_jax.compare.results import read_results
   from suncet_jax.compare.tables import markdown
 
-  results = read_results(folders)
+  results = read_results(workdir, runs)
   for title, table in report.all_tables(results):
     draw = functools.partial(terminal.table, *table, title=title)
     terminal.show(f"\n{title}\n\n{markdown(table)}", draw)
@@ -98,45 +117,22 @@ def _checked_grid() -> list[grid.Run]:
     return grid.make_grid(
       config_flags.get_config_filename(flags.FLAGS["config"]),
       config_flags.get_override_values(flags.FLAGS["config"]),
-      entries=grid.with_variants(
-        grid.parse_entries(_METHODS.value), _VARIANTS.value
-      ),
-      labels=_unique("labels", _LABELS.value),
-      seeds=[int(seed) for seed in _unique("seeds", _SEEDS.value)],
+      entries=parse_entries(_METHODS.value, _VARIANTS.value),
+      labels=_numbers("labels", _LABELS.value),
+      seeds=_numbers("seeds", _SEEDS.value),
       points=_POINTS.value,
     )
-  except ValueError as error:
+  except ValueError as error:  # the configuration's file may raise its own
     command_line.fail(str(error))
 
 
-def _unique(name: str, values: Sequence[str]) -> Sequence[str]:
-  if len(set(values)) < len(values) or not all(v.isdigit() for v in values):
+def _numbers(name: str, values: Sequence[str]) -> list[int]:
+  numbers = [int(text) for text in values if text.isdecimal()]
+  if not numbers or len(set(numbers)) < len(values):
     raise ValueError(
       f"--{name} is {','.join(values)!r}, expected whole numbers, each once."
     )
-  return values
-
-
-def _prepare(workdir: epath.Path, runs: Sequence[grid.Run]) -> None:
-  """Writes job.json of each run; a folder of another comparison is refused."""
-  faults = []
-  for run in runs:
-    path = workdir / run.folder / "job.json"
-    # Through text, so that tuples are lists in both.
-    job = json.loads(json.dumps(run.as_dict()))
-    if path.exists():
-      changed = differences(json.loads(path.read_text()), job)
-      faults += [f"  {run.folder}: {line}" for line in changed]
-  if faults:
-    lines = "\n".join(faults[:20])
-    command_line.fail(
-      f"{workdir} holds another comparison (old -> new):\n{lines}\nUse another "
-      "--workdir, or the command that it began with."
-    )
-  for run in runs:
-    folder = workdir / run.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "job.json").write_text(json.dumps(run.as_dict(), indent=2))
+  return numbers
 
 
 if __name__ == "__main__":

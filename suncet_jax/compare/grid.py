@@ -1,43 +1,33 @@
-"""The runs of a comparison: methods, budgets, labels and seeds."""
+"""The runs of a comparison: entries at equal budgets, labels and seeds."""
 
-import ast
+import bisect
 import dataclasses
 import itertools
-import math
+import re
 import runpy
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ml_collections import ConfigDict
 
+from suncet_jax.compare.entries import Entry, parse_variant
 from suncet_jax.config import validate
-from suncet_jax.config.validation import (
-  METHOD_NAMES,
-  METHODS_WITHOUT_LABELS,
-)
+from suncet_jax.config.validation import METHODS_WITHOUT_LABELS
 
 REFERENCE = "simclr"
-
-
-class Entry(NamedTuple):
-  """A method, the share of the budget that its runs have, and a variant of it.
-
-  Attributes:
-    method: One of `METHOD_NAMES`.
-    share: Of the images that the reference processes; 1: as many.
-    variant: Fields of the configuration that it changes, such as
-      "method.temperature=0.2"; several with commas between them.
-  """
-
-  method: str
-  share: float = 1.0
-  variant: str = ""
-
-  @property
-  def name(self) -> str:
-    """How the command line, folders and reports name it."""
-    share = "" if self.share == 1 else f"@{self.share:g}"
-    return " ".join(filter(None, (f"{self.method}{share}", self.variant)))
+# Fields that differ from run to run or that a comparison decides, and by what.
+_DECIDED = {
+  "seed": "--seeds",
+  "method.name": "--methods",
+  "data.labelled.per_class": "--labels",
+  "data.labelled.fraction": "--labels",
+  "data.labelled.file": "--labels",
+  "checkpoint.every_epochs": "--points",
+  "checkpoint.keep_every_epochs": "--points",
+  "evals.final": "the comparison",
+  "log.report": "the comparison",
+}
+_BUDGET = {"train.epochs": "the budget, of which METHOD@SHARE has a share"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,19 +40,21 @@ class Run:
     config: To train with.
     measured: From the `labels` argument to the configuration that names the
       labelled images and the settings of the evaluations.
+    share: Of the budget, as it is with whole epochs.
   """
 
   entry: Entry
   seed: int
   config: ConfigDict
   measured: Mapping[str, ConfigDict]
+  share: float
 
   @property
   def folder(self) -> str:
     """Name of the folder."""
     is_shared = self.entry.method in METHODS_WITHOUT_LABELS
     labels = "" if is_shared else f"-labels{next(iter(self.measured))}"
-    name = self.entry.name.replace(" ", "-")
+    name = re.sub(r"[^\w.@=,()+-]+", "-", self.entry.name)
     return f"{name}{labels}-seed{self.seed}"
 
   def as_dict(self) -> dict[str, Any]:
@@ -75,73 +67,12 @@ class Run:
     }
 
 
-def parse_entries(texts: Sequence[str]) -> list[Entry]:
-  """Parses such as ["simclr", "suncet@0.5"].
-
-  Raises:
-    ValueError: For an unknown method, a share that is not above 0, or one that
-      is given twice.
-  """
-  entries = []
-  for text in texts:
-    method, _, share = text.strip().partition("@")
-    if method not in METHOD_NAMES:
-      raise ValueError(
-        f"--methods has {method!r}, expected some of "
-        f"{', '.join(METHOD_NAMES)}, each with a share of the budget behind an "
-        "@ if it is not 1, such as suncet@0.5."
-      )
-    entries.append(Entry(method, _share(text, share) if share else 1.0))
-  if len(set(entries)) < len(entries) or not entries:
-    raise ValueError(
-      f"--methods is {','.join(texts)!r}, expected each of them once, and one "
-      "at least."
-    )
-  return entries
-
-
-def with_variants(
-  entries: Sequence[Entry], variants: Sequence[str]
-) -> list[Entry]:
-  """Adds to each entry one per variant: an ablation, one change at a time."""
-  changed = [e._replace(variant=v) for e in entries for v in variants]
-  return [*entries, *changed]
-
-
-def _parse_variant(text: str) -> dict[str, Any]:
-  """Returns the fields of such as "optim.name=lars,optim.peak_lr=1.0"."""
-  fields = {}
-  for item in filter(None, text.split(",")):
-    name, equals, value = item.partition("=")
-    if not equals:
-      raise ValueError(
-        f"--variant={text}: {item!r} is not of the form field=value."
-      )
-    try:
-      fields[name] = ast.literal_eval(value)
-    except (SyntaxError, ValueError):
-      fields[name] = value  # a word
-  return fields
-
-
-def _share(text: str, share: str) -> float:
-  try:
-    value = float(share)
-  except ValueError:
-    value = 0.0
-  if not (value > 0 and math.isfinite(value)):
-    raise ValueError(
-      f"--methods has {text!r}, expected a share above 0 behind the @."
-    )
-  return value
-
-
 def make_grid(
   path: str,
   overrides: Mapping[str, Any],
   *,
   entries: Sequence[Entry],
-  labels: Sequence[str],
+  labels: Sequence[int],
   seeds: Sequence[int],
   points: int,
 ) -> list[Run]:
@@ -152,7 +83,8 @@ def make_grid(
 
   Args:
     path: Of the configuration, `file.py` or `file.py:epochs=8`; its argument
-      must take `method`, `labels`, `seed` and `epochs`.
+      must take `method`, `labels`, `seed` and `epochs`, so that what a recipe
+      derives from them (such as a warm-up) fits each run.
     overrides: Fields to set in all configurations, by dotted name.
     entries: Methods and their budgets.
     labels: Values of the `labels` argument.
@@ -161,36 +93,31 @@ def make_grid(
 
   Raises:
     ConfigError: If a configuration has faults.
-    ValueError: If the file does not take such an argument.
+    ValueError: If the file does not take such an argument, or overrides and
+      variants set what a comparison decides.
   """
-  default_classes = 0  # the data are looked at if a configuration wants it
-
-  def config_of(entry: Entry, of_labels: str, seed: int) -> ConfigDict:
-    config = _load(path, method=entry.method, labels=of_labels, seed=seed)
-    _set(config, "--config", overrides)
-    variant = entry.variant
-    _set(config, f"--variant={variant}", _parse_variant(variant))
-    batch = config.data.labelled
-    if not batch.classes_per_batch:
-      nonlocal default_classes
-      default_classes = default_classes or _default_classes_per_batch(config)
-      batch.classes_per_batch = default_classes
-    return config
-
-  budget = images(config_of(Entry(REFERENCE), labels[0], seeds[0]))
+  _refuse("--config", overrides, _DECIDED)
+  file = _ConfigFile(path, overrides)
+  budget = images(file.load(Entry(REFERENCE), labels[0], seeds[0]))
+  epochs = {
+    (entry, number): _epochs(file, entry, number, entry.share * budget)
+    for entry, number in itertools.product(entries, labels)
+  }
   runs = []
   for seed, entry in itertools.product(seeds, entries):
-    configs = {text: config_of(entry, text, seed) for text in labels}
-    for config in configs.values():
-      _fit(config, entry.share * budget, points)
+    configs = {}
+    for number in labels:
+      config = file.load(entry, number, seed, epochs[entry, number])
+      _keep(config, points)
       validate(config, check_files=True)
+      configs[str(number)] = config
     groups = [configs]
     # One pre-training that sees no label serves every number of labels.
     if entry.method not in METHODS_WITHOUT_LABELS:
       groups = [{text: config} for text, config in configs.items()]
-    runs += [
-      Run(entry, seed, next(iter(group.values())), group) for group in groups
-    ]
+    for group in groups:
+      config = next(iter(group.values()))
+      runs.append(Run(entry, seed, config, group, images(config) / budget))
   return runs
 
 
@@ -219,7 +146,48 @@ def images(config: ConfigDict) -> float:
   return epochs * of_unlabelled + with_labels * of_labelled
 
 
-def _default_classes_per_batch(config: ConfigDict) -> int:
+class _ConfigFile:
+  """A configuration's file, with what the command line sets in it."""
+
+  def __init__(self, path: str, overrides: Mapping[str, Any]) -> None:
+    self._file, _, self._argument = path.partition(":")
+    self._overrides = overrides
+    names = runpy.run_path(self._file)
+    if "get_config" not in names:
+      raise ValueError(f"--config {self._file} has no function get_config.")
+    self._get_config = names["get_config"]
+    self._default_classes = 0
+
+  def load(
+    self, entry: Entry, labels: int, seed: int, epochs: int = 0
+  ) -> ConfigDict:
+    """Returns the configuration of a run; 0 epochs: those of the file."""
+    variant, fields = f"--variant={entry.variant}", parse_variant(entry.variant)
+    _refuse(variant, fields, _DECIDED | _BUDGET)
+    config = self._get_config(self._extended(entry, labels, seed, epochs))
+    _set(config, "--config", self._overrides)
+    _set(config, variant, fields)
+    if epochs:
+      config.train.epochs = epochs
+    else:
+      validate(config, check_files=True)
+    batch = config.data.labelled
+    if not batch.classes_per_batch:
+      self._default_classes = self._default_classes or _default_classes(config)
+      batch.classes_per_batch = self._default_classes
+    return config
+
+  def _extended(self, entry: Entry, labels: int, seed: int, epochs: int) -> str:
+    """Returns the argument of the file with the values of one run."""
+    items = list(filter(None, self._argument.split(",")))
+    items += [f"method={entry.method}", f"labels={labels}", f"seed={seed}"]
+    if epochs:
+      items = [i for i in items if i.partition("=")[0].strip() != "epochs"]
+      items.append(f"epochs={epochs}")
+    return ",".join(items)
+
+
+def _default_classes(config: ConfigDict) -> int:
   # These load JAX: most configurations name the number.
   from suncet_jax.data.order import default_classes_per_batch
   from suncet_jax.data.sources import load
@@ -227,20 +195,43 @@ def _default_classes_per_batch(config: ConfigDict) -> int:
   return default_classes_per_batch(len(load(config).class_names))
 
 
-def _fit(config: ConfigDict, wanted: float, points: int) -> None:
-  """Sets the epochs of a run, and what a comparison keeps of it."""
-  config.train.epochs = 1
-  while images(config) < wanted:
-    config.train.epochs += 1
-  above = images(config) - wanted
-  config.train.epochs -= 1
-  if config.train.epochs < 1 or wanted - images(config) > above:
-    config.train.epochs += 1
+def _epochs(file: _ConfigFile, entry: Entry, labels: int, wanted: float) -> int:
+  """Returns the whole epochs in which a run comes nearest to its images."""
+  file.load(entry, labels, 0)  # faults show before anything is counted
+
+  def images_in(epochs: int) -> float:
+    return images(file.load(entry, labels, 0, epochs))
+
+  enough = 1
+  while images_in(enough) < wanted:
+    enough *= 2
+  above = bisect.bisect_left(range(enough), wanted, lo=1, key=images_in)
+  if above == 1:
+    return 1
+  is_below_nearer = wanted - images_in(above - 1) <= images_in(above) - wanted
+  return above - 1 if is_below_nearer else above
+
+
+def _keep(config: ConfigDict, points: int) -> None:
+  """Sets what a comparison keeps of a run."""
   every = max(1, round(config.train.epochs / points))
   config.checkpoint.keep_every_epochs = every
   config.checkpoint.every_epochs = float(every)
   config.evals.final = ()  # measured from the checkpoints
   config.log.report = False
+
+
+def _refuse(
+  whose: str, fields: Mapping[str, Any], decided: Mapping[str, str]
+) -> None:
+  """Raises if a field is set that a comparison decides."""
+  faults = [
+    f"{name} is decided by {decided[name]}"
+    for name in fields
+    if name in decided
+  ]
+  if faults:
+    raise ValueError(f"{whose}: {'; '.join(faults)}. Leave it out.")
 
 
 def _set(config: ConfigDict, whose: str, fields: Mapping[str, Any]) -> None:
@@ -250,14 +241,3 @@ def _set(config: ConfigDict, whose: str, fields: Mapping[str, Any]) -> None:
     config.update_from_flattened_dict(dict(fields))
   except (AttributeError, KeyError, TypeError, ValueError) as error:
     raise ValueError(f"{whose}: {error.args[0]}") from error
-
-
-def _load(path: str, **values: Any) -> ConfigDict:
-  """Loads a configuration with values added to its argument."""
-  file, _, argument = path.partition(":")
-  added = ",".join(f"{name}={value}" for name, value in values.items())
-  text = f"{argument},{added}" if argument else added
-  get_config = runpy.run_path(file).get("get_config")
-  if get_config is None:
-    raise ValueError(f"--config {file} has no function get_config.")
-  return get_config(text)

@@ -5,7 +5,6 @@
 The folder holds `job.json`, which `python -m suncet_jax.compare` wrote.
 """
 
-import json
 import os
 
 from absl import app
@@ -13,6 +12,7 @@ from etils import epath
 
 from suncet_jax import command_line, cpu_memory
 from suncet_jax.config import from_dict
+from suncet_jax.json_files import read_json
 
 
 def main(argv: list[str]) -> int:
@@ -20,7 +20,7 @@ def main(argv: list[str]) -> int:
   folder = epath.Path(argv[1])
   if len(argv) > 2:
     os.sched_setaffinity(0, map(int, argv[2].split(",")))
-  job = json.loads((folder / "job.json").read_text())
+  job = read_json(folder / "job.json")
   config = from_dict(job["config"])
   if config.train.compilation_cache:
     # Runs that differ in their seeds alone are the same programs.

@@ -12,7 +12,12 @@ from types import FrameType
 
 from etils import epath
 
+from suncet_jax.termination import TerminatedError
+
 _SECONDS_BETWEEN_LOOKS = 0.5
+_STOPPING = (
+  b"Stopping: what runs saves first (once more to end without saving)\n"
+)
 
 
 class _Slots:
@@ -56,7 +61,8 @@ def run_jobs(
     Folders whose job failed.
 
   Raises:
-    KeyboardInterrupt: After SIGINT or SIGTERM, when all have ended.
+    KeyboardInterrupt: After SIGINT, when all have ended.
+    TerminatedError: After SIGTERM, when all have ended.
   """
   waiting = collections.deque(folders)
   running: dict[subprocess.Popen, tuple[epath.Path, list[int], float]] = {}
@@ -65,21 +71,31 @@ def run_jobs(
     while running or (waiting and not stop):
       while slots and waiting and not stop:
         folder, cpus = waiting.popleft(), slots.take()
-        running[_start(folder, cpus)] = folder, cpus, time.monotonic()
+        process = _start(folder, cpus)
+        running[process] = folder, cpus, time.monotonic()
+        if stop:  # the signal came before the process was in `running`
+          process.terminate()
         say(f"{folder.name}: started, {len(waiting)} are waiting")
       for process in [p for p in running if p.poll() is not None]:
         folder, cpus, began = running.pop(process)
         slots.give_back(cpus)
         minutes = (time.monotonic() - began) / 60
-        is_done = (folder / "done").exists()
-        if not is_done and not stop:
+        outcome = _outcome(folder, process.returncode, is_stopped=bool(stop))
+        if outcome.startswith("ended"):
           failed.append(folder)
-        outcome = "done" if is_done else f"ended with {process.returncode}"
         say(f"{folder.name}: {outcome} after {minutes:.1f} min")
       time.sleep(_SECONDS_BETWEEN_LOOKS)
   if stop:
-    raise KeyboardInterrupt
+    was_interrupted = stop[0] == signal.SIGINT
+    raise KeyboardInterrupt if was_interrupted else TerminatedError
   return failed
+
+
+def _outcome(folder: epath.Path, code: int, *, is_stopped: bool) -> str:
+  if (folder / "done").exists():
+    return "done"
+  # What a signal ends before it can save exits with its number.
+  return "stopped" if is_stopped and code <= 0 else f"ended with {code}"
 
 
 def _start(folder: epath.Path, cpus: list[int]) -> subprocess.Popen:
@@ -98,9 +114,11 @@ def _passed_on(running: dict) -> Iterator[list[int]]:
 
   def handle(number: int, frame: FrameType | None) -> None:
     del frame
+    if not received:
+      os.write(sys.stderr.fileno(), _STOPPING)  # print() may be interrupted
     received.append(number)
     for process in list(running):
-      process.send_signal(signal.SIGTERM)
+      process.terminate()
 
   before = {
     n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)
@@ -108,5 +126,7 @@ def _passed_on(running: dict) -> Iterator[list[int]]:
   try:
     yield received
   finally:
+    for process in running:  # after an error here: they save and end
+      process.terminate()
     for number, handler in before.items():
       signal.signal(number, handler)

@@ -1,6 +1,5 @@
 """Measures the kept checkpoints of a run on the test images."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,8 +7,9 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax.checkpoint import Checkpoints
+from suncet_jax.json_files import read_json, write_json
 from suncet_jax.train import evaluation, experiment
-from suncet_jax.train.folder import write_json
+from suncet_jax.train.folder import RunFolder
 from suncet_jax.train.loop import Segment, segments
 
 EVALUATIONS = ("knn", "linear", "finetune")
@@ -28,8 +28,8 @@ def measure(
     measured: From a name to a configuration with the labelled images and the
       settings of the evaluations.
   """
-  path = folder / "measures.json"
-  known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+  run, path = RunFolder(folder), folder / "measures.json"
+  known: dict[str, Any] = read_json(path) if path.exists() else {}
   dataset = None
   for name, settings in measured.items():
     parts = experiment.build(settings, dataset)
@@ -39,7 +39,7 @@ def measure(
     steps = [step for step in _kept_steps(parts, config) if step not in done]
     evaluator = evaluation.Evaluator(parts)
     template, ways = parts.state_template(), segments(parts)
-    with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
+    with Checkpoints(run.checkpoints, read_only=True) as checkpoints:
       for step in steps:
         restored = checkpoints.restore(template, step)
         assert restored is not None  # or `restore` would have said so

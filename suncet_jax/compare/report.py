@@ -84,8 +84,9 @@ def _page(results: Sequence[Measured], command: str) -> str:
   criterion = markup.code_block((headline.__doc__ or "").strip())
   parts.append(markup.section("The criterion", criterion))
   parts.append(markup.section("To repeat it", markup.code_block(command)))
-  seeds = len({result.seed for result in results})
-  return page("Methods compared at equal budgets", parts, f"{seeds} seeds")
+  count = len({result.seed for result in results})
+  seeds = "1 seed" if count == 1 else f"{count} seeds"
+  return page("Methods compared at equal budgets", parts, seeds)
 
 
 def _chart(results: Sequence[Measured], accuracy: str) -> str:

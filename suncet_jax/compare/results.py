@@ -1,13 +1,13 @@
 """Reads what the runs of a comparison have left in their folders."""
 
-import json
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from etils import epath
 
-from suncet_jax.compare.grid import Entry
+from suncet_jax.compare import grid
 from suncet_jax.compare.headline import Curve
+from suncet_jax.json_files import read_json
 
 
 class Measured(NamedTuple):
@@ -30,26 +30,25 @@ class Measured(NamedTuple):
   seconds: float
 
 
-def read_results(folders: Sequence[epath.Path]) -> list[Measured]:
+def read_results(
+  workdir: epath.Path, runs: Sequence[grid.Run]
+) -> list[Measured]:
   """Reads finished runs.
 
   Args:
-    folders: Of the runs.
+    workdir: The folder of the comparison.
+    runs: Of the grid.
 
   Returns:
     One item per run and number of labels.
   """
-  return [item for folder in folders for item in _read(folder)]
+  return [item for run in runs for item in _read(workdir / run.folder, run)]
 
 
-def _read(folder: epath.Path) -> list[Measured]:
-  job: dict[str, Any] = json.loads((folder / "job.json").read_text())
-  result = json.loads((folder / "result.json").read_text())
-  measures = json.loads((folder / "measures.json").read_text())
-  entry = Entry(job["method"], job["share"], job.get("variant", ""))
-  return [
-    Measured(
-      entry.name, entry.method, labels, job["seed"], curve, result["seconds"]
-    )
-    for labels, curve in measures.items()
-  ]
+def _read(folder: epath.Path, run: grid.Run) -> Iterator[Measured]:
+  entry, seed = run.entry, run.seed
+  seconds = read_json(folder / "result.json")["seconds"]
+  measures = read_json(folder / "measures.json")
+  for labels in run.measured:
+    curve = measures[labels]
+    yield Measured(entry.name, entry.method, labels, seed, curve, seconds)

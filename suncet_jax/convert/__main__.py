@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from suncet_jax import command_line, model_names
-from suncet_jax.convert import files
+from suncet_jax.convert import files, tensor_files
 from suncet_jax.convert.layouts import LAYOUTS
 from suncet_jax.convert.pytorch_names import NORMALISATIONS, summary
 from suncet_jax.convert.weights import FORMAT, Weights
@@ -32,13 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
       normalise=options.normalise,
     )
     print(_description(weights))
+    if options.size < 0:
+      command_line.fail(f"--size is {options.size}, expected pixels above 0.")
     if options.out.endswith(_STABLEHLO):
       from suncet_jax.convert import stablehlo
 
       if options.to != FORMAT:
         command_line.fail(f"{_STABLEHLO} has no names of layers: drop --to.")
       program = stablehlo.serialised(weights, options.size)
-      files.write_bytes(options.out, program)
+      tensor_files.write_bytes(options.out, program)
     else:
       if options.size:
         command_line.fail(f"--size is for {_STABLEHLO} alone.")

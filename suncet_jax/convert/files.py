@@ -14,7 +14,6 @@ from suncet_jax.convert.weights import (
   Weights,
   to_metadata,
 )
-from suncet_jax.data import storage
 
 
 def read(
@@ -99,18 +98,6 @@ def write(weights: Weights, path: epath.PathLike, layout: str) -> list[str]:
   if folder is not None:
     folders.write_descriptions(folder, weights, layout)
   return left_out
-
-
-def write_bytes(path: epath.PathLike, content: bytes) -> None:
-  """Writes a file, in full or not at all.
-
-  Raises:
-    ConvertError: If it cannot be written.
-  """
-  try:
-    storage.write(path, content)
-  except OSError as error:
-    raise ConvertError(f"{path} cannot be written: {error}.") from error
 
 
 def _read_folder(folder: epath.Path) -> Weights:

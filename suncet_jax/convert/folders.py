@@ -6,8 +6,8 @@ from typing import Any
 from etils import epath
 
 from suncet_jax import model_names
+from suncet_jax.convert import tensor_files
 from suncet_jax.convert.weights import Weights
-from suncet_jax.data import storage
 
 OWN_FILE = "encoder.safetensors"
 MODEL_FILE = "model.safetensors"  # the name that other libraries look for
@@ -24,7 +24,11 @@ def weights_file(folder: epath.Path) -> epath.Path | None:
 def write_descriptions(
   folder: epath.Path, weights: Weights, layout: str
 ) -> None:
-  """Writes the JSON files that a library wants beside the weights."""
+  """Writes the JSON files that a library wants beside the weights.
+
+  Raises:
+    ConvertError: If they cannot be written.
+  """
   contents: dict[str, Any] = {}
   if layout == "huggingface":
     contents["config.json"] = _hugging_face_config(weights)
@@ -32,9 +36,8 @@ def write_descriptions(
   elif layout == "timm":
     contents["config.json"] = _timm_config(weights)
   for name, content in contents.items():
-    storage.write(
-      folder / name, (json.dumps(content, indent=2) + "\n").encode()
-    )
+    text = json.dumps(content, indent=2) + "\n"
+    tensor_files.write_bytes(folder / name, text.encode())
 
 
 def feature_sizes(weights: Weights) -> list[int]:

@@ -66,7 +66,7 @@ def from_tensors(
   shapes = {name: x.shape for name, x in tensors.items()}
   network = recognise(shapes, stem)
   if known:
-    network = network._replace(layout=known["layout"])
+    network = network._replace(layout=_known_layout(known["layout"]))
   images = known.get("images") or _images(network)
   names = _names(network.model, network.layout, shapes_of(network))
   leaves = {
@@ -136,6 +136,15 @@ def to_tensors(
   }
   left_out += [name for name in weights.kept if not name.endswith(_COUNTER)]
   return tensors | counters, left_out
+
+
+def _known_layout(layout: str) -> str:
+  if layout not in LAYOUTS:
+    raise ConvertError(
+      f"its metadata names the layout {layout!r}, expected one of "
+      f"{', '.join(LAYOUTS)}."
+    )
+  return layout
 
 
 def shapes_of(network: Network) -> dict[Path, tuple[int, ...]]:

@@ -182,6 +182,9 @@ def _head(names: Shapes) -> dict[str, Any]:
   ]
   if not layers:
     return {}
+  flat = [name for name in layers if not names[name]]
+  if flat:
+    raise ConvertError(f"{', '.join(flat)} has no axes, expected two.")
   layers.sort(key=lambda name: int("".join(filter(str.isdigit, name))))
   return {
     "layers": len(layers),

@@ -15,7 +15,6 @@ from jax import export
 from suncet_jax.convert.weights import Weights
 from suncet_jax.encoder import make_features
 
-SUFFIX = ".stablehlo"
 _PLATFORMS = ("cpu", "cuda", "tpu")
 
 

@@ -7,21 +7,35 @@ import io
 import json
 import struct
 import zipfile
-import zlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from etils import epath
 
 from suncet_jax.convert.weights import ConvertError
 from suncet_jax.data import storage
+from suncet_jax.data.npz import read_npz
 
 SAFETENSORS, NPZ = ".safetensors", ".npz"
 PYTORCH = (".pth", ".pt", ".tar", ".bin", ".ckpt")
 SUFFIXES = (SAFETENSORS, NPZ, *PYTORCH)
 
 _METADATA = "__metadata__"
+# Of safetensors, by their names there.
+_DTYPES = {
+  "F64": np.dtype(np.float64),
+  "F32": np.dtype(np.float32),
+  "F16": np.dtype(np.float16),
+  "BF16": np.dtype(jnp.bfloat16),
+  "I64": np.dtype(np.int64),
+  "I32": np.dtype(np.int32),
+  "I16": np.dtype(np.int16),
+  "I8": np.dtype(np.int8),
+  "U8": np.dtype(np.uint8),
+  "BOOL": np.dtype(np.bool_),
+}
 
 
 class TensorFile(NamedTuple):
@@ -50,6 +64,8 @@ def read(path: epath.PathLike, wrapper: str = "") -> TensorFile:
     ConvertError: If it is not there, damaged, or of another format.
   """
   path = epath.Path(path)
+  if not path.exists():
+    raise ConvertError(f"there is no file or folder {path}.")
   if path.suffix not in SUFFIXES:
     raise ConvertError(
       f"{path} has the suffix {path.suffix!r}, expected one of "
@@ -102,6 +118,15 @@ def write(
     from suncet_jax.convert import torch_files
 
     content = torch_files.encoded(arrays, wrapper)
+  write_bytes(path, content)
+
+
+def write_bytes(path: epath.PathLike, content: bytes) -> None:
+  """Writes a file, in full or not at all.
+
+  Raises:
+    ConvertError: If it cannot be written.
+  """
   try:
     storage.write(path, content)
   except OSError as error:
@@ -110,17 +135,28 @@ def write(
 
 def _read_safetensors(content: bytes) -> TensorFile:
   import safetensors
-  from safetensors import numpy as safetensors_numpy
 
   try:
-    tensors = safetensors_numpy.load(content)
+    described = safetensors.deserialize(content)
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
-  except (safetensors.SafetensorError, KeyError, ValueError) as error:
+  except (safetensors.SafetensorError, ValueError) as error:
     raise ConvertError(
       f"it is no safetensors file, or an incomplete one ({error})."
     ) from error
+  tensors = {name: _array(name, about) for name, about in described}
   return TensorFile(tensors, header.get(_METADATA) or {})
+
+
+def _array(name: str, about: Mapping[str, Any]) -> np.ndarray:
+  dtype = _DTYPES.get(about["dtype"])
+  if dtype is None:
+    raise ConvertError(
+      f"{name} is {about['dtype']}, expected one of {', '.join(_DTYPES)}."
+    )
+  array = np.frombuffer(about["data"], dtype).reshape(about["shape"])
+  # NumPy has no bfloat16 of its own; float32 holds all of its values.
+  return array.astype(np.float32) if about["dtype"] == "BF16" else array
 
 
 def _npz(
@@ -137,24 +173,9 @@ def _npz(
 
 
 def _read_npz(content: bytes) -> TensorFile:
-  incomplete = "it is no npz file, or an incomplete one"
-  if not zipfile.is_zipfile(io.BytesIO(content)):
-    raise ConvertError(f"{incomplete}.")
   try:
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-      tensors = {name: file[name] for name in file.files}
+    tensors = read_npz(content)
     metadata = json.loads(str(tensors.pop(_METADATA, "{}")))
-  except (
-    ValueError,
-    EOFError,
-    OSError,
-    zipfile.BadZipFile,
-    zlib.error,
-  ) as error:
-    if "allow_pickle" in str(error):
-      raise ConvertError(
-        "it holds pickled Python objects, which are never loaded; expected "
-        "plain arrays."
-      ) from error
-    raise ConvertError(f"{incomplete} ({error}).") from error
+  except ValueError as error:
+    raise ConvertError(f"{error}.") from error
   return TensorFile(tensors, metadata)

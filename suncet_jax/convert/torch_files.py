@@ -51,7 +51,9 @@ def read(content: bytes, wrapper: str) -> TensorFile:
       "state dict of tensors only."
     )
   return TensorFile(
-    {str(name): _array(torch, x) for name, x in state.items()}, {}, wrapper
+    {str(name): _array(torch, str(name), x) for name, x in state.items()},
+    {},
+    wrapper,
   )
 
 
@@ -88,11 +90,18 @@ def _unwrapped(
   return checkpoint, ""
 
 
-def _array(torch: ModuleType, tensor: Any) -> np.ndarray:
+def _array(torch: ModuleType, name: str, tensor: Any) -> np.ndarray:
   tensor = tensor.detach()
   if tensor.dtype == torch.bfloat16:  # NumPy has none; float32 holds them all
     tensor = tensor.float()
-  return tensor.contiguous().numpy()
+  try:
+    return tensor.contiguous().numpy()
+  except (TypeError, RuntimeError) as error:
+    raise ConvertError(
+      f"{name} is {tensor.dtype}, {tensor.layout}, on {tensor.device}; "
+      "expected a dense tensor of numbers that NumPy has "
+      f"({_first_line(error)})."
+    ) from error
 
 
 def _first_line(error: Exception) -> str:
@@ -104,7 +113,7 @@ def _torch() -> ModuleType:
     import torch
   except ImportError as error:
     raise ConvertError(
-      "PyTorch's files need PyTorch: pip install 'suncet_jax[convert]'. Files "
+      "PyTorch's files need PyTorch: pip install -e '.[convert]' here. Files "
       "in safetensors and npz do not."
     ) from error
   return torch

@@ -7,11 +7,12 @@ that cannot be read or decoded. The exit code is 1 if there are more of those
 than a run would bear, 2 if the data set cannot be used at all.
 """
 
-from absl import app
+from absl import app, flags
 
 from suncet_jax import command_line
 
 _CONFIG = command_line.define_config_flag()
+flags.declare_key_flag("config")  # --help shows it
 
 
 def main(argv: list[str]) -> int:

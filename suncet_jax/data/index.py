@@ -8,7 +8,6 @@ import hashlib
 import io
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,8 +16,9 @@ from absl import logging
 from etils import epath
 
 from suncet_jax.data import storage
+from suncet_jax.data.npz import read_npz
 
-_ABSENT = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+_ABSENT = (OSError, ValueError, KeyError)
 
 
 class Index(NamedTuple):
@@ -83,8 +83,8 @@ def _cached(folder: epath.Path, name: str) -> epath.Path:
 
 
 def _read(place: epath.Path) -> Index:
-  with np.load(io.BytesIO(storage.read(place))) as file:
-    return Index(*(file[field] for field in Index._fields))
+  arrays = read_npz(storage.read(place))
+  return Index(*(arrays[field] for field in Index._fields))
 
 
 def _write(place: epath.Path, index: Index) -> None:

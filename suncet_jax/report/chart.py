@@ -18,11 +18,9 @@ from bokeh.models import (
   Glyph,
   GlyphRenderer,
   HoverTool,
-  Label,
   Line,
   NumeralTickFormatter,
   Scatter,
-  Span,
   VArea,
 )
 from bokeh.plotting import figure
@@ -41,7 +39,7 @@ COLOURS = 18  # of page.css, --c0 to --c17
 _HEIGHT = 270  # pixels
 _TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
 # A curve with fewer points than this also shows where they are.
-_MARKED_POINTS = 40
+MARKED_POINTS = 40
 # From this many points on, noisy curves are smoothed over a fortieth of them.
 _SMOOTHED_POINTS = 120
 # A logarithmic axis pays from this ratio of largest to smallest value on.
@@ -57,7 +55,6 @@ def curves(
   kind: str = "number",
   smooth: bool = False,
   colours: Mapping[str, str] | None = None,
-  levels: Mapping[str, float] | None = None,
 ) -> str:
   """Returns a diagram to zoom and to point at.
 
@@ -75,7 +72,6 @@ def curves(
     smooth: whether long curves are noisy: they get a running mean, with the
       values behind it.
     colours: from name to a colour of page.css, as `colour_names` gives them.
-    levels: horizontal lines, by what is written at them.
 
   Returns:
     HTML, a <figure>; a sentence where there is nothing to draw.
@@ -98,7 +94,6 @@ def curves(
   for name in names:
     by_axis = {x: series[name] for x, series in axes.items() if name in series}
     hovered.append(_draw(plot, name, by_axis, colours[name], smooth))
-  _add_levels(plot, levels or {})
   _add_hover(plot, hovered, kind)
   words = _in_words(title, axes[first], kind)
   return f'<figure class="chart-box">{head}{embedded(plot, words)}</figure>'
@@ -275,7 +270,7 @@ def _draw(
   if count > 1:
     draw(VArea(y1="low", y2="high", name=colour, fill_alpha=0.15), source)
   draw(Line(name=colour, line_width=2), source)
-  if len(source.data["x"]) < _MARKED_POINTS:
+  if len(source.data["x"]) < MARKED_POINTS:
     draw(Scatter(name=colour, size=5, line_alpha=0.0), source)
   # Wider than what is seen, so that a pointer need not be exact.
   return draw(Scatter(size=16, fill_alpha=0.0, line_alpha=0.0), source)
@@ -288,13 +283,13 @@ def _lines(by_axis: Mapping[str, Sequence[Curve]]) -> ColumnDataSource:
   in their number of points: short columns are filled up with NaN.
   """
   tables = {}
+  has_band = any(len(runs) > 1 for runs in by_axis.values())
   for axis, runs in by_axis.items():
-    x, y, deviation, count = mean_and_spread([thinned(curve) for curve in runs])
-    columns = {"x": x, "y": y}
-    if count > 1:
-      columns |= {"low": y - deviation, "high": y + deviation}
-      columns["spread"] = deviation
-    tables[axis] = columns
+    x, y, deviation, _ = mean_and_spread([thinned(curve) for curve in runs])
+    # Of one run there is no deviation, but Bokeh would write ??? for it.
+    tables[axis] = {"x": x, "y": y, "spread": deviation}
+    if has_band:
+      tables[axis] |= {"low": y - deviation, "high": y + deviation}
   length = max(len(columns["x"]) for columns in tables.values())
   data: dict[str, np.ndarray] = {}
   for axis, columns in tables.items():
@@ -311,22 +306,12 @@ def _smoothed(curve: Curve) -> Curve:
   return x, running_mean(y, len(y) // 40 | 1)
 
 
-def _add_levels(plot: figure, levels: Mapping[str, float]) -> None:
-  for text, height in levels.items():
-    line = Span(location=height, dimension="width", line_dash="dashed")
-    plot.add_layout(line)
-    label = Label(x=6, y=height, x_units="screen", text=text, y_offset=3)
-    label.text_font_size = "12px"
-    plot.add_layout(label)
-
-
 def _add_hover(plot: figure, targets: list, kind: str) -> None:
   is_percent = kind == "percent"
   number = "suncet.percent(value)" if is_percent else "suncet.short(value)"
   shown = {
     "@x": "return suncet.short(value)",
     "@y": f"return {number}",
-    # Bokeh writes ??? for what a curve of one run does not have.
     "@spread": f"return value > 0 ? ' \\u00b1 ' + {number} : ''",
   }
   plot.add_tools(

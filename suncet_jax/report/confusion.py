@@ -105,7 +105,7 @@ def _cell(count: int, total: int, is_right: bool) -> str:
   share = count / total
   # The eye must find a few percent off the diagonal.
   tint = 100 * (share if is_right else min(1.0, 2 * share))
-  text = f"{100 * share:.0f}" if 100 * share >= 0.5 else "&lt;1"
+  text = f"{100 * share:.0f}" if 100 * share > 0.5 else "&lt;1"
   return (
     f'<td class="{"right" if is_right else ""}" style="--share: {tint:.0f}%" '
     f'title="{count} of {total}">{text if count else ""}</td>'

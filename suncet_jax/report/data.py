@@ -6,7 +6,6 @@ without the data set, without JAX and without TensorFlow.
 
 import dataclasses
 import io
-import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from etils import epath
 
 from suncet_jax.data import storage
+from suncet_jax.data.npz import read_npz
 
 _NAME = "report/data.npz"  # below the folder of the run
 
@@ -120,18 +120,18 @@ def load_data(folder: epath.PathLike) -> ReportData | None:
   if not path.is_file():
     return None
   try:
-    with np.load(io.BytesIO(storage.read(path)), allow_pickle=False) as file:
-      arrays: dict[str, Any] = {
-        field.name: file[field.name] for field in dataclasses.fields(ReportData)
-      }
-  except (zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
+    kept = read_npz(storage.read(path))
+    arrays: dict[str, Any] = {
+      field.name: kept[field.name] for field in dataclasses.fields(ReportData)
+    }
+    for name in ("command", "predicted_by", "class_names", "view_titles"):
+      arrays[name] = arrays[name].tolist()
+    return ReportData(**arrays)
+  except (KeyError, ValueError) as error:
     raise ValueError(
       f"{path} does not hold the data of a report ({error}): remove it, or "
       "run suncet_jax.main on the folder again"
     ) from error
-  for name in ("command", "predicted_by", "class_names", "view_titles"):
-    arrays[name] = arrays[name].tolist()
-  return ReportData(**arrays)
 
 
 def _check_lengths(

@@ -15,8 +15,7 @@ def read_history(path: epath.PathLike) -> list[dict[str, float]]:
   """Reads the rows of a `metrics.csv`.
 
   The file may belong to a run that is still writing: a last line without its
-  line end is half-written and not read. A run that went on from a checkpoint
-  may have written some steps twice: the later rows replace the earlier ones.
+  line end is half-written and not read.
 
   Args:
     path: a CSV file with a header row.
@@ -27,18 +26,18 @@ def read_history(path: epath.PathLike) -> list[dict[str, float]]:
 
   Raises:
     FileNotFoundError: if there is no such file.
-    ValueError: if a cell is not a number, or a row is longer than the header.
+    ValueError: if it is no text, a cell is not a number, or a row is longer
+      than the header.
   """
-  text = epath.Path(path).read_text(encoding="utf-8")
+  try:
+    text = epath.Path(path).read_text(encoding="utf-8")
+  except UnicodeDecodeError as error:
+    raise ValueError(f"{path} is no text ({error})") from error
   complete = text.rpartition("\n")[0]
-  rows: list[dict[str, float]] = []
   reader = csv.DictReader(io.StringIO(complete))
-  for cells in reader:
-    row = _parse_row(cells, f"{path}, line {reader.line_num}")
-    if "step" in row:
-      _drop_after(rows, row["step"])
-    rows.append(row)
-  return rows
+  return [
+    _parse_row(cells, f"{path}, line {reader.line_num}") for cells in reader
+  ]
 
 
 def _parse_row(cells: dict[str, str], place: str) -> dict[str, float]:
@@ -57,12 +56,6 @@ def _parse_row(cells: dict[str, str], place: str) -> dict[str, float]:
   return row
 
 
-def _drop_after(rows: list[dict[str, float]], step: float) -> None:
-  """Removes the rows that a restart at an earlier step made obsolete."""
-  while rows and rows[-1].get("step", -math.inf) > step:
-    rows.pop()
-
-
 def curve(history: History, x: str, y: str) -> tuple[np.ndarray, np.ndarray]:
   """Takes one metric against another from the history.
 
@@ -79,23 +72,6 @@ def curve(history: History, x: str, y: str) -> tuple[np.ndarray, np.ndarray]:
   points = np.asarray(pairs, np.float64).reshape(-1, 2)
   points = points[np.isfinite(points).all(axis=1)]
   return points[:, 0], points[:, 1]
-
-
-def progress_axis(history: History, y: str) -> str:
-  """Returns the best known measure of progress for the metric `y`.
-
-  Args:
-    history: rows as `read_history` returns them.
-    y: column of the vertical axis.
-
-  Returns:
-    The first of "epoch", "step" and "images_seen" that occurs beside `y`;
-    "epoch" if none does.
-  """
-  for x in ("epoch", "step", "images_seen"):
-    if curve(history, x, y)[0].size:
-      return x
-  return "epoch"
 
 
 def last_value(history: History, name: str) -> float | None:

@@ -27,9 +27,6 @@ const suncet = {
 
   const PAINT = {
     Grid: (m, c) => m.setv({grid_line_color: c.line}),
-    Legend: (m, c) => m.setv({label_text_color: c.ink}),
-    Label: (m, c) => m.setv({text_color: c.soft}),
-    Span: (m, c) => m.setv({line_color: c.soft}),
   };
 
   function paintAxis(model, colours) {
@@ -64,6 +61,31 @@ const suncet = {
       else if (model.type in PAINT) PAINT[model.type](model, colours);
       else if (/^(c\d+|other)$/.test(model.name ?? "")) paintGlyph(model);
     }
+  }
+
+  // A printed page does not wait for Bokeh, which draws a little later.
+  function paintForPrint(isPrint) {
+    root.classList.toggle("light", isPrint);
+    paint();
+    for (const view of Bokeh.index.roots) view.paint?.();
+  }
+
+  function hover(type, target, {clientX, clientY}) {
+    target.dispatchEvent(new PointerEvent(type, {clientX, clientY, view: window,
+      isPrimary: true, pointerType: "mouse", composed: true}));
+  }
+
+  // Bokeh shows what is at a pointer that hovers, which a finger does not.
+  let touched = null;
+  function hoverAtTap(event) {
+    if (event.pointerType !== "touch") return;
+    const [target] = event.composedPath();
+    // After what the browser itself tells of the finger that is gone.
+    setTimeout(() => {
+      if (touched && touched !== target) hover("pointerout", touched, event);
+      hover("pointermove", target, event);
+      touched = target;
+    });
   }
 
   function viewsIn(container) {
@@ -146,7 +168,8 @@ const suncet = {
     if (button?.dataset.series !== undefined) toggleSeries(button);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
-  addEventListener("beforeprint", () => { root.classList.add("light"); paint(); });
-  addEventListener("afterprint", () => { root.classList.remove("light"); paint(); });
+  addEventListener("pointerup", hoverAtTap, {capture: true});
+  addEventListener("beforeprint", () => paintForPrint(true));
+  addEventListener("afterprint", () => paintForPrint(false));
   start();
 })();

@@ -145,9 +145,14 @@ def series_of(
   Returns:
     From the label of a horizontal axis to curves, as `chart.curves` wants
     them. Measures that no run knows are left out; steps are the last resort.
+    Images come first where methods differ, which process different numbers of
+    them in an epoch.
   """
   axes: dict[str, Series] = {}
-  for x, label in PROGRESS.items():
+  methods = {run.method for runs in groups.values() for run in runs}
+  first = ["images_seen"] if len(methods) > 1 else []
+  for x in dict.fromkeys([*first, *PROGRESS]):
+    label = PROGRESS[x]
     series = {
       name: [c for run in runs if (c := curve(run.history, x, column))[0].size]
       for name, runs in groups.items()

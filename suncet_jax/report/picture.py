@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from suncet_jax.report.chart import Series, colour_names
+from suncet_jax.report.chart import MARKED_POINTS, Series, colour_names
 from suncet_jax.report.spread import Curve, finite_curve, mean_and_spread
 from suncet_jax.report.wording import short
 
@@ -28,7 +28,6 @@ def curves_png(
   y_label: str = "",
   kind: str = "number",
   colours: Mapping[str, str] | None = None,
-  levels: Mapping[str, float] | None = None,
 ) -> bytes:
   """Draws curves, one panel per horizontal axis, mean and spread over runs.
 
@@ -38,7 +37,6 @@ def curves_png(
     y_label: unit of the values.
     kind: "number", "percent" (fractions, shown as percent) or "log".
     colours: as for `chart.curves`.
-    levels: horizontal lines, by what is written about them.
 
   Returns:
     Content of the file; the same data are the same bytes.
@@ -55,8 +53,6 @@ def curves_png(
     for name, runs in series.items():
       text = f"{name} ({len(runs)} runs)" if len(runs) > 1 else name
       legend[text] = _draw(panel, runs, _palette()[colours[name]])
-    for text, level in (levels or {}).items():
-      legend[text] = panel.axhline(level, color=_SOFT, lw=1, ls="--")
     _frame(panel, label, kind)
   panels[0].set_ylabel(y_label, color=_INK)
   panels[0].set_title(title, loc="left", color=_INK, parse_math=False)
@@ -73,7 +69,8 @@ def _draw(panel: Axes, runs: Sequence[Curve], colour: str) -> Artist:
   x, mean, deviation, _ = mean_and_spread(runs)
   low, high = mean - deviation, mean + deviation
   panel.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
-  return panel.plot(x, mean, color=colour, lw=1.8)[0]
+  marker = "o" if len(x) < MARKED_POINTS else ""
+  return panel.plot(x, mean, color=colour, lw=1.8, marker=marker, ms=3.5)[0]
 
 
 def _frame(panel: Axes, x_label: str, kind: str) -> None:

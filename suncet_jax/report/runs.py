@@ -7,6 +7,7 @@ from typing import Any
 
 from etils import epath
 
+from suncet_jax.json_files import read_json
 from suncet_jax.report.data import ReportData, load_data
 from suncet_jax.report.history import last_value, read_history
 
@@ -55,14 +56,18 @@ def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
     One run per folder, in their order.
 
   Raises:
-    ValueError: if there is no folder, one is not that of a run, or a file
-      does not hold what it should.
+    ValueError: if there is no folder, one is given twice or is not that of a
+      run, or a file does not hold what it should.
     OSError: if a file cannot be read.
   """
   if not folders:
     raise ValueError("expected at least one folder of a run, got none")
   paths = [epath.Path(folder) for folder in folders]
-  names = [path.resolve().name for path in paths]
+  places = [path.resolve() for path in paths]
+  if len(set(places)) < len(places):
+    again = next(p for i, p in enumerate(places) if p in places[:i])
+    raise ValueError(f"expected each run once, got {again} twice")
+  names = [place.name for place in places]
   if len(set(names)) < len(names):
     names = [str(path) for path in paths]
   return [read_run(path, name) for path, name in zip(paths, names, strict=True)]
@@ -79,9 +84,9 @@ def read_run(folder: epath.PathLike, name: str) -> Run:
     )
   return Run(
     name=name,
-    config=_read_json(config),
+    config=_read_if_there(config),
     history=read_history(metrics) if metrics.is_file() else [],
-    result=_read_json(folder / "result.json"),
+    result=_read_if_there(folder / "result.json"),
     data=load_data(folder),
   )
 
@@ -149,16 +154,5 @@ def _setting_name(group: Sequence[Run], groups: Sequence[list[Run]]) -> str:
   return ", ".join([first.method, *parts])
 
 
-def _read_json(path: epath.Path) -> dict[str, Any]:
-  """Reads a JSON object; one that is not there is empty."""
-  if not path.is_file():
-    return {}
-  try:
-    content = json.loads(path.read_text(encoding="utf-8"))
-  except ValueError as error:
-    raise ValueError(f"{path} is not valid JSON: {error}") from error
-  if not isinstance(content, dict):
-    raise ValueError(
-      f"{path} must hold a JSON object, got {type(content).__name__}"
-    )
-  return content
+def _read_if_there(path: epath.Path) -> dict[str, Any]:
+  return read_json(path) if path.is_file() else {}

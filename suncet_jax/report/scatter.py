@@ -97,7 +97,9 @@ def _draw(
       "predicted": [data.class_name(int(label)) for label in predicted],
       "marker": np.where(is_wrong, "x", "circle").tolist(),
       "left": (places % columns * _SHOWN).tolist(),
-      "top": (places // columns * _shown_height(data.thumbnails)).tolist(),
+      "top": (
+        places // columns * _shown_height(data.thumbnails.shape)
+      ).tolist(),
     }
   )
   glyph = Scatter(name=colour, marker="marker", size=7)
@@ -105,15 +107,15 @@ def _draw(
   plot.add_glyph(source, glyph, name=name or names[0])
 
 
-def _shown_height(thumbnails: np.ndarray) -> int:
-  return round(_SHOWN * thumbnails.shape[1] / thumbnails.shape[2])
+def _shown_height(shape: Sequence[int]) -> int:
+  return round(_SHOWN * shape[1] / shape[2])
 
 
 def _hover(
   name: str, shape: Sequence[int], sheet_height: int, columns: int
 ) -> HoverTool:
   rows = sheet_height // shape[1]
-  height = round(_SHOWN * shape[1] / shape[2])
+  height = _shown_height(shape)
   picture = (
     f"width: {_SHOWN}px; height: {height}px; image-rendering: "
     f"{'pixelated' if shape[2] < _SHOWN / 2 else 'auto'}; "

@@ -107,10 +107,11 @@ def short(value: float) -> str:
   Returns:
     At most four significant digits and a unit.
   """
+  value = float(f"{value:.4g}")  # 999,999 is 1M, not 1000k
   for size, unit in _UNITS:
     if abs(value) >= size:
-      return f"{value / size:.4g}{unit}"
-  return f"{value:.4g}"
+      return f"{value / size:g}{unit}"
+  return f"{value:g}"
 
 
 def duration(value: object) -> str:

@@ -22,10 +22,10 @@ from suncet_jax.report.runs import (
 from suncet_jax.report.scatter import embedding_chart
 
 _MAP_WORDS = (
-  "Test images as the encoder sees them, laid out by t-SNE. Point at one to "
-  "see it; the buttons hide a class. Look for one island per class. Crosses "
-  "are images taken for another class. Distances between islands and their "
-  "sizes mean nothing."
+  "Test images as the encoder sees them, laid out by t-SNE. Point at one, or "
+  "tap it, to see it; the buttons hide a class. Look for one island per class. "
+  "Crosses are images taken for another class. Distances between islands and "
+  "their sizes mean nothing."
 )
 _NEIGHBOUR_WORDS = (
   "Left a test image, then the images that the encoder finds most similar, the "
@@ -107,7 +107,8 @@ def _several(runs: Sequence[Run]) -> str:
   parts.append(markup.section("Effort", summary.effort_table(groups)))
   parts.append(markup.section("What differs", _differences(groups)))
   parts += _maps(groups)
-  count = f"{len(runs)} runs of {len(groups)} settings"
+  kinds = "1 setting" if len(groups) == 1 else f"{len(groups)} settings"
+  count = f"{len(runs)} runs of {kinds}"
   return page("Runs compared", parts, count)
 
 

@@ -1,7 +1,6 @@
 """A run's folder: whose it is, whether it is finished, what it holds."""
 
 import fcntl
-import json
 import os
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,6 +11,7 @@ from ml_collections import ConfigDict
 
 from suncet_jax.config import differences
 from suncet_jax.data import storage
+from suncet_jax.json_files import as_json, read_json, write_json
 from suncet_jax.train.lease import Lease
 
 
@@ -97,20 +97,20 @@ class RunFolder:
         f"{self.path} holds no run: {self._config.name} is missing. Give the "
         "--workdir of a run of suncet_jax.main."
       )
-    return json.loads(self._config.read_text())
+    return read_json(self._config)
 
   def finished_result(self) -> dict[str, Any] | None:
     """Returns result.json of a finished run, else None."""
     if not self.result.exists():
       return None
-    return json.loads(self.result.read_text())
+    return read_json(self.result)
 
   def evaluations(self, params_digest: str) -> dict[str, float]:
     """Returns the final metrics that are known of these parameters."""
     path = self.path / "evaluations.json"
     if not path.exists():
       return {}
-    known = json.loads(path.read_text())
+    known = read_json(path)
     return known["metrics"] if known["params_digest"] == params_digest else {}
 
   def write_evaluations(
@@ -192,13 +192,3 @@ def _check_bucket(path: epath.Path) -> None:
     is_there = epath.Path(bucket).exists()
   if not is_there:  # TensorFlow would try for ever to make a folder in it
     raise FileNotFoundError(f"there is no bucket {bucket}")
-
-
-def write_json(path: epath.Path, value: Any) -> None:
-  """Writes JSON so that a kill leaves the old file or the new one."""
-  storage.write(path, as_json(value).encode())
-
-
-def as_json(value: Any) -> str:
-  """Returns a value as the text of a file."""
-  return json.dumps(value, indent=2) + "\n"

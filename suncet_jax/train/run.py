@@ -18,13 +18,13 @@ from suncet_jax.checkpoint import Checkpoints
 from suncet_jax.config import fingerprint, from_dict, validate
 from suncet_jax.data import Dataset
 from suncet_jax.digest import tree_digest
+from suncet_jax.json_files import write_json
 from suncet_jax.train import accuracies, evaluation, experiment, loop
 from suncet_jax.train.folder import (
   FolderError,
   FolderInUseError,
   RunFolder,
   check_same_config,
-  write_json,
 )
 from suncet_jax.train.monitor import Monitor
 from suncet_jax.train.programs import programs_kept

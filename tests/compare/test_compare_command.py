@@ -1,25 +1,33 @@
 """The command: a small comparison, run, interrupted, gone on with, reported."""
 
 import json
+import re
+import signal
 
 import pytest
 import running
 
 _FLAGS = (
-  f"--config={running.ROOT}/configs/digits.py:epochs=1",
+  f"--config={running.ROOT}/configs/digits.py:epochs=2",
   "--config.evals.finetune.epochs=2",
   "--config.evals.linear.epochs=5",
   "--config.evals.every_epochs=0.0",
   "--config.log.tensorboard=False",
   "--methods=simclr,suncet",
   "--labels=5",
-  "--points=1",
+  "--points=2",
 )
 
 
 def _compare(workdir, cache, *flags):
+  """Runs it as one does: from the folder above, with a relative path."""
   return running.run(
-    "suncet_jax.compare", *_FLAGS, f"--workdir={workdir}", *flags, cache=cache
+    "suncet_jax.compare",
+    *_FLAGS,
+    f"--workdir={workdir.name}",
+    *flags,
+    cache=cache,
+    cwd=workdir.parent,
   )
 
 
@@ -28,18 +36,22 @@ def test_a_comparison_from_start_to_report(tmp_path, cache, monkeypatch):
   monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
   code, output = _compare(tmp_path, cache, "--seeds=3", "--parallel=2")
   assert code == 0, output
+  assert "simclr: 2 epochs, 1.00 of the budget\n" in output
+  assert "suncet: 1 epoch, 0.70 of the budget\n" in output
   assert "2 runs, 0 of them done before" in output
   results = json.loads((tmp_path / "comparison.json").read_text())
   assert [(r["name"], r["labels"]) for r in results] == [
     ("simclr", "5"),
     ("suncet", "5"),
   ]
-  for result in results:
-    (end,) = result["curve"]
-    assert {"knn_top1", "linear_top1", "finetune_top1"} <= end.keys()
-    assert 0.1 < end["knn_top1"] <= 1
-    assert end["flops"] > 1e9
-  assert results[0]["curve"][0]["images"] == 9 * 256
+  simclr, suncet = (result["curve"] for result in results)
+  # Two epochs of 9 steps; SuNCEt processes as many images in one of them.
+  assert [point["images"] for point in simclr] == [9 * 256, 18 * 256]
+  assert [point["images"] for point in suncet] == [9 * (256 + 100)]
+  for point in [*simclr, *suncet]:
+    assert {"knn_top1", "linear_top1", "finetune_top1"} <= point.keys()
+    assert 0.1 < point["knn_top1"] <= 1
+    assert point["flops"] > 1e9
   assert "SimCLR ends at" in output
   page = (tmp_path / "comparison.html").read_text()
   assert "labels=5" in page
@@ -51,12 +63,7 @@ def test_a_comparison_from_start_to_report(tmp_path, cache, monkeypatch):
   # Both runs' and the one of fine-tuning, which they share.
   assert sum(name.startswith("jit_step-") for name in programs) == 3
 
-  # The same command makes the report again, and trains nothing.
-  before = (tmp_path / "simclr-seed3" / "output.log").read_text()
-  code, again = _compare(tmp_path, cache, "--seeds=3")
-  assert code == 0, again
-  assert "2 runs, 2 of them done before" in again
-  assert (tmp_path / "simclr-seed3" / "output.log").read_text() == before
+  _assert_only_what_is_missing_is_measured_again(tmp_path, cache)
 
   code, refused = _compare(
     tmp_path, cache, "--seeds=3", "--config.optim.peak_lr=0.1"
@@ -66,12 +73,54 @@ def test_a_comparison_from_start_to_report(tmp_path, cache, monkeypatch):
   assert "Use another --workdir" in refused
 
 
+def _assert_only_what_is_missing_is_measured_again(workdir, cache):
+  """Takes away what a kill in the last measure of a run would leave."""
+  folder = workdir / "simclr-seed3"
+  (folder / "done").unlink()
+  before = json.loads((folder / "measures.json").read_text())
+  lost = {"5": before["5"][:1]}
+  (folder / "measures.json").write_text(json.dumps(lost))
+  other = (workdir / "suncet-labels5-seed3" / "output.log").read_text()
+
+  code, output = _compare(workdir, cache, "--seeds=3")
+  assert code == 0, output
+  assert "2 runs, 1 of them done before" in output
+  assert json.loads((folder / "measures.json").read_text()) == before
+  measured = re.findall("labels=5 {'step': (\\d+)", _log(folder))
+  assert measured == ["9", "18", "18"]
+  assert _log(workdir / "suncet-labels5-seed3") == other
+
+
+def _log(folder):
+  return (folder / "output.log").read_text()
+
+
+@pytest.mark.parametrize(
+  ("number", "expected"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)]
+)
+def test_a_signal_ends_it(tmp_path, cache, number, expected):
+  process = running.start(
+    "suncet_jax.compare", *_FLAGS, f"--workdir={tmp_path}", cache=cache
+  )
+  running.wait_for(process, "simclr-seed0: started, 5 are waiting")
+  process.send_signal(number)
+  output, _ = process.communicate(timeout=120)
+  assert process.returncode == expected, output
+  assert f"{number.name} received: what was trained is saved" in output
+  assert "Stopping: what runs saves first" in output
+  assert "simclr-seed0: stopped after" in output
+  assert "suncet-labels5-seed0: started" not in output
+
+
 @pytest.mark.parametrize(
   ("flag", "expected"),
   [
     ("--labels=", "--labels is missing"),
     ("--labels=5,5", "--labels is '5,5', expected whole numbers, each once"),
     ("--seeds=one", "--seeds is 'one', expected whole numbers"),
+    ("--seeds=1,01", "--seeds is '1,01', expected whole numbers, each once"),
+    ("--config.seed=7", "--config: seed is decided by --seeds"),
+    ("--workdir=gs://a/b", "--workdir is gs://a/b, expected a folder of this"),
     ("--methods=byol", "--methods has 'byol'"),
   ],
 )
@@ -91,5 +140,4 @@ def test_a_run_that_fails_is_named(tmp_path, cache):
   )
   assert code == 1
   assert "simclr-seed3 failed: see" in output
-  log = (tmp_path / "simclr-seed3" / "output.log").read_text()
-  assert "data.batch_size" in log
+  assert "data.batch_size" in _log(tmp_path / "simclr-seed3")

@@ -6,22 +6,23 @@ import image_files
 import pytest
 import running
 
-from suncet_jax.compare.grid import (
-  Entry,
-  images,
-  make_grid,
-  parse_entries,
-  with_variants,
-)
+from suncet_jax.compare.entries import parse_entries
+from suncet_jax.compare.grid import images, make_grid
+from suncet_jax.train.experiment import build
+from suncet_jax.train.loop import segments
 
 _DIGITS = f"{running.ROOT}/configs/digits.py"
 _FASHION = f"{running.ROOT}/configs/fashion_mnist.py"
 
 
-def _grid(path, *methods, labels=("10",), seeds=(1,), points=6, variants=()):
-  entries = with_variants(parse_entries(methods), variants)
+def _grid(path, *methods, labels=(10,), seeds=(1,), variants=(), **overrides):
   return make_grid(
-    path, {}, entries=entries, labels=labels, seeds=seeds, points=points
+    path,
+    overrides,
+    entries=parse_entries(methods, variants),
+    labels=labels,
+    seeds=seeds,
+    points=6,
   )
 
 
@@ -50,7 +51,7 @@ def test_a_folder_tells_how_many_classes_a_labelled_batch_has(tmp_path):
     (folder / "1.png").write_bytes(file)
   path = f"{running.ROOT}/configs/folder.py:train={tmp_path}/train"
   path += f",test={tmp_path}/test,batch=48,epochs=10"
-  simclr, suncet = _grid(path, "simclr", "suncet", labels=("0",))
+  simclr, suncet = _grid(path, "simclr", "suncet", labels=(0,))
   # 8 images of each of 3 classes besides two views of 48.
   assert images(suncet.config) == suncet.config.train.epochs * (2 + 24 / 48)
   assert (simclr.config.train.epochs, suncet.config.train.epochs) == (10, 8)
@@ -65,7 +66,7 @@ def test_after_the_switch_off_labelled_images_cost_nothing():
 
 
 def test_simclr_is_trained_once_for_all_numbers_of_labels():
-  runs = _grid(_DIGITS, "simclr", "suncet", labels=("5", "10"), seeds=(1, 2))
+  runs = _grid(_DIGITS, "simclr", "suncet", labels=(5, 10), seeds=(1, 2))
   folders = [run.folder for run in runs]
   assert folders == [
     "simclr-seed1",
@@ -99,32 +100,79 @@ def test_a_variant_changes_its_fields_only():
 
 
 @pytest.mark.parametrize(
-  ("methods", "expected"),
-  [
-    (["moco"], "--methods has 'moco', expected some of simclr, suncet"),
-    (["suncet@0"], "'suncet@0', expected a share above 0"),
-    (["suncet@half"], "'suncet@half', expected a share above 0"),
-    (["suncet", "suncet@1"], "expected each of them once"),
-  ],
-)
-def test_methods_that_make_no_sense(methods, expected):
-  with pytest.raises(ValueError, match=expected):
-    parse_entries(methods)
-
-
-@pytest.mark.parametrize(
   ("variant", "expected"),
   [
     ("method.temprature=0.2", "temprature"),
     ("method.temperature=warm", "--variant=method.temperature=warm"),
-    ("lars", "'lars' is not of the form field=value"),
     ("method.temperature=-1", "method.temperature is -1"),
+    # Of these no number of epochs is as many images as the budget.
+    ("data.labelled.images_per_class=0", "images_per_class is 0"),
+    ("data.batch_size=0", "data.batch_size is 0"),
+    ("seed=9", "--variant=seed=9: seed is decided by --seeds"),
+    ("train.epochs=3", "train.epochs is decided by the budget"),
+    ("evals.final=()", "evals.final is decided by the comparison"),
   ],
 )
 def test_variants_that_make_no_sense(variant, expected):
-  entry = Entry("suncet", 1.0, variant)
   with pytest.raises(ValueError, match=expected):
-    make_grid(_DIGITS, {}, entries=[entry], labels=["5"], seeds=[1], points=3)
+    _grid(_DIGITS, "supervised", variants=[variant])
+
+
+@pytest.mark.parametrize(
+  ("field", "value", "flag"),
+  [
+    ("seed", 7, "--seeds"),
+    ("method.name", "suncet", "--methods"),
+    ("data.labelled.per_class", 20, "--labels"),
+    ("checkpoint.every_epochs", 1.0, "--points"),
+  ],
+)
+def test_what_differs_from_run_to_run_cannot_be_overridden(field, value, flag):
+  with pytest.raises(
+    ValueError, match=f"--config: {field} is decided by {flag}"
+  ):
+    _grid(_DIGITS, "simclr", **{field: value})
+
+
+def test_the_budget_may_be_overridden():
+  runs = _grid(f"{_FASHION}:epochs=12", "simclr", **{"train.epochs": 6})
+  assert [run.config.train.epochs for run in runs] == [6]
+
+
+def test_what_a_recipe_derives_from_its_epochs_fits_each_run(tmp_path):
+  path = tmp_path / "derived.py"
+  path.write_text(
+    "import runpy\n"
+    "from suncet_jax.config import parse_arg\n"
+    "def get_config(arg=''):\n"
+    f"  config = runpy.run_path({_DIGITS!r})['get_config'](arg)\n"
+    "  config.optim.warmup_epochs = config.train.epochs / 10\n"
+    "  return config\n"
+  )
+  runs = _grid(f"{path}:epochs=28", "simclr", "suncet", "suncet@0.1")
+  assert [run.config.train.epochs for run in runs] == [28, 20, 2]
+  for run in runs:
+    epochs = run.config.train.epochs
+    assert run.config.optim.warmup_epochs == pytest.approx(epochs / 10)
+
+
+@pytest.mark.parametrize(
+  ("method", "variants"),
+  [
+    ("simclr", ()),
+    ("suncet", ()),
+    ("suncet", ["method.supervised_epochs=2"]),
+    ("supervised", ()),
+  ],
+)
+def test_images_are_those_that_training_counts(method, variants):
+  fields = {"data.labelled.images_per_class": 4}  # 8 devices share 40 rows
+  runs = _grid(f"{_DIGITS}:epochs=5", method, variants=variants, **fields)
+  config = runs[-1].config
+  parts = build(config)
+  pool = parts.steps_per_epoch * config.data.batch_size
+  counted = segments(parts)[-1].images_at(parts.total_steps)
+  assert counted == pytest.approx(images(config) * pool)
 
 
 def test_a_configuration_without_the_arguments_is_refused(tmp_path):

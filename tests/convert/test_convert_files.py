@@ -13,8 +13,9 @@ import pytest
 import torch
 import torch_networks as networks
 from safetensors import numpy as safetensors
+from safetensors import torch as torch_safetensors
 
-from suncet_jax.convert import files, pytorch_names, tensor_files
+from suncet_jax.convert import files, folders, pytorch_names, tensor_files
 from suncet_jax.convert.__main__ import main
 from suncet_jax.convert.weights import FORMAT, ConvertError, to_metadata
 
@@ -105,6 +106,46 @@ def test_half_precision_becomes_float32(state, weights, tmp_path):
   for path, x in read.leaves.items():
     assert x.dtype == np.float32
     np.testing.assert_allclose(x, weights.leaves[path], rtol=1e-2, atol=1e-2)
+
+
+def test_bfloat16_in_safetensors_becomes_float32(state, weights, tmp_path):
+  path = tmp_path / "half.safetensors"
+  half = {
+    name: torch.from_numpy(x).to(
+      torch.bfloat16 if x.dtype == np.float32 else torch.int64
+    )
+    for name, x in state.items()
+  }
+  torch_safetensors.save_file(half, path)
+  read = files.read(path)
+  for leaf, x in read.leaves.items():
+    assert x.dtype == np.float32
+    np.testing.assert_allclose(x, weights.leaves[leaf], rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+  ("tensor", "message"),
+  [
+    (torch.zeros(64, 64).to(torch.float8_e5m2), "is torch.float8_e5m2"),
+    (torch.zeros(64, 64).to_sparse(), "torch.sparse_coo"),
+    (torch.zeros(64, 64, device="meta"), "on meta"),
+    (torch.zeros(()), "has no axes, expected two"),
+  ],
+)
+def test_tensors_that_no_network_has(state, tmp_path, tensor, message):
+  tensors = {name: torch.from_numpy(x) for name, x in state.items()}
+  tensors["module.fc.fc1.weight"] = tensor
+  torch.save(tensors, tmp_path / "odd.pth")
+  with pytest.raises(ConvertError, match=f"fc.fc1.weight .*{message}"):
+    files.read(tmp_path / "odd.pth")
+
+
+def test_a_dtype_that_is_not_known_is_named(tmp_path):
+  path = tmp_path / "a.safetensors"
+  tensors = {"conv1.weight": torch.zeros(3).to(torch.float8_e5m2)}
+  torch_safetensors.save_file(tensors, path)
+  with pytest.raises(ConvertError, match=r"conv1.weight is F8_E5M2, expected"):
+    files.read(path)
 
 
 class _Bomb:
@@ -255,6 +296,22 @@ def test_metadata_of_a_later_version_is_refused(weights, tmp_path):
     files.read(path)
 
 
+def test_a_layout_of_another_version_is_refused(weights, tmp_path):
+  path = tmp_path / "a.npz"
+  files.write(weights, path, "suncet")
+  file = tensor_files.read(path)
+  metadata = {FORMAT: file.metadata[FORMAT].replace('"suncet"', '"byol"')}
+  tensor_files.write(path, file.tensors, metadata)
+  with pytest.raises(ConvertError, match="the layout 'byol', expected one of"):
+    files.read(path)
+
+
+def test_a_folder_that_cannot_be_written(weights, tmp_path):
+  (tmp_path / "config.json").mkdir()
+  with pytest.raises(ConvertError, match=r"config.json cannot be written"):
+    folders.write_descriptions(tmp_path, weights, "huggingface")
+
+
 def test_float64_is_refused(state):
   wide = {name: x.astype(np.float64) for name, x in state.items()}
   with pytest.raises(ConvertError, match="is float64, expected float32"):
@@ -271,7 +328,9 @@ def test_a_header_of_another_file_is_no_header(tmp_path):
 @pytest.mark.parametrize(
   ("arguments", "message"),
   [
-    (["nothing.npz", "--out=b.npz"], "nothing.npz cannot be read"),
+    (["nothing.npz", "--out=b.npz"], "no file or folder nothing.npz"),
+    (["runs/mistyped", "--out=b.npz"], "no file or folder runs/mistyped"),
+    (["a.npz", "--out=b.stablehlo", "--size=-5"], "--size is -5, expected"),
     (["a.txt", "--out=b.npz"], "suffix '.txt', expected one of .safetensors"),
     ([".", "--out=b.npz"], "no folder of a run"),
     (["a.npz", "--out=b.onnx"], "suffix '.onnx', expected one of"),

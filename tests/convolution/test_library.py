@@ -68,7 +68,7 @@ def test_without_onednn_xla_convolves_and_the_doctor_says_why(
   assert library.status().dtypes == ()
   images, kernel = windows.arrays((2, 5, 5, 3), (3, 3, 3, 4))
   assert not windows.uses_onednn(convolve, images, kernel)
-  doctor.main()
+  doctor.main([])
   printed = capsys.readouterr().out
   assert reason in printed
   assert "convolution  XLA (" in printed
@@ -87,7 +87,7 @@ def test_the_doctor_names_what_is_in_use(monkeypatch, capsys):
   assert "8 devices" in reason
   assert "oneDNN 3.2.1" in reason
   monkeypatch.setattr(jax, "device_count", lambda: 1)
-  doctor.main()
+  doctor.main([])
   printed = capsys.readouterr().out
   assert "convolution  oneDNN 3.2.1 (one CPU device, float32)" in printed
   monkeypatch.setattr(jax, "default_backend", lambda: "tpu")

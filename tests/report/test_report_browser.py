@@ -205,17 +205,18 @@ def test_texts_can_be_read_in_both_modes_and_when_it_switches(browser, pages):
 
 def test_buttons_change_the_axis_and_hide_a_setting(browser, pages):
   _open(browser, pages[1])
-  before, after, label = browser.execute_script("""
+  before, after, labels = browser.execute_script("""
     const ends = () => suncet.views.slice(0, 5).map(({model}) =>
       Math.max(...[...model.renderers.at(-1).data_source.data.x]
         .filter(Number.isFinite)));
-    const before = ends();
-    document.querySelector("[data-axis='images processed']").click();
-    return [before, ends(), suncet.views[0].model.below[0].axis_label];
+    const [before, first] = [ends(), suncet.views[0].model.below[0].axis_label];
+    document.querySelector("[data-axis='epochs']").click();
+    return [before, ends(), [first, suncet.views[0].model.below[0].axis_label]];
   """)
-  assert label == "images processed"
+  # An epoch of one method is not that of another.
+  assert labels == ["images processed", "epochs"]
   # Values of the synthetic runs: 2,560 images per epoch.
-  assert after == pytest.approx([2560 * end for end in before], rel=1e-5)
+  assert before == pytest.approx([2560 * end for end in after], rel=1e-5)
   hidden, others = browser.execute_script(
     """
     const group = document.querySelector(".chart-group");
@@ -247,3 +248,76 @@ def test_map_shows_the_image_at_the_pointer(browser, pages):
   # second image is on the map.
   places = [i for i in range(30) if 2 * i % 3 == 1]
   assert left == [96 * (i % 6) for i in places]
+
+
+# Where a point of the first diagram, or of the map, is on the screen.
+_POINT = """
+const view = [...Bokeh.index.roots].find(({model}) => model?.renderers?.some(
+  (r) => arguments[0] in r.data_source.data));
+view.canvas_view.el.scrollIntoView({block: "center"});
+const {x, y} = view.model.renderers.at(-1).data_source.data;
+const box = view.canvas_view.el.getBoundingClientRect();
+const i = Math.floor(x.length / 2);
+return {x: box.left + view.frame.x_scale.compute(x[i]),
+  y: box.top + view.frame.y_scale.compute(y[i])};
+"""
+_TOOLTIPS = """
+function* all(node) {
+  for (const e of node.querySelectorAll("*")) {
+    if (e.classList.contains("bk-Tooltip")) yield e;
+    if (e.shadowRoot) yield* all(e.shadowRoot);
+  }
+}
+return [...all(document)].map(({shadowRoot}) =>
+  shadowRoot.querySelector(".bk-tooltip-content").innerText);
+"""
+
+
+def _point_at(browser, place):
+  event = {"type": "mouseMoved", **place}
+  browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+
+
+def _tap(browser, place):
+  command = "Input.dispatchTouchEvent"
+  for kind, points in (("touchStart", [place]), ("touchEnd", [])):
+    event = {"type": kind, "touchPoints": points}
+    browser.execute_cdp_cmd(command, event)
+
+
+@pytest.mark.parametrize(("show", "width"), [(_point_at, 1200), (_tap, 390)])
+def test_pointer_and_finger_show_values_and_images(browser, pages, show, width):
+  from selenium.webdriver.support.wait import WebDriverWait
+
+  touch = {"enabled": show is _tap, "maxTouchPoints": 1}
+  browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", touch)
+  _open(browser, pages[0], width=width)
+  # One run has no deviation to show.
+  for column, text in (("spread", "suncet\n56.0 %\nat 15"), ("left", "taken")):
+    show(browser, browser.execute_script(_POINT, column))
+    WebDriverWait(browser, 20).until(
+      lambda b, text=text: text in "".join(b.execute_script(_TOOLTIPS))
+    )
+    assert len(browser.execute_script(_TOOLTIPS)) == 1
+  browser.execute_cdp_cmd(
+    "Emulation.setTouchEmulationEnabled", {"enabled": False}
+  )
+
+
+def test_what_is_printed_from_a_dark_screen_is_drawn_at_once(browser, pages):
+  _open(browser, pages[0], media=[_DARK])
+  before, during, after = browser.execute_script("""
+    const {place} = suncet.views[0];
+    const find = (node) => [...node.querySelectorAll("*")].map((e) =>
+      e.tagName === "CANVAS" ? e : e.shadowRoot && find(e.shadowRoot))
+      .flat().filter(Boolean);
+    const drawn = () => find(place).map((canvas) => canvas.toDataURL()).join();
+    const pictures = [drawn()];
+    for (const moment of ["beforeprint", "afterprint"]) {
+      dispatchEvent(new Event(moment));
+      pictures.push(drawn());
+    }
+    return pictures;
+  """)
+  assert before != during
+  assert before == after

@@ -121,7 +121,7 @@ def test_description_says_where_curves_end():
 def test_picture_is_repeatable_and_takes_names_literally():
   axes = {"epochs": _series(), "images": _series(100.0)}
   axes["epochs"]["_$x_{"] = axes["epochs"].pop("b")
-  draw = lambda: curves_png("$t_", axes, levels={"_end$": 1.0})  # noqa: E731
+  draw = lambda: curves_png("$t_", axes)  # noqa: E731
   content = draw()
   assert content == draw()
   with Image.open(io.BytesIO(content)) as image:

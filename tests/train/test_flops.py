@@ -1,6 +1,7 @@
 """Estimated operations: against counts by hand."""
 
 import pytest
+import tiny
 from ml_collections import ConfigDict
 
 from suncet_jax.config import base
@@ -31,6 +32,14 @@ def test_the_convolutions_in_use_do_not_change_the_count():
   assert len(counts) == 1
   larger = training_flops(_model(**model), (48, 48, 1))
   assert larger == pytest.approx(4 * counts.pop(), rel=0.15)  # fewer borders
+
+
+def test_a_step_pays_for_every_view_of_every_image():
+  parts = tiny.experiment(method="suncet")
+  of_one = training_flops(parts.model_config, (8, 8, 1))
+  # Two views of 16 images, and one of 4 classes x 2 labelled images.
+  plan = parts.method.plan(0)
+  assert parts.flops_per_step(plan) == pytest.approx((2 * 16 + 4 * 2) * of_one)
 
 
 def test_operations_add_up_over_segments():

@@ -1,0 +1,106 @@
+"""What a comparison runs: methods, shares of the budget, variants."""
+
+import ast
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from suncet_jax.config.validation import METHOD_NAMES
+
+# Where a variant's next field begins: values such as (0.2,1.0) have commas too.
+_NEXT_FIELD = re.compile(r",(?=[\w.]+=)")
+
+
+class Entry(NamedTuple):
+  """A method, the share of the budget that its runs have, and a variant of it.
+
+  Attributes:
+    method: One of `METHOD_NAMES`.
+    share: Of the images that the reference processes; 1: as many.
+    variant: Fields of the configuration that it changes, such as
+      "method.temperature=0.2"; several with commas between them.
+  """
+
+  method: str
+  share: float = 1.0
+  variant: str = ""
+
+  @property
+  def name(self) -> str:
+    """How the command line, folders and reports name it."""
+    share = "" if self.share == 1 else f"@{self.share:g}"
+    return " ".join(filter(None, (f"{self.method}{share}", self.variant)))
+
+
+def parse_entries(
+  methods: Sequence[str], variants: Sequence[str] = ()
+) -> list[Entry]:
+  """Parses such as ["simclr", "suncet@0.5"] and ["method.temperature=0.2"].
+
+  Args:
+    methods: With a share of the budget behind an @ if it is not 1.
+    variants: Of each of them one entry more: an ablation, one change at a time.
+
+  Returns:
+    The entries, those without a variant first.
+
+  Raises:
+    ValueError: For an unknown method, a share that is not above 0, or what is
+      given twice.
+  """
+  plain = [_parse_method(text.strip()) for text in methods]
+  entries = [
+    *plain,
+    *(entry._replace(variant=text) for entry in plain for text in variants),
+  ]
+  names = [entry.name for entry in entries]
+  if len(set(names)) < len(names) or not names:
+    raise ValueError(
+      f"--methods is {','.join(methods)!r} and --variant {list(variants)}, "
+      "expected each of them once, and one method at least."
+    )
+  return entries
+
+
+def parse_variant(text: str) -> dict[str, Any]:
+  """Returns the fields of such as "optim.name=lars,optim.peak_lr=1.0".
+
+  Raises:
+    ValueError: If it is not of this form.
+  """
+  fields = {}
+  for item in filter(None, _NEXT_FIELD.split(text)):
+    name, equals, value = item.partition("=")
+    if not equals:
+      raise ValueError(
+        f"--variant={text}: {item!r} is not of the form field=value."
+      )
+    try:
+      fields[name] = ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+      fields[name] = value  # a word
+  return fields
+
+
+def _parse_method(text: str) -> Entry:
+  method, _, share = text.partition("@")
+  if method not in METHOD_NAMES:
+    raise ValueError(
+      f"--methods has {method!r}, expected some of {', '.join(METHOD_NAMES)}, "
+      "each with a share of the budget behind an @ if it is not 1, such as "
+      "suncet@0.5."
+    )
+  return Entry(method, _share(text, share) if share else 1.0)
+
+
+def _share(text: str, share: str) -> float:
+  try:
+    value = float(share)
+  except ValueError:
+    value = 0.0
+  if not (value > 0 and math.isfinite(value)):
+    raise ValueError(
+      f"--methods has {text!r}, expected a share above 0 behind the @."
+    )
+  return value
