@@ -6,9 +6,10 @@ Purpose: the paper's claim on 60,000 real images, on two CPU cores in about
     python -m suncet_jax.main --config=configs/fashion_mnist.py \
         --workdir=runs/fashion
 
-The baseline without labels:
+The baseline without labels, with as many images processed:
 
-    python -m suncet_jax.main --config=configs/fashion_mnist.py:method=simclr \
+    python -m suncet_jax.main \
+        --config=configs/fashion_mnist.py:method=simclr,epochs=19 \
         --workdir=runs/fashion-simclr
 
 Expected figures (docs/results.md): with `epochs=5` kNN 68-73 % and linear probe

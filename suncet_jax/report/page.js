@@ -67,7 +67,12 @@ const suncet = {
   function paintForPrint(isPrint) {
     root.classList.toggle("light", isPrint);
     paint();
-    for (const view of Bokeh.index.roots) view.paint?.();
+    for (const view of Bokeh.index.roots) {
+      for (const part of view.renderer_views?.values() ?? []) {
+        part.set_visuals?.();
+      }
+      view.paint?.();
+    }
   }
 
   function hover(type, target, {clientX, clientY}) {

@@ -82,7 +82,7 @@ def accuracy_table(groups: Mapping[str, Sequence[Run]]) -> str:
   """
   results = [run.result for runs in groups.values() for run in runs]
   names = wording.metric_names(results)
-  labels = [wording.metric_label(name) for name in names]
+  labels = [f"{wording.metric_label(name)}, test" for name in names]
   rows = []
   for run, about in _about(groups):
     metrics = wording.metrics_of(run.result)

@@ -3,8 +3,7 @@
 In float32 sums of another order differ in their last bit. Twenty steps at a
 small rate must agree to 1e-5; in float64 those at the recipe's own do to 1e-9,
 so that what remains is rounding. Batch norm is over all rows in both. Nearly
-all of the time is compilation, so that not every topology has both: float32 on
-several processes is in tests/faults/test_other_devices.py.
+all of the time is compilation, so that not every topology has both.
 """
 
 import pathlib
@@ -56,7 +55,7 @@ def test_training_gets_somewhere(alone):
 
 @pytest.mark.parametrize(
   ("precisions", "processes", "devices"),
-  [("float64", 1, 2), (_BOTH, 1, 8), ("float64", 2, 2)],
+  [("float64", 1, 2), (_BOTH, 1, 8), (_BOTH, 2, 2), ("float32", 4, 1)],
 )
 def test_twenty_steps(precisions, processes, devices, alone, tmp_path):
   result = _twenty_steps(tmp_path, precisions, processes, devices)
