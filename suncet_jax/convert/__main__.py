@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from suncet_jax import command_line, model_names
 from suncet_jax.convert import files, tensor_files
 from suncet_jax.convert.layouts import LAYOUTS
-from suncet_jax.convert.pytorch_names import NORMALISATIONS, summary
+from suncet_jax.convert.messages import summary
+from suncet_jax.convert.pytorch_names import NORMALISATIONS
 from suncet_jax.convert.weights import FORMAT, Weights
 
 _STABLEHLO = ".stablehlo"

@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import jax
 import numpy as np
@@ -17,6 +17,7 @@ from suncet_jax.convert.layouts import (
   to_torch,
   torch_shape,
 )
+from suncet_jax.convert.messages import fault_list
 from suncet_jax.convert.recognise import Network, recognise
 from suncet_jax.convert.weights import (
   ConvertError,
@@ -167,26 +168,6 @@ def _shapes(model: str, channels: int) -> Mapping[Path, tuple[int, ...]]:
     for tree in variables
     for path, leaf in jax.tree.leaves_with_path(tree)
   }
-
-
-def summary(names: Sequence[str], limit: int = 10) -> str:
-  """Returns names for a message, the first ones of many."""
-  more = f" and {len(names) - limit} more" if len(names) > limit else ""
-  return ", ".join(names[:limit]) + more
-
-
-def fault_list(kinds: Mapping[str, Sequence[str]]) -> str:
-  """Returns a line per kind of fault with the tensors that have it.
-
-  Args:
-    kinds: From what is wrong to names of tensors; there may be none.
-
-  Returns:
-    The lines; empty if nothing is wrong.
-  """
-  return "\n".join(
-    f"  {what}: {summary(names)}" for what, names in kinds.items() if names
-  )
 
 
 def _images(network: Network) -> Images:

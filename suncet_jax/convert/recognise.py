@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from suncet_jax import model_names
 from suncet_jax.config import base
 from suncet_jax.convert.layouts import LAYOUTS
+from suncet_jax.convert.messages import summary
 from suncet_jax.convert.weights import ConvertError
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -115,7 +116,7 @@ def _find(shapes: Shapes) -> tuple[str, str]:
       "it is of no layout that is known: there is neither conv1.weight with "
       "layer1.0.conv1.weight (torchvision, timm, facebookresearch/suncet, "
       f"PAWS) nor {_HUGGING_FACE_STEM} (Hugging Face). It holds "
-      f"{_some(list(shapes))}."
+      f"{summary(list(shapes), 3) or 'nothing'}."
     )
   if len(found) > 1:
     prefixes = " and ".join(repr(prefix) for _, prefix in found)
@@ -205,9 +206,3 @@ def _layout(
   if has_head or LAYOUTS["torchvision"].fault(model, channels):
     return "suncet"
   return "torchvision"
-
-
-def _some(names: list[str]) -> str:
-  """Returns a few names of many, for messages."""
-  more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-  return ", ".join(names[:3]) + more if names else "nothing"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from suncet_jax.convert.messages import summary
 from suncet_jax.convert.tensor_files import TensorFile
 from suncet_jax.convert.weights import ConvertError
 
@@ -77,7 +78,7 @@ def _unwrapped(
     if not isinstance(checkpoint.get(wrapper), Mapping):
       raise ConvertError(
         f"it has no dict {wrapper!r} (--wrapper); there are: "
-        f"{', '.join(map(str, checkpoint))}."
+        f"{summary([str(name) for name in checkpoint])}."
       )
     return checkpoint[wrapper], wrapper
   if len(present) > 1:
