@@ -7,7 +7,8 @@ import pytest
 import running
 
 from suncet_jax.compare.entries import parse_entries
-from suncet_jax.compare.grid import images, make_grid
+from suncet_jax.compare.grid import make_grid
+from suncet_jax.compare.recipe import images
 from suncet_jax.train.experiment import build
 from suncet_jax.train.loop import segments
 

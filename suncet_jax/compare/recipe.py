@@ -1,0 +1,169 @@
+"""A configuration's file as the runs of a comparison use it."""
+
+import bisect
+import runpy
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from suncet_jax.compare.entries import Entry, parse_variant
+from suncet_jax.config import validate
+
+# Fields that differ from run to run or that a comparison decides, and by what.
+_DECIDED = {
+  "seed": "--seeds",
+  "method.name": "--methods",
+  "data.labelled.per_class": "--labels",
+  "data.labelled.fraction": "--labels",
+  "data.labelled.file": "--labels",
+  "checkpoint.every_epochs": "--points",
+  "checkpoint.keep_every_epochs": "--points",
+  "evals.final": "the comparison",
+  "log.report": "the comparison",
+}
+_BUDGET = {"train.epochs": "the budget, of which METHOD@SHARE has a share"}
+
+
+class Recipe:
+  """A configuration's file, with what the command line sets in it."""
+
+  def __init__(self, path: str, overrides: Mapping[str, Any]) -> None:
+    """Reads the file.
+
+    Args:
+      path: `file.py` or `file.py:epochs=8`.
+      overrides: Fields to set in all configurations, by dotted name.
+
+    Raises:
+      ValueError: If it has no `get_config`, or overrides set what a comparison
+        decides.
+    """
+    _refuse("--config", overrides, _DECIDED)
+    self._file, _, self._argument = path.partition(":")
+    self._overrides = overrides
+    names = runpy.run_path(self._file)
+    if "get_config" not in names:
+      raise ValueError(f"--config {self._file} has no function get_config.")
+    self._get_config = names["get_config"]
+    self._default_classes = 0
+
+  def load(
+    self, entry: Entry, labels: int, seed: int, epochs: int = 0
+  ) -> ConfigDict:
+    """Returns the configuration of a run.
+
+    Args:
+      entry: Its method and variant.
+      labels: Its argument `labels`.
+      seed: Of the run.
+      epochs: 0: those of the file, and the configuration is validated.
+
+    Raises:
+      ConfigError: If it has faults.
+      ValueError: If the file does not take such an argument, or the variant
+        sets what a comparison decides.
+    """
+    variant, fields = f"--variant={entry.variant}", parse_variant(entry.variant)
+    _refuse(variant, fields, _DECIDED | _BUDGET)
+    config = self._get_config(self._extended(entry, labels, seed, epochs))
+    _set(config, "--config", self._overrides)
+    _set(config, variant, fields)
+    if epochs:
+      config.train.epochs = epochs
+    else:
+      validate(config, check_files=True)
+    batch = config.data.labelled
+    if not batch.classes_per_batch:
+      self._default_classes = self._default_classes or _default_classes(config)
+      batch.classes_per_batch = self._default_classes
+    return config
+
+  def epochs(self, entry: Entry, labels: int, wanted: float) -> int:
+    """Returns the whole epochs in which a run comes nearest to its images.
+
+    Args:
+      entry: Its method and variant.
+      labels: Its argument `labels`.
+      wanted: The images, as `images` counts them.
+
+    Raises:
+      ConfigError, ValueError: As `load` does.
+    """
+    self.load(entry, labels, 0)  # faults show before anything is counted
+
+    def images_in(epochs: int) -> float:
+      return images(self.load(entry, labels, 0, epochs))
+
+    enough = 1
+    while images_in(enough) < wanted:
+      enough *= 2
+    above = bisect.bisect_left(range(enough), wanted, lo=1, key=images_in)
+    if above == 1:
+      return 1
+    is_below_nearer = wanted - images_in(above - 1) <= images_in(above) - wanted
+    return above - 1 if is_below_nearer else above
+
+  def _extended(self, entry: Entry, labels: int, seed: int, epochs: int) -> str:
+    """Returns the argument of the file with the values of one run."""
+    items = list(filter(None, self._argument.split(",")))
+    items += [f"method={entry.method}", f"labels={labels}", f"seed={seed}"]
+    if epochs:
+      items = [i for i in items if i.partition("=")[0].strip() != "epochs"]
+      items.append(f"epochs={epochs}")
+    return ",".join(items)
+
+
+def images(config: ConfigDict) -> float:
+  """Returns how many views a run encodes, in units of its unlabelled pool.
+
+  Args:
+    config: With `data.labelled.classes_per_batch` above 0.
+  """
+  data, method = config.data, config.method
+  labelled = data.labelled
+  of_labelled = (
+    labelled.classes_per_batch
+    * labelled.images_per_class
+    * labelled.views
+    / data.batch_size
+  )
+  of_unlabelled = 2.0 + config.multicrop.views
+  epochs = config.train.epochs
+  if method.name == "simclr":
+    return epochs * of_unlabelled
+  if method.name == "supervised":
+    return epochs * of_labelled
+  switch = method.supervised_epochs
+  with_labels = epochs if switch < 0 else min(switch, epochs)
+  return epochs * of_unlabelled + with_labels * of_labelled
+
+
+def _default_classes(config: ConfigDict) -> int:
+  # These load JAX: most configurations name the number.
+  from suncet_jax.data.order import default_classes_per_batch
+  from suncet_jax.data.sources import load
+
+  return default_classes_per_batch(len(load(config).class_names))
+
+
+def _refuse(
+  whose: str, fields: Mapping[str, Any], decided: Mapping[str, str]
+) -> None:
+  """Raises if a field is set that a comparison decides."""
+  faults = [
+    f"{name} is decided by {decided[name]}"
+    for name in fields
+    if name in decided
+  ]
+  if faults:
+    raise ValueError(f"{whose}: {'; '.join(faults)}. Leave it out.")
+
+
+def _set(config: ConfigDict, whose: str, fields: Mapping[str, Any]) -> None:
+  """Sets fields by dotted name."""
+  config.lock()  # a field that is not there is an error
+  try:
+    config.update_from_flattened_dict(dict(fields))
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    raise ValueError(f"{whose}: {error.args[0]}") from error
