@@ -18,6 +18,8 @@ def interrupted(phase, info):
 def go_on():
   {go_on}
 
+# A shell's background job begins with SIGINT ignored, and so do these tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with command_line.clear_errors("good bye."):
   gc.callbacks.append(interrupted)
   gc.collect()
