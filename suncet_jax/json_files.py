@@ -26,6 +26,11 @@ def read_json(path: epath.PathLike) -> dict[str, Any]:
   return content
 
 
+def read_json_if_there(path: epath.PathLike) -> dict[str, Any]:
+  """Reads a JSON object as `read_json` does; {} if there is no file."""
+  return read_json(path) if epath.Path(path).is_file() else {}
+
+
 def write_json(path: epath.PathLike, value: Any) -> None:
   """Writes JSON so that a kill leaves the old file or the new one."""
   storage.write(path, as_json(value).encode())

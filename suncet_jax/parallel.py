@@ -6,6 +6,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from suncet_jax.counted import counted
+
 DATA_AXIS = "data"
 
 
@@ -43,7 +45,7 @@ def check_divisible(
     ValueError: Naming the setting, both numbers and the nearest valid sizes.
   """
   unit = mesh.size * micro_batches
-  devices = "1 device" if mesh.size == 1 else f"{mesh.size} devices"
+  devices = counted(mesh.size, "device")
   parts = f" in {micro_batches} micro-batches" if micro_batches > 1 else ""
   for name, count in row_counts.items():
     if count % unit:

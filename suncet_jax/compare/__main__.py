@@ -19,6 +19,7 @@ from suncet_jax.compare import grid
 from suncet_jax.compare.entries import parse_entries
 from suncet_jax.compare.folders import prepare
 from suncet_jax.compare.jobs import run_jobs
+from suncet_jax.counted import counted
 
 _STOPPED = "what was trained is saved, the same command goes on."
 
@@ -89,7 +90,7 @@ def _say_plan(runs: Sequence[grid.Run]) -> None:
     (run.entry.name, run.config.train.epochs, run.share) for run in runs
   )
   for name, epochs, share in plans:
-    length = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    length = counted(epochs, "epoch")
     terminal.say(f"{name}: {length}, {share:.2f} of the budget")
 
 

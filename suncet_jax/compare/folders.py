@@ -1,14 +1,14 @@
 """The folder of a comparison, with one folder per run."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from etils import epath
 
 from suncet_jax.compare.grid import Run
 from suncet_jax.config import differences
-from suncet_jax.json_files import read_json, write_json
+from suncet_jax.json_files import read_json_if_there, write_json
 
 _MOST_FAULTS = 20  # that are listed
 
@@ -40,8 +40,12 @@ def prepare(workdir: epath.Path, runs: Sequence[Run]) -> None:
   jobs = {
     workdir / run.folder: json.loads(json.dumps(run.as_dict())) for run in runs
   }
+  known = {folder: read_json_if_there(folder / "job.json") for folder in jobs}
   faults = [
-    fault for folder, job in jobs.items() for fault in _merge_known(job, folder)
+    f"  {folder.name}: {line}"
+    for folder, job in jobs.items()
+    if known[folder]
+    for line in _changes(known[folder], job)
   ]
   if faults:
     lines = "\n".join(faults[:_MOST_FAULTS])
@@ -51,24 +55,15 @@ def prepare(workdir: epath.Path, runs: Sequence[Run]) -> None:
       "methods and variants may be added to that, and --labels behind its own."
     )
   for folder, job in jobs.items():
-    write_json(folder / "job.json", job)
-    if not job["measured"].keys() <= _measured(folder).keys():
+    wanted = known[folder].get("measured", {}) | job["measured"]
+    write_json(folder / "job.json", job | {"measured": wanted})
+    measured = read_json_if_there(folder / "measures.json")
+    if not wanted.keys() <= measured.keys():
       (folder / "done").unlink(missing_ok=True)
 
 
-def _merge_known(job: dict[str, Any], folder: epath.Path) -> Iterator[str]:
-  """Adds to a job what it measured before; yields in what else they differ."""
-  path = folder / "job.json"
-  if not path.exists():
-    return
-  known = read_json(path)
-  measured, wanted = known["measured"], job["measured"]
-  both = {name: measured.get(name, wanted[name]) for name in wanted}
-  for line in differences(known | {"measured": both}, job):
-    yield f"  {folder.name}: {line}"
-  job["measured"] = measured | wanted
-
-
-def _measured(folder: epath.Path) -> dict[str, Any]:
-  path = folder / "measures.json"
-  return read_json(path) if path.exists() else {}
+def _changes(known: dict[str, Any], job: dict[str, Any]) -> list[str]:
+  """Returns in what jobs differ; new numbers of labels are no difference."""
+  wanted = job["measured"]
+  both = {name: known["measured"].get(name, wanted[name]) for name in wanted}
+  return differences({"config": known["config"], "measured": both}, job)

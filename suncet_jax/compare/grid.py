@@ -46,8 +46,6 @@ class Run:
   def as_dict(self) -> dict[str, Any]:
     """Returns what the process of the run reads, as JSON values."""
     return {
-      **{name: value for name, value in self.entry._asdict().items() if value},
-      "seed": self.seed,
       "config": self.config.to_dict(),
       "measured": {k: v.to_dict() for k, v in self.measured.items()},
     }

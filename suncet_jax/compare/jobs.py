@@ -80,9 +80,10 @@ def run_jobs(
         folder, cpus, began = running.pop(process)
         slots.give_back(cpus)
         minutes = (time.monotonic() - began) / 60
-        outcome = _outcome(folder, process.returncode, is_stopped=bool(stop))
-        if outcome.startswith("ended"):
+        is_done = (folder / "done").exists()
+        if not is_done:
           failed.append(folder)
+        outcome = "done" if is_done else _ending(process.returncode, stop)
         say(f"{folder.name}: {outcome} after {minutes:.1f} min")
       time.sleep(_SECONDS_BETWEEN_LOOKS)
   if stop:
@@ -91,11 +92,9 @@ def run_jobs(
   return failed
 
 
-def _outcome(folder: epath.Path, code: int, *, is_stopped: bool) -> str:
-  if (folder / "done").exists():
-    return "done"
-  # What a signal ends before it can save exits with its number.
-  return "stopped" if is_stopped and code <= 0 else f"ended with {code}"
+def _ending(code: int, signals: Sequence[int]) -> str:
+  # What a signal ends before it can save exits with its negative number.
+  return "stopped" if signals and code <= 0 else f"ended with {code}"
 
 
 def _start(folder: epath.Path, cpus: list[int]) -> subprocess.Popen:

@@ -7,7 +7,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax.checkpoint import Checkpoints
-from suncet_jax.json_files import read_json, write_json
+from suncet_jax.json_files import read_json_if_there, write_json
 from suncet_jax.train import evaluation, experiment
 from suncet_jax.train.folder import RunFolder
 from suncet_jax.train.loop import Segment, segments
@@ -29,7 +29,7 @@ def measure(
       settings of the evaluations.
   """
   run, path = RunFolder(folder), folder / "measures.json"
-  known: dict[str, Any] = read_json(path) if path.exists() else {}
+  known: dict[str, Any] = read_json_if_there(path)
   dataset = None
   for name, settings in measured.items():
     parts = experiment.build(settings, dataset)

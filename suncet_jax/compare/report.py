@@ -9,6 +9,7 @@ from etils import epath
 
 from suncet_jax.compare import headline, tables
 from suncet_jax.compare.results import Measured
+from suncet_jax.counted import counted
 from suncet_jax.data import storage
 from suncet_jax.report import chart, markup
 from suncet_jax.report.page import page
@@ -84,8 +85,7 @@ def _page(results: Sequence[Measured], command: str) -> str:
   criterion = markup.code_block((headline.__doc__ or "").strip())
   parts.append(markup.section("The criterion", criterion))
   parts.append(markup.section("To repeat it", markup.code_block(command)))
-  count = len({result.seed for result in results})
-  seeds = "1 seed" if count == 1 else f"{count} seeds"
+  seeds = counted(len({result.seed for result in results}), "seed")
   return page("Methods compared at equal budgets", parts, seeds)
 
 

@@ -12,6 +12,7 @@ from suncet_jax.config.data_validation import (
   data_faults,
   file_faults,
 )
+from suncet_jax.counted import counted
 from suncet_jax.model_names import PRECISIONS, model_faults
 
 METHOD_NAMES = ("simclr", "suncet", "supervised")
@@ -116,8 +117,8 @@ def validate(config: ConfigDict, *, check_files: bool = False) -> None:
     faults += file_faults(config)
   if faults:
     lines = "\n".join(f"  {fault}" for fault in faults)
-    noun = "fault" if len(faults) == 1 else "faults"
-    raise ConfigError(f"The configuration has {len(faults)} {noun}:\n{lines}")
+    number = counted(len(faults), "fault")
+    raise ConfigError(f"The configuration has {number}:\n{lines}")
 
 
 def _field_faults(config: ConfigDict) -> Iterator[str]:

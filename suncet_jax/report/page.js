@@ -4,7 +4,8 @@
 
 const suncet = {
   // 0.25, 500, 12k, 1.25M: four significant digits and a unit.
-  short(value) {
+  short(exact) {
+    const value = Number(exact.toPrecision(4));  // 999,999 is 1M, not 1000k
     const units = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"],
       [1e6, "M"], [1e3, "k"]];
     const size = Math.abs(value);
@@ -12,7 +13,7 @@ const suncet = {
       if (size >= factor) return `${Number((value / factor).toPrecision(4))}${unit}`;
     }
     if (size > 0 && size < 1e-4) return value.toExponential(1);
-    return String(Number(value.toPrecision(4)));
+    return String(value);
   },
   percent: (value) => `${(100 * value).toFixed(1)} %`,
   views: [],
@@ -24,10 +25,6 @@ const suncet = {
   function css(name) {
     return getComputedStyle(root).getPropertyValue(name).trim();
   }
-
-  const PAINT = {
-    Grid: (m, c) => m.setv({grid_line_color: c.line}),
-  };
 
   function paintAxis(model, colours) {
     model.setv({
@@ -54,12 +51,12 @@ const suncet = {
   }
 
   function paint() {
-    const colours = {ink: css("--ink"), soft: css("--soft"),
-      line: css("--line")};
+    const colours = {soft: css("--soft"), line: css("--line")};
     for (const model of models()) {
       if (model.type.endsWith("Axis")) paintAxis(model, colours);
-      else if (model.type in PAINT) PAINT[model.type](model, colours);
-      else if (/^(c\d+|other)$/.test(model.name ?? "")) paintGlyph(model);
+      else if (model.type === "Grid") {
+        model.setv({grid_line_color: colours.line});
+      } else if (/^(c\d+|other)$/.test(model.name ?? "")) paintGlyph(model);
     }
   }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from etils import epath
 
-from suncet_jax.json_files import read_json
+from suncet_jax.json_files import read_json_if_there
 from suncet_jax.report.data import ReportData, load_data
 from suncet_jax.report.history import last_value, read_history
 
@@ -84,9 +84,9 @@ def read_run(folder: epath.PathLike, name: str) -> Run:
     )
   return Run(
     name=name,
-    config=_read_if_there(config),
+    config=read_json_if_there(config),
     history=read_history(metrics) if metrics.is_file() else [],
-    result=_read_if_there(folder / "result.json"),
+    result=read_json_if_there(folder / "result.json"),
     data=load_data(folder),
   )
 
@@ -152,7 +152,3 @@ def _setting_name(group: Sequence[Run], groups: Sequence[list[Run]]) -> str:
     for name in named[:_NAMED_FIELDS]
   ]
   return ", ".join([first.method, *parts])
-
-
-def _read_if_there(path: epath.Path) -> dict[str, Any]:
-  return read_json(path) if path.is_file() else {}

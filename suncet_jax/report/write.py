@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from etils import epath
 
+from suncet_jax.counted import counted
 from suncet_jax.data import storage
 from suncet_jax.report import markup, summary, wording
 from suncet_jax.report.confusion import confusion_parts
@@ -107,8 +108,7 @@ def _several(runs: Sequence[Run]) -> str:
   parts.append(markup.section("Effort", summary.effort_table(groups)))
   parts.append(markup.section("What differs", _differences(groups)))
   parts += _maps(groups)
-  kinds = "1 setting" if len(groups) == 1 else f"{len(groups)} settings"
-  count = f"{len(runs)} runs of {kinds}"
+  count = f"{len(runs)} runs of {counted(len(groups), 'setting')}"
   return page("Runs compared", parts, count)
 
 

@@ -11,7 +11,12 @@ from ml_collections import ConfigDict
 
 from suncet_jax.config import differences
 from suncet_jax.data import storage
-from suncet_jax.json_files import as_json, read_json, write_json
+from suncet_jax.json_files import (
+  as_json,
+  read_json,
+  read_json_if_there,
+  write_json,
+)
 from suncet_jax.train.lease import Lease
 
 
@@ -107,11 +112,9 @@ class RunFolder:
 
   def evaluations(self, params_digest: str) -> dict[str, float]:
     """Returns the final metrics that are known of these parameters."""
-    path = self.path / "evaluations.json"
-    if not path.exists():
-      return {}
-    known = read_json(path)
-    return known["metrics"] if known["params_digest"] == params_digest else {}
+    known = read_json_if_there(self.path / "evaluations.json")
+    is_same = known.get("params_digest") == params_digest
+    return known["metrics"] if is_same else {}
 
   def write_evaluations(
     self, params_digest: str, metrics: dict[str, float]

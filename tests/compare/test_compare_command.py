@@ -65,6 +65,13 @@ def test_a_comparison_from_start_to_report(tmp_path, cache, monkeypatch):
 
   _assert_only_what_is_missing_is_measured_again(tmp_path, cache)
 
+  # The same command makes the report again, and trains nothing.
+  before = _log(tmp_path / "simclr-seed3")
+  code, again = _compare(tmp_path, cache, "--seeds=3")
+  assert code == 0, again
+  assert "2 runs, 2 of them done before" in again
+  assert _log(tmp_path / "simclr-seed3") == before
+
   code, refused = _compare(
     tmp_path, cache, "--seeds=3", "--config.optim.peak_lr=0.1"
   )

@@ -7,6 +7,7 @@ import pytest
 from report_runs import NAMES, data, make_run
 
 from suncet_jax import report
+from suncet_jax.report import wording
 
 _BROWSER, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -175,6 +176,14 @@ def test_page_draws_and_asks_for_nothing(browser, pages, which):
   schemes = {address.partition(":")[0] for address in addresses}
   assert schemes <= {"file", "data", "blob"}
   assert sum(address.startswith("file:") for address in addresses) == 1
+
+
+def test_numbers_are_written_as_in_tables(browser, pages):
+  _open(browser, pages[0])
+  numbers = [0, 0.25, 500, 12_000, 999_999, 1.25e6, 3e18]
+  script = "return arguments[0].map(suncet.short)"
+  found = browser.execute_script(script, numbers)
+  assert found == [wording.short(number) for number in numbers]
 
 
 def test_pages_fit_a_phone(browser, pages):
