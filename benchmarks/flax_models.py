@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from suncet_jax import model_names
+from suncet_jax import architectures
 
 
 class Encoder(nn.Module):
@@ -26,8 +26,8 @@ class Encoder(nn.Module):
     dtype: of the computation; parameters are float32.
   """
 
-  architecture: model_names.Architecture
-  stem: model_names.Stem
+  architecture: architectures.Architecture
+  stem: architectures.Stem
   out: int = 128
   dtype: DTypeLike = jnp.float32
 
@@ -62,8 +62,8 @@ class Head(nn.Module):
 class ResNet(nn.Module):
   """Stem, stages of residual blocks, mean."""
 
-  architecture: model_names.Architecture
-  stem: model_names.Stem
+  architecture: architectures.Architecture
+  stem: architectures.Stem
   dtype: DTypeLike
 
   @nn.compact
@@ -82,7 +82,7 @@ class ResNet(nn.Module):
 class Stem(nn.Module):
   """Convolution, norm, ReLU and perhaps a max pool."""
 
-  spec: model_names.Stem
+  spec: architectures.Stem
   planes: int
   dtype: DTypeLike
 
@@ -140,7 +140,7 @@ class Bottleneck(nn.Module):
 class WideResNet(nn.Module):
   """Convolution, stages of pre-activation blocks, norm, ReLU, mean."""
 
-  architecture: model_names.Architecture
+  architecture: architectures.Architecture
   dtype: DTypeLike
 
   @nn.compact
@@ -177,7 +177,7 @@ class PreactivationBlock(nn.Module):
 
 
 def _blocks(
-  architecture: model_names.Architecture,
+  architecture: architectures.Architecture,
 ) -> list[tuple[str, int, int]]:
   """Returns (name, planes, stride) of all blocks, in order."""
   stages = zip(architecture.planes, architecture.depths, strict=True)

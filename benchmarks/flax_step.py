@@ -10,7 +10,7 @@ from jax_step import make_job
 from rows import ROWS, TEMPERATURE
 from workers import Job
 
-from suncet_jax import model_names
+from suncet_jax.architectures import MODEL_NAMES, STEMS
 
 
 def make(row: str, dtype: str) -> Job:
@@ -23,8 +23,8 @@ def make(row: str, dtype: str) -> Job:
   shape = ROWS[row]
   images = jnp.zeros((1, shape.size, shape.size, shape.channels))
   encoder = Encoder(
-    model_names.MODEL_NAMES[shape.model],
-    model_names.STEMS[shape.stem],
+    MODEL_NAMES[shape.model],
+    STEMS[shape.stem],
     dtype=jnp.dtype(dtype),
   )
   init = jax.jit(encoder.init, static_argnames="train")

@@ -9,14 +9,14 @@ import numpy as np
 from input_done import Done
 from input_records import MemoryRecords
 
-from suncet_jax import parallel
 from suncet_jax.config import base
 from suncet_jax.data import Dataset
 from suncet_jax.data.augment import Augmentation
-from suncet_jax.data.encoded import EncodedSource
-from suncet_jax.data.order import make_order
+from suncet_jax.data.images.source import EncodedSource
+from suncet_jax.data.sampling.build import make_order
 from suncet_jax.data.splits import make_splits
 from suncet_jax.data.stream import Stream
+from suncet_jax.devices.mesh import make_mesh
 
 _BATCH, _LABELLED_CLASSES, _IMAGES_PER_CLASS = 64, 20, 2
 _SIZE = 224
@@ -44,7 +44,7 @@ def make(step: int, records: int, classes: int) -> Done:
   names = tuple(map(str, range(classes)))
   dataset = Dataset("many", source, source, names)
   config = _config()
-  mesh = parallel.make_mesh()
+  mesh = make_mesh()
   view = Augmentation(_SIZE, (0.08, 1.0))
   peak_before = memory.peak()
   times = [time.perf_counter()]

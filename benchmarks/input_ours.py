@@ -11,14 +11,15 @@ from input_core import CoreJob
 from input_records import MemoryRecords
 from input_rows import ROWS, Row
 
-from suncet_jax import cpu_memory, parallel
 from suncet_jax.data import from_arrays
 from suncet_jax.data.augment import Augmentation
-from suncet_jax.data.encoded import EncodedSource
-from suncet_jax.data.order import Order
-from suncet_jax.data.sampling import UnlabelledSampler
-from suncet_jax.data.sources import Source
+from suncet_jax.data.images.source import EncodedSource
+from suncet_jax.data.sampling.build import Order
+from suncet_jax.data.sampling.samplers import UnlabelledSampler
+from suncet_jax.data.source import Source
 from suncet_jax.data.stream import Stream
+from suncet_jax.devices.host import keep_freed_memory
+from suncet_jax.devices.mesh import make_mesh
 from suncet_jax.methods import Plan
 from suncet_jax.train.step import make_views
 
@@ -34,7 +35,7 @@ def make(row: str, folder: str, *, host_only: bool) -> CoreJob:
     folder: what `input_images` wrote.
     host_only: whether to leave out what the training step does.
   """
-  cpu_memory.keep()
+  keep_freed_memory()
   wanted = ROWS[row]
   source = _source(wanted, pathlib.Path(folder))
   plan = Plan((Augmentation.from_config(wanted.augment),) * 2)
@@ -73,7 +74,7 @@ def _stream(source: Source, count: int) -> Stream:
   return Stream(
     source,
     Order(sampler, sampler, count),
-    mesh=parallel.make_mesh(),
+    mesh=make_mesh(),
     batch_size=count,
     seed=_SEED,
   )

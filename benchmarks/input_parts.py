@@ -16,13 +16,13 @@ from input_done import Done
 from input_rows import ROWS
 from PIL import Image
 
-from suncet_jax import cpu_memory
 from suncet_jax.data.augment import Augmentation, augment
 from suncet_jax.data.augment.draw import DRAWS_PER_CROP
-from suncet_jax.data.crops import Box, sample_box, write_crops
-from suncet_jax.data.decode import EncodedImage
-from suncet_jax.data.resample import crop_and_resize
-from suncet_jax.data.sources import Crop
+from suncet_jax.data.images.crops import Box, sample_box, write_crops
+from suncet_jax.data.images.decode import EncodedImage
+from suncet_jax.data.images.resample import crop_and_resize
+from suncet_jax.data.source import Crop
+from suncet_jax.devices.host import keep_freed_memory
 
 _ROW = ROWS["jpegs"]
 _TURNS = 9
@@ -34,7 +34,7 @@ Laps = dict[str, list[float]]
 
 def make() -> Done:
   """Measures the parts; the facts are milliseconds per image by part."""
-  cpu_memory.keep()
+  keep_freed_memory()
   files = input_images.jpegs(_ROW.images)
   augmentation = Augmentation.from_config(_ROW.augment)
   seconds = _host(files, augmentation) | _device(augmentation)

@@ -15,11 +15,11 @@ from input_done import Done
 from input_records import MemoryRecords
 from ml_collections import ConfigDict
 
-from suncet_jax import cpu_memory
 from suncet_jax.config import validate
 from suncet_jax.data import Dataset, from_arrays
-from suncet_jax.data.encoded import EncodedSource
-from suncet_jax.data.sources import Source
+from suncet_jax.data.images.source import EncodedSource
+from suncet_jax.data.source import Source
+from suncet_jax.devices.host import keep_freed_memory
 
 _STEPS = 15
 _BATCH, _CLASSES, _IMAGES_PER_CLASS = 64, 10, 2
@@ -38,7 +38,7 @@ def make(images: str) -> Done:
     The job whose facts are `wait_share`, `seconds` per step and `rows` that a
     step encodes.
   """
-  cpu_memory.keep()
+  keep_freed_memory()
   config = _config()
   train = _source(images, _STEPS * _BATCH)
   test = _source("arrays", _CLASSES)

@@ -22,7 +22,8 @@ import jax.numpy as jnp
 import machine
 import table
 
-from suncet_jax import convolution, cpu_memory
+from suncet_jax import convolution
+from suncet_jax.devices.host import keep_freed_memory
 from suncet_jax.models import norm, pool
 
 _BATCH = 8
@@ -61,7 +62,7 @@ def resnet50() -> list[Layer]:
 def main(arguments: Sequence[str]) -> None:
   """Measures and prints."""
   options = command.parser(__doc__, repeats=9).parse_args(arguments)
-  cpu_memory.keep()
+  keep_freed_memory()
   lines = [
     table.head(["", "XLA or Flax, ms", "ours, ms", "ratio", "ours, GF/s"]),
     *_convolutions(options.repeats),

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from loss_rows import Row
 
-from suncet_jax import cpu_memory
+from suncet_jax.devices.host import keep_freed_memory
 
 _TILE_SIDES = (1024, 512)
 _WIDEST_STRIP = 4096  # keys against which 1024 rows are taken at once
@@ -69,7 +69,7 @@ def make(n: int, d: int) -> _LimitJob:
     n: rows.
     d: of each row.
   """
-  cpu_memory.keep()
+  keep_freed_memory()
   row = Row(n, d)
   return _LimitJob(
     {

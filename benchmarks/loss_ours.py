@@ -10,7 +10,8 @@ from loss_rows import Row
 from rows import TEMPERATURE
 from workers import Job
 
-from suncet_jax import cpu_memory, losses
+from suncet_jax import losses
+from suncet_jax.devices.host import keep_freed_memory
 
 FORMS: dict[str, dict[str, Any]] = {
   "fp32": {},
@@ -28,7 +29,7 @@ def make(loss: str, form: str, n: int, d: int) -> Job:
     n: rows.
     d: of each row.
   """
-  cpu_memory.keep()
+  keep_freed_memory()
   row = Row(n, d)
   return LossJob(function(loss, form, row), row.embeddings())
 

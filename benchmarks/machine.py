@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from suncet_jax.cpus import available_cpus
+from suncet_jax.devices.host import available_cpus
 
 _PACKAGES = (
   "jax",

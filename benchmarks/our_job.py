@@ -4,14 +4,14 @@ import fashion_data
 import jax
 from workers import Job
 
-from suncet_jax import cpu_memory
+from suncet_jax.devices.host import keep_freed_memory
 
 _ENDLESS = 1_000_000  # steps, more than anyone measures
 
 
 def make() -> Job:
   """Returns the job of steps that include their input."""
-  cpu_memory.keep()
+  keep_freed_memory()
   parts = fashion_data.experiment()
   step, state = parts.step_fn(), parts.initial_state()
   plan = parts.method.plan(0)

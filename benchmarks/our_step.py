@@ -8,8 +8,9 @@ from jax_step import make_job
 from rows import ROWS, TEMPERATURE
 from workers import Job
 
-from suncet_jax import cpu_memory, losses, models
+from suncet_jax import losses, models
 from suncet_jax.config import base
+from suncet_jax.devices.host import keep_freed_memory
 
 
 def make(row: str, dtype: str) -> Job:
@@ -19,7 +20,7 @@ def make(row: str, dtype: str) -> Job:
     row: key of `ROWS`.
     dtype: of the computation, "float32" or "bfloat16".
   """
-  cpu_memory.keep()
+  keep_freed_memory()
   shape = ROWS[row]
   config = base().model
   config.name, config.stem = shape.model, shape.stem

@@ -18,9 +18,11 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from suncet_jax import methods, parallel
-from suncet_jax.data import sources
+from suncet_jax import methods
+from suncet_jax.data.arrays import ArraySource
+from suncet_jax.data.source import Dataset
 from suncet_jax.data.stream import Batch
+from suncet_jax.devices.mesh import DATA_AXIS, by_rows
 from suncet_jax.train import experiment
 
 _CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
@@ -159,7 +161,7 @@ def _on(
   """Returns the experiment on the first devices only."""
   mesh = jax.make_mesh(
     (device_count,),
-    (parallel.DATA_AXIS,),
+    (DATA_AXIS,),
     devices=jax.devices()[:device_count],
     axis_types=(jax.sharding.AxisType.Auto,),
   )
@@ -169,7 +171,7 @@ def _on(
 
 def _batch(parts: experiment.Experiment) -> Batch:
   """Returns shapes and shardings of a batch."""
-  rows = parallel.by_rows(parts.mesh)
+  rows = by_rows(parts.mesh)
   shape = parts.dataset.train.image_shape
   labelled = parts.stream.labelled_batch_size
 
@@ -202,7 +204,7 @@ def _config(row: Row) -> ConfigDict:
   return config
 
 
-def _dataset(config: ConfigDict, channels: int) -> sources.Dataset:
+def _dataset(config: ConfigDict, channels: int) -> Dataset:
   """Returns black images of two classes, as many as a step takes."""
   side = config.augment.size
   labelled = 2 * config.data.labelled.images_per_class
@@ -211,5 +213,5 @@ def _dataset(config: ConfigDict, channels: int) -> sources.Dataset:
   pixels = np.broadcast_to(
     np.zeros((), np.uint8), (count, side, side, channels)
   )
-  source = sources.ArraySource(pixels, np.arange(count, dtype=np.int32) % 2)
-  return sources.Dataset("black", source, source, ("even", "odd"))
+  source = ArraySource(pixels, np.arange(count, dtype=np.int32) % 2)
+  return Dataset("black", source, source, ("even", "odd"))

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from rows import LEARNING_RATE, ROWS, TEMPERATURE
 
-from suncet_jax import cpu_memory, losses, methods, models
+from suncet_jax import losses, methods, models
 from suncet_jax.config import base
+from suncet_jax.devices.host import keep_freed_memory
 
 
 class Steps:
@@ -74,7 +75,7 @@ def make(
     remat: as `config.train.remat`.
     micro_batches: as `config.train.micro_batches`.
   """
-  cpu_memory.keep()
+  keep_freed_memory()
   return Steps(row, precision, remat, micro_batches)
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suncet_jax import model_names
+from suncet_jax.architectures import MODEL_NAMES, STEMS, Architecture, Stem
 
 
 def build(name: str, stem: str, channels: int, out: int = 128) -> nn.Module:
@@ -22,11 +22,11 @@ def build(name: str, stem: str, channels: int, out: int = 128) -> nn.Module:
     A channels-last module from images [b, c, h, w] to projections [b, out], in
     training mode.
   """
-  architecture = model_names.MODEL_NAMES[name]
+  architecture = MODEL_NAMES[name]
   if architecture.block == "preactivation":
     backbone = _wide_resnet(architecture, channels)
   else:
-    backbone = _resnet(architecture, model_names.STEMS[stem], channels)
+    backbone = _resnet(architecture, STEMS[stem], channels)
   expansion = 4 if architecture.block == "bottleneck" else 1
   size = expansion * architecture.planes[-1]
   head = [nn.Linear(size, size), nn.ReLU(), nn.Linear(size, out)]
@@ -41,8 +41,8 @@ def _conv(
 
 
 def _resnet(
-  architecture: model_names.Architecture,
-  stem: model_names.Stem,
+  architecture: Architecture,
+  stem: Stem,
   channels: int,
 ) -> nn.Module:
   width = architecture.stem_planes
@@ -102,9 +102,7 @@ class _Residual(nn.Module):
     return F.relu(self.main(x) + self.shortcut(x), inplace=True)
 
 
-def _wide_resnet(
-  architecture: model_names.Architecture, channels: int
-) -> nn.Module:
+def _wide_resnet(architecture: Architecture, channels: int) -> nn.Module:
   width = architecture.stem_planes
   layers: list[nn.Module] = [_conv(channels, width, 3, bias=True)]
   for stage, (planes, depth) in enumerate(

@@ -11,7 +11,7 @@ columns path and label (an empty label: unlabelled). Further images without a
 label: `unlabelled=/data/others`. All labelled training images are used, but for
 `validation=5` per class that are held out to monitor training; `labels=20` uses
 20 per class and takes the others as unlabelled. Look at the data before:
-`python -m suncet_jax.data.check --config=configs/folder.py:...`.
+`python -m suncet_jax.check --config=configs/folder.py:...`.
 
 The baseline without labels: `method=simclr`. Other sizes: `size=96` for small
 images or a slow machine, `model=resnet50` for large ones and a fast machine.

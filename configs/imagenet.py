@@ -5,7 +5,7 @@ Purpose: reproduce SimCLR + SuNCEt of Assran et al. 2020 (arXiv 2006.10803).
     python -m suncet_jax.main --workdir=runs/imagenet \
         --config=configs/imagenet.py:labels=10,epochs=500,method=suncet
 
-Data: `python -m suncet_jax.data.prepare --dataset=imagenet2012` makes
+Data: `python -m suncet_jax.prepare --dataset=imagenet2012` makes
 array_record files of the archives, or of tfrecord files that are there.
 tfrecord in a bucket is streamed: `--config.data.reading=streaming`. Labelled
 images are those of the lists that both SimCLR and SuNCEt use (12,811 or 128,116

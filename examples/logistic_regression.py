@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from suncet_jax import load_encoder
 from suncet_jax.config import base
-from suncet_jax.data import sources
+from suncet_jax.data.load import load
 
 
 def main(run: str) -> None:
@@ -25,7 +25,7 @@ def main(run: str) -> None:
   Args:
     run: The folder of a run of configs/digits.py.
   """
-  digits = sources.load(base())
+  digits = load(base())
   images, _, labels, _ = train_test_split(
     digits.train.pixels,
     digits.train.labels,

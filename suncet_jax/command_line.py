@@ -4,16 +4,18 @@ import contextlib
 import functools
 import os
 import shlex
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
-from typing import NoReturn
+from types import FrameType
+from typing import Any, NoReturn
 
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from suncet_jax.config import ConfigError, validate
-from suncet_jax.termination import TerminatedError, sigterm_raises
 
 USAGE_ERROR = 2
 
@@ -164,10 +166,57 @@ def _end(code: int, message: str, *, at_once: bool = False) -> NoReturn:
   print(message, file=sys.stderr, flush=True)
   is_one_of_several = _is_one_of_several()
   if is_one_of_several:
-    from suncet_jax import cluster
+    from suncet_jax.devices.processes import leave
 
-    cluster.leave()
+    leave()
   if at_once or is_one_of_several:
     sys.stdout.flush()
     os._exit(code)
   raise SystemExit(code)
+
+
+_SECONDS_UNTIL_AGAIN = 0.1
+
+
+class TerminatedError(BaseException):
+  """SIGTERM came outside of training, where nothing needs to be saved."""
+
+
+@contextlib.contextmanager
+def sigterm_raises() -> Iterator[list[int]]:
+  """Makes SIGTERM raise a TerminatedError, until another handler is set.
+
+  Yields:
+    Signals that have come. Not empty, an error may be a consequence: other
+    processes that got the signal too have ended, and with them connections.
+  """
+  received: list[int] = []
+
+  def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    received.append(number)
+    raise TerminatedError
+
+  signal.signal(signal.SIGTERM, terminate)
+  before, sys.unraisablehook = sys.unraisablehook, _send_again
+  try:
+    yield received
+  finally:
+    sys.unraisablehook = before
+
+
+def _send_again(dropped: Any) -> None:
+  """Sends a signal again whose exception Python has dropped.
+
+  It does so in callbacks of the garbage collector, of which JAX has one, and in
+  finalizers.
+  """
+  signals = {TerminatedError: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}
+  number = signals.get(dropped.exc_type)
+  if number is None:
+    sys.__unraisablehook__(dropped)
+    return
+  # Not from here, where it would be dropped once more.
+  arguments = os.getpid(), number
+  timer = threading.Timer(_SECONDS_UNTIL_AGAIN, os.kill, arguments)
+  timer.daemon = True
+  timer.start()

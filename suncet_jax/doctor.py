@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 
 import jax
 
-from suncet_jax import convolution, terminal
-from suncet_jax.cpus import available_cpus
-from suncet_jax.data import resample
+from suncet_jax import convolution
+from suncet_jax.console import terminal
+from suncet_jax.data.images import resample
+from suncet_jax.devices.host import available_cpus
 
 _PACKAGES = (
   *("suncet_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"),

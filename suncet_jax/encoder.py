@@ -1,25 +1,25 @@
 """A trained encoder as a function from images to features."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 from etils import epath
-from ml_collections import ConfigDict
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from suncet_jax import models
-from suncet_jax.config import base
 from suncet_jax.convert import files
+from suncet_jax.convert.features import (
+  Features,
+  build_model,
+  make_features,
+  make_projection,
+)
 from suncet_jax.convert.weights import Images, Weights
-from suncet_jax.data import storage
-from suncet_jax.data.augment import Augmentation, to_float
 from suncet_jax.evals.embed import embed
-
-Features = Callable[[Any, Any, Any], jax.Array]
+from suncet_jax.files import storage
 
 
 def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
@@ -63,7 +63,7 @@ class Encoder:
   ) -> None:
     """Compiles nothing yet; use `load_encoder`."""
     self.images = weights.images
-    self.feature_size = _model(weights).feature_size
+    self.feature_size = build_model(weights).feature_size
     self.projection_size = (
       weights.model["head"]["out"] if weights.has_head else 0
     )
@@ -73,7 +73,7 @@ class Encoder:
     self._batch_size = batch_size
     self._params, self._batch_stats = jax.device_put(weights.variables)
     self._features = jax.jit(make_features(weights))
-    self._projection = jax.jit(_make_projection(weights))
+    self._projection = jax.jit(make_projection(weights))
 
   def __call__(self, images: ArrayLike) -> np.ndarray:
     """Returns the features of images.
@@ -138,53 +138,8 @@ class Encoder:
     return made.astype(np.float32)
 
 
-def make_features(weights: Weights) -> Features:
-  """Returns (params, batch_stats, images [b, h, w, c]) -> features [b, d].
-
-  Args:
-    weights: Which model, and how images are normalised.
-  """
-  model = _model(weights)
-  augmentation = _augmentation(weights.images)
-
-  def features(params: Any, batch_stats: Any, images: jax.Array) -> jax.Array:
-    made, _ = model.apply_backbone(
-      params["backbone"],
-      batch_stats["backbone"],
-      to_float(images, augmentation, size=weights.images.evaluated),
-      train=False,
-    )
-    return made
-
-  return features
-
-
-def _make_projection(weights: Weights) -> Features:
-  model = _model(weights)
-  augmentation = _augmentation(weights.images)
-
-  def projection(params: Any, batch_stats: Any, images: jax.Array) -> jax.Array:
-    prepared = to_float(images, augmentation, size=weights.images.evaluated)
-    outputs, _ = model.apply(params, batch_stats, prepared, train=False)
-    return outputs.projection
-
-  return projection
-
-
 def _load(path: str, batch_size: int) -> Encoder:
   return load_encoder(path, batch_size=batch_size)
-
-
-def _model(weights: Weights) -> models.Model:
-  config = base().model
-  config.update(ConfigDict(weights.model))
-  return models.build(config, weights.precision)
-
-
-def _augmentation(images: Images) -> Augmentation:
-  return Augmentation(
-    size=images.size, crop_scale=None, mean=images.mean, std=images.std
-  )
 
 
 def _parts(images: np.ndarray, rows: int) -> Iterator[np.ndarray]:
@@ -234,7 +189,7 @@ def _prepared(images: np.ndarray, spec: Images) -> np.ndarray:
 def _centre(pixels: np.ndarray, spec: Images) -> np.ndarray:
   """Resizes the short side, then takes the centre, as evaluation does.
 
-  The pixels are those of `suncet_jax.data.crops.centre`.
+  The pixels are those of `suncet_jax.data.images.crops.centre`.
   """
   is_grey = spec.channels == 1
   image = Image.fromarray(pixels[..., 0] if is_grey else pixels)

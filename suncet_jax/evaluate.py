@@ -7,8 +7,9 @@ The accuracies are printed and written beside the run's own result.
 
 from absl import app, flags
 
-from suncet_jax import command_line, cpu_memory
+from suncet_jax import command_line
 from suncet_jax.config.validation import EVAL_NAMES
+from suncet_jax.devices.host import keep_freed_memory
 
 flags.declare_key_flag("workdir")  # --help shows it
 _EVALS = flags.DEFINE_list(
@@ -27,7 +28,7 @@ def main(argv: list[str]) -> int:
       f"{', '.join(EVAL_NAMES)}."
     )
   command_line.quiet_libraries()
-  cpu_memory.keep()
+  keep_freed_memory()
   with command_line.clear_errors():
     from suncet_jax.train.run import evaluate
 

@@ -8,7 +8,8 @@ result of a finished run.
 
 from absl import app, flags
 
-from suncet_jax import command_line, cpu_memory
+from suncet_jax import command_line
+from suncet_jax.devices.host import keep_freed_memory
 
 _CONFIG = command_line.define_config_flag()
 flags.declare_key_flag("config")  # --help shows it
@@ -47,13 +48,13 @@ def main(argv: list[str]) -> int:
   workdir = command_line.checked_workdir(argv)
   config = command_line.checked_config(_CONFIG)
   command_line.quiet_libraries()
-  cpu_memory.keep()
+  keep_freed_memory()
   with command_line.clear_errors(command_line.TRAINING_STOPPED):
     # JAX and TensorFlow only load for a sound configuration.
-    from suncet_jax import cluster
+    from suncet_jax.devices.processes import connect, finish
     from suncet_jax.train.run import run
 
-    cluster.connect(
+    connect(
       _COORDINATOR.value,
       _PROCESS_COUNT.value,
       _PROCESS_ID.value,
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> int:
       initialization_timeout=_INITIALIZATION_TIMEOUT.value,
     )
     code = run(config, workdir, command_line.as_typed())
-    cluster.finish()
+    finish()
     return code
 
 

@@ -19,8 +19,6 @@ import jax
 import sklearn.datasets  # noqa: F401
 from clu import metric_writers  # noqa: F401
 
-from suncet_jax.train import reporting, run  # noqa: F401
-
 
 def _run(arguments, environment, cwd, output, settings):
   """Becomes the program.

@@ -10,7 +10,8 @@ import jax
 import numpy as np
 import pytest
 
-from suncet_jax import losses, model_names, models
+from suncet_jax import losses, models
+from suncet_jax.architectures import MODEL_NAMES, STEMS
 from suncet_jax.config import base
 
 _FOLDER = pathlib.Path(__file__).parents[1] / "benchmarks"
@@ -28,9 +29,7 @@ def _both(flax_step, name, stem):
   """Returns our model and the plain Flax one."""
   config = base().model
   config.name, config.stem = name, stem
-  plain = flax_step.Encoder(
-    model_names.MODEL_NAMES[name], model_names.STEMS[stem]
-  )
+  plain = flax_step.Encoder(MODEL_NAMES[name], STEMS[stem])
   return models.build(config), plain
 
 

@@ -19,12 +19,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from suncet_jax import checkpoint, config, load_encoder
-from suncet_jax.convert import files, pytorch_names, runs, stablehlo
+from suncet_jax import config, load_encoder
+from suncet_jax.convert import files, pytorch_names, stablehlo
+from suncet_jax.convert import run as runs
 from suncet_jax.convert.recognise import Network
 from suncet_jax.convert.weights import FORMAT, Images, Weights
-from suncet_jax.data import crops, sources
+from suncet_jax.data.images import crops
+from suncet_jax.data.load import load
 from suncet_jax.train import evaluation, experiment
+from suncet_jax.workdir.checkpoints import Checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def encode(small_run):
 @pytest.fixture(scope="module")
 def digits():
   """Returns the digits as the run has them."""
-  return sources.load(config.base())
+  return load(config.base())
 
 
 def _weights(images, seed=0, **model):
@@ -64,9 +67,7 @@ def test_features_are_those_of_the_runs_evaluation(small_run, encode, digits):
     ConfigDict(json.loads((small_run / "config.json").read_text()))
   )
   parts = experiment.build(settings)
-  with checkpoint.Checkpoints(
-    small_run / "checkpoints", read_only=True
-  ) as checkpoints:
+  with Checkpoints(small_run / "checkpoints", read_only=True) as checkpoints:
     state, _ = checkpoints.restore(parts.state_template())
   expected = evaluation.Evaluator(parts).embed(
     state, digits.test, np.arange(40)
@@ -262,7 +263,7 @@ def _saved_run(folder, **settings):
     lambda x: rng.random(x.shape).astype(x.dtype),
     runs._template(made, model, channels=1),
   )
-  with checkpoint.Checkpoints(folder / "checkpoints") as checkpoints:
+  with Checkpoints(folder / "checkpoints") as checkpoints:
     checkpoints.save(5, state, {})
     checkpoints.wait()
   return state

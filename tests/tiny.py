@@ -4,12 +4,15 @@ import numpy as np
 
 from suncet_jax.config import base
 from suncet_jax.data.arrays import from_arrays
-from suncet_jax.data.sources import Dataset
+from suncet_jax.data.source import Dataset
 from suncet_jax.train.experiment import build
 
 
-def experiment(seed=0, method="supervised"):
-  """Returns an experiment on noise: 64 images of 8 x 8 pixels."""
+def experiment(seed=0, method="supervised", epochs=1, **fields):
+  """Returns an experiment on noise: 64 images of 8 x 8 pixels.
+
+  `fields` are further ones of the configuration, by their dotted names.
+  """
   rng = np.random.default_rng(0)
   pixels = rng.integers(0, 256, (64, 8, 8, 1), np.uint8)
   labels = np.repeat(np.arange(4), 16)
@@ -25,5 +28,6 @@ def experiment(seed=0, method="supervised"):
   )
   config.augment.size = 8
   config.model.update(name="resnet8", stem="cifar_stride2")
-  config.train.epochs = 1
+  config.train.epochs = epochs
+  config.update_from_flattened_dict(fields)
   return build(config, data)

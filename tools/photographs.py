@@ -9,7 +9,7 @@ that they have with ImageNet: noise would be far more, plain colours far less.
 The archives are named and laid out as ImageNet's, and TFDS's own imagenet2012
 makes a data set of them:
 
-    python -m suncet_jax.data.prepare --dataset=imagenet2012 --manual_dir=DIR
+    python -m suncet_jax.prepare --dataset=imagenet2012 --manual_dir=DIR
 """
 
 import argparse

@@ -14,12 +14,13 @@ from absl import app, flags
 from etils import epath
 from ml_collections import config_flags
 
-from suncet_jax import command_line, terminal
+from suncet_jax import command_line
 from suncet_jax.compare import grid
 from suncet_jax.compare.entries import parse_entries
-from suncet_jax.compare.folders import prepare
-from suncet_jax.compare.jobs import run_jobs
-from suncet_jax.counted import counted
+from suncet_jax.compare.folder import prepare
+from suncet_jax.compare.scheduler import run_jobs
+from suncet_jax.console import terminal
+from suncet_jax.console.words import counted
 
 _STOPPED = "what was trained is saved, the same command goes on."
 
@@ -98,7 +99,7 @@ def _report(workdir: epath.Path, runs: Sequence[grid.Run]) -> None:
   """Writes the report and prints its tables."""
   # The plotting libraries take a second to load: after the runs, not before.
   from suncet_jax.compare import report
-  from suncet_jax.compare.results import read_results
+  from suncet_jax.compare.folder import read_results
   from suncet_jax.compare.tables import markdown
 
   results = read_results(workdir, runs)

@@ -10,9 +10,10 @@ import os
 from absl import app
 from etils import epath
 
-from suncet_jax import command_line, cpu_memory
+from suncet_jax import command_line
 from suncet_jax.config import from_dict
-from suncet_jax.json_files import read_json
+from suncet_jax.devices.host import keep_freed_memory
+from suncet_jax.files.formats import read_json
 
 
 def main(argv: list[str]) -> int:
@@ -27,11 +28,11 @@ def main(argv: list[str]) -> int:
     programs = str(folder.parent / "compilation_cache")
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", programs)
   command_line.quiet_libraries()
-  cpu_memory.keep()
+  keep_freed_memory()
   with command_line.clear_errors(command_line.TRAINING_STOPPED):
     from suncet_jax.compare.measure import measure
-    from suncet_jax.train.folder import RunFolder
     from suncet_jax.train.run import run
+    from suncet_jax.workdir.folder import RunFolder
 
     code = run(config, folder, command_line.as_typed())
     if code or not RunFolder(folder).finished_result():

@@ -6,11 +6,11 @@ from typing import Any
 from etils import epath
 from ml_collections import ConfigDict
 
-from suncet_jax.checkpoint import Checkpoints
-from suncet_jax.json_files import read_json_if_there, write_json
+from suncet_jax.files.formats import read_json_if_there, write_json
 from suncet_jax.train import evaluation, experiment
-from suncet_jax.train.folder import RunFolder
-from suncet_jax.train.loop import Segment, segments
+from suncet_jax.train.phases import Segment, segments
+from suncet_jax.workdir.checkpoints import Checkpoints
+from suncet_jax.workdir.folder import RunFolder
 
 EVALUATIONS = ("knn", "linear", "finetune")
 

@@ -141,8 +141,8 @@ def images(config: ConfigDict) -> float:
 
 def _default_classes(config: ConfigDict) -> int:
   # These load JAX: most configurations name the number.
-  from suncet_jax.data.order import default_classes_per_batch
-  from suncet_jax.data.sources import load
+  from suncet_jax.data.load import load
+  from suncet_jax.data.sampling.build import default_classes_per_batch
 
   return default_classes_per_batch(len(load(config).class_names))
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from etils import epath
 
-from suncet_jax.compare import headline, tables
-from suncet_jax.compare.results import Measured
-from suncet_jax.counted import counted
-from suncet_jax.data import storage
+from suncet_jax.compare import criterion, tables
+from suncet_jax.compare.folder import Measured
+from suncet_jax.console.words import counted
+from suncet_jax.files import storage
 from suncet_jax.report import chart, markup
 from suncet_jax.report.page import page
 from suncet_jax.report.picture import curves_png
@@ -82,8 +82,8 @@ def _page(results: Sequence[Measured], command: str) -> str:
         *_tables(group),
       )
     )
-  criterion = markup.code_block((headline.__doc__ or "").strip())
-  parts.append(markup.section("The criterion", criterion))
+  words = markup.code_block((criterion.__doc__ or "").strip())
+  parts.append(markup.section("The criterion", words))
   parts.append(markup.section("To repeat it", markup.code_block(command)))
   seeds = counted(len({result.seed for result in results}), "seed")
   return page("Methods compared at equal budgets", parts, seeds)
@@ -113,7 +113,7 @@ def _series(
 
 
 def _points(
-  curve: headline.Curve, x: str, y: str
+  curve: criterion.Curve, x: str, y: str
 ) -> tuple[np.ndarray, np.ndarray]:
   return np.array([p[x] for p in curve]), np.array([p[y] for p in curve])
 

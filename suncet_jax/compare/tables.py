@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from suncet_jax.accuracy_names import ACCURACY_NAMES
-from suncet_jax.compare.grid import REFERENCE
-from suncet_jax.compare.headline import (
+from suncet_jax.compare.criterion import (
   ACCURACIES,
   COSTS,
   Curve,
@@ -17,7 +15,9 @@ from suncet_jax.compare.headline import (
   first_hit,
   mean_curve,
 )
-from suncet_jax.compare.results import Measured
+from suncet_jax.compare.folder import Measured
+from suncet_jax.compare.grid import REFERENCE
+from suncet_jax.console.words import ACCURACY_NAMES
 
 CLAIMANT = "suncet"
 NEVER = "never"

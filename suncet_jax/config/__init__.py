@@ -6,7 +6,7 @@ reported in well under a second, before any accelerator is touched.
 
 from suncet_jax.config.arguments import parse_arg
 from suncet_jax.config.base import base, from_dict
-from suncet_jax.config.compare import differences, fingerprint
+from suncet_jax.config.same_run import differences, fingerprint
 from suncet_jax.config.validation import ConfigError, validate
 
 __all__ = [

@@ -143,7 +143,7 @@ def _multicrop() -> dict:
 
 def _model() -> dict:
   return {
-    "name": "resnet50",  # see suncet_jax/model_names.py
+    "name": "resnet50",  # see suncet_jax/architectures.py
     "width": 1,
     "stem": "imagenet",
     # "auto": on one CPU device oneDNN's, if it is there (python -m

@@ -6,14 +6,14 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from suncet_jax.architectures import PRECISIONS, model_faults
 from suncet_jax.config.data_validation import (
   READINGS,
   SOURCES,
   data_faults,
   file_faults,
 )
-from suncet_jax.counted import counted
-from suncet_jax.model_names import PRECISIONS, model_faults
+from suncet_jax.console.words import counted
 
 METHOD_NAMES = ("simclr", "suncet", "supervised")
 METHODS_WITHOUT_LABELS = ("simclr",)

@@ -4,10 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from suncet_jax import command_line, model_names
+from suncet_jax import command_line
+from suncet_jax.architectures import STEMS
+from suncet_jax.console.words import shorten
 from suncet_jax.convert import files, tensor_files
 from suncet_jax.convert.layouts import LAYOUTS
-from suncet_jax.convert.messages import summary
 from suncet_jax.convert.pytorch_names import NORMALISATIONS
 from suncet_jax.convert.weights import FORMAT, Weights
 
@@ -79,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
   )
   parser.add_argument(
     "--stem",
-    choices=tuple(model_names.STEMS),
+    choices=tuple(STEMS),
     default="",
     help="the input's stem, instead of what its kernel tells",
   )
@@ -131,7 +132,7 @@ def _few(names: Sequence[str]) -> str:
   others = [name for name in names if not name.endswith(_COUNTERS)]
   count = len(names) - len(others)
   counters = [f"{count} x {_COUNTERS}"] if count else []
-  return summary(counters + others)
+  return shorten(counters + others, 10)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 from etils import epath
 
-from suncet_jax.convert import (
-  folders,
-  own_names,
-  pytorch_names,
-  tensor_files,
+from suncet_jax.convert import own_names, pytorch_names, tensor_files
+from suncet_jax.convert.descriptions import (
+  MODEL_FILE,
+  OWN_FILE,
+  weights_file,
+  write_descriptions,
 )
 from suncet_jax.convert.weights import (
   FORMAT,
@@ -75,7 +76,7 @@ def write(weights: Weights, path: epath.PathLike, layout: str) -> list[str]:
   left_out: list[str] = []
   if not path.suffix or path.is_dir():
     folder, own = path, layout == FORMAT
-    path = folder / (folders.OWN_FILE if own else folders.MODEL_FILE)
+    path = folder / (OWN_FILE if own else MODEL_FILE)
   elif path.suffix not in tensor_files.SUFFIXES:
     raise ConvertError(
       f"{path} has the suffix {path.suffix!r}, expected one of "
@@ -96,22 +97,22 @@ def write(weights: Weights, path: epath.PathLike, layout: str) -> list[str]:
   wrapper = weights.origin["wrapper"] if is_back else usual
   tensor_files.write(path, tensors, to_metadata(weights, layout), wrapper)
   if folder is not None:
-    folders.write_descriptions(folder, weights, layout)
+    write_descriptions(folder, weights, layout)
   return left_out
 
 
 def _read_folder(folder: epath.Path) -> Weights:
-  path = folders.weights_file(folder)
+  path = weights_file(folder)
   if path is not None:
     return _read_file(path)
-  from suncet_jax.convert import runs  # Orbax takes a second to import
+  from suncet_jax.convert import run
 
-  if not runs.is_run(folder):
+  if not run.is_run(folder):
     raise ConvertError(
       f"{folder} is no folder of a run (config.json and checkpoints), nor are "
-      f"there {folders.OWN_FILE} or {folders.MODEL_FILE} in it."
+      f"there {OWN_FILE} or {MODEL_FILE} in it."
     )
-  return runs.read(folder)
+  return run.read(folder)
 
 
 def _read_file(path: epath.Path, wrapper: str = "", stem: str = "") -> Weights:

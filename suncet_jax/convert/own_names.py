@@ -10,7 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from suncet_jax.config import base
-from suncet_jax.convert.messages import fault_list
+from suncet_jax.console.words import fault_list
 from suncet_jax.convert.pytorch_names import shapes_of
 from suncet_jax.convert.recognise import Network
 from suncet_jax.convert.weights import (

@@ -10,6 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from suncet_jax import models
+from suncet_jax.console.words import fault_list
 from suncet_jax.convert.layouts import (
   LAYOUTS,
   Model,
@@ -17,7 +18,6 @@ from suncet_jax.convert.layouts import (
   to_torch,
   torch_shape,
 )
-from suncet_jax.convert.messages import fault_list
 from suncet_jax.convert.recognise import Network, recognise
 from suncet_jax.convert.weights import (
   ConvertError,

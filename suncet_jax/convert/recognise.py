@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from suncet_jax import model_names
+from suncet_jax.architectures import MODEL_NAMES, STEMS, WIDTHS, model_faults
 from suncet_jax.config import base
+from suncet_jax.console.words import shorten
 from suncet_jax.convert.layouts import LAYOUTS
-from suncet_jax.convert.messages import summary
 from suncet_jax.convert.weights import ConvertError
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -95,7 +95,7 @@ def recognise(shapes: Shapes, stem: str = "") -> Network:
   model.width = _width(stem_shape[0], name)
   model.stem = stem or _stem(stem_shape[2], name)
   model.head.update(head)
-  faults = model_names.model_faults(model)
+  faults = model_faults(model)
   if faults:
     raise ConvertError(" ".join(faults))
   layout = _layout(family, names, model, channels=stem_shape[1])
@@ -116,7 +116,7 @@ def _find(shapes: Shapes) -> tuple[str, str]:
       "it is of no layout that is known: there is neither conv1.weight with "
       "layer1.0.conv1.weight (torchvision, timm, facebookresearch/suncet, "
       f"PAWS) nor {_HUGGING_FACE_STEM} (Hugging Face). It holds "
-      f"{summary(list(shapes), 3) or 'nothing'}."
+      f"{shorten(list(shapes), 3) or 'nothing'}."
     )
   if len(found) > 1:
     prefixes = " and ".join(repr(prefix) for _, prefix in found)
@@ -137,12 +137,12 @@ def _model_name(names: Shapes, spec: _Family) -> str:
     block = "preactivation"
   else:
     block = "bottleneck" if spec.third in names else "basic"
-  for name, architecture in model_names.MODEL_NAMES.items():
+  for name, architecture in MODEL_NAMES.items():
     if (architecture.block, architecture.depths) == (block, tuple(depths)):
       return name
   known = ", ".join(
     f"{name} {architecture.depths}"
-    for name, architecture in model_names.MODEL_NAMES.items()
+    for name, architecture in MODEL_NAMES.items()
     if architecture.block == block
   )
   raise ConvertError(
@@ -152,10 +152,10 @@ def _model_name(names: Shapes, spec: _Family) -> str:
 
 
 def _width(stem_planes: int, name: str) -> int:
-  width, rest = divmod(stem_planes, model_names.MODEL_NAMES[name].stem_planes)
-  if rest or width not in model_names.WIDTHS:
-    planes = model_names.MODEL_NAMES[name].stem_planes
-    expected = ", ".join(str(w * planes) for w in model_names.WIDTHS)
+  width, rest = divmod(stem_planes, MODEL_NAMES[name].stem_planes)
+  if rest or width not in WIDTHS:
+    planes = MODEL_NAMES[name].stem_planes
+    expected = ", ".join(str(w * planes) for w in WIDTHS)
     raise ConvertError(
       f"its stem has {stem_planes} channels, expected one of {expected} for "
       f"{name}."
@@ -164,10 +164,10 @@ def _width(stem_planes: int, name: str) -> int:
 
 
 def _stem(kernel_size: int, name: str) -> str:
-  for stem, spec in model_names.STEMS.items():
+  for stem, spec in STEMS.items():
     if spec.kernel_size == kernel_size:
       return stem
-  sizes = sorted({spec.kernel_size for spec in model_names.STEMS.values()})
+  sizes = sorted({spec.kernel_size for spec in STEMS.values()})
   raise ConvertError(
     f"its stem's kernel is {kernel_size} wide, expected one of {sizes} for "
     f"{name}."

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import export
 
+from suncet_jax.convert.features import make_features
 from suncet_jax.convert.weights import Weights
-from suncet_jax.encoder import make_features
 
 _PLATFORMS = ("cpu", "cuda", "tpu")
 

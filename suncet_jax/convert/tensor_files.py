@@ -8,15 +8,15 @@ import json
 import struct
 import zipfile
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from etils import epath
 
-from suncet_jax.convert.weights import ConvertError
-from suncet_jax.data import storage
-from suncet_jax.data.npz import read_npz
+from suncet_jax.convert.weights import ConvertError, TensorFile
+from suncet_jax.files import storage
+from suncet_jax.files.formats import read_npz
 
 SAFETENSORS, NPZ = ".safetensors", ".npz"
 PYTORCH = (".pth", ".pt", ".tar", ".bin", ".ckpt")
@@ -36,21 +36,6 @@ _DTYPES = {
   "U8": np.dtype(np.uint8),
   "BOOL": np.dtype(np.bool_),
 }
-
-
-class TensorFile(NamedTuple):
-  """What a file holds.
-
-  Attributes:
-    tensors: By name.
-    metadata: Text by name; empty if the format or the file has none.
-    wrapper: For a PyTorch file: the key under which the tensors were; empty if
-      they were at the top.
-  """
-
-  tensors: dict[str, np.ndarray]
-  metadata: dict[str, str]
-  wrapper: str = ""
 
 
 def read(path: epath.PathLike, wrapper: str = "") -> TensorFile:

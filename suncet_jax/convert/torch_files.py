@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from suncet_jax.convert.messages import summary
-from suncet_jax.convert.tensor_files import TensorFile
-from suncet_jax.convert.weights import ConvertError
+from suncet_jax.console.words import shorten
+from suncet_jax.convert.weights import ConvertError, TensorFile
 
 # Keys under which published checkpoints hold a state dict.
 WRAPPERS = (
@@ -78,7 +77,7 @@ def _unwrapped(
     if not isinstance(checkpoint.get(wrapper), Mapping):
       raise ConvertError(
         f"it has no dict {wrapper!r} (--wrapper); there are: "
-        f"{summary([str(name) for name in checkpoint])}."
+        f"{shorten([str(name) for name in checkpoint], 10)}."
       )
     return checkpoint[wrapper], wrapper
   if len(present) > 1:

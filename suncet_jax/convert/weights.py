@@ -124,3 +124,18 @@ def from_metadata(metadata: Mapping[str, str]) -> dict[str, Any] | None:
       "suncet_jax."
     )
   return content
+
+
+class TensorFile(NamedTuple):
+  """What a file holds.
+
+  Attributes:
+    tensors: By name.
+    metadata: Text by name; empty if the format or the file has none.
+    wrapper: For a PyTorch file: the key under which the tensors were; empty if
+      they were at the top.
+  """
+
+  tensors: dict[str, np.ndarray]
+  metadata: dict[str, str]
+  wrapper: str = ""

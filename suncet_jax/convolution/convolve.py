@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from suncet_jax.architectures import CONVOLUTIONS
 from suncet_jax.convolution import library, onednn, xla
-from suncet_jax.model_names import CONVOLUTIONS
 
 
 def convolve(

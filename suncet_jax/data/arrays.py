@@ -1,11 +1,48 @@
-"""Images in memory as a data set, for notebooks."""
+"""Images in memory: arrays of one's own, and the embedded digits."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from suncet_jax.data.sources import ArraySource
+from suncet_jax.data.source import Crop, Dataset, Rows
+from suncet_jax.rng import permutation
 
 _CHANNELS = (1, 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class ArraySource:
+  """Images that lie in memory.
+
+  Attributes:
+    pixels: uint8 [n, h, w, c].
+    labels: int32 [n]; -1: unlabelled.
+    names: Image names in the same order, or None.
+  """
+
+  pixels: np.ndarray
+  labels: np.ndarray
+  names: Sequence[str] | None = None
+  crops_on_host: bool = dataclasses.field(default=False, init=False)
+  failure: None = dataclasses.field(default=None, init=False)
+
+  @property
+  def image_shape(self) -> tuple[int, int, int]:
+    """The (h, w, c) of every image."""
+    return self.pixels.shape[1:]
+
+  def views(
+    self, requests: Iterable[Rows], crops: Sequence[Crop]
+  ) -> Iterator[tuple[np.ndarray, ...]]:
+    """Gives the whole images: the training step crops them on the device."""
+    del crops
+    return ((self.pixels[rows.indices],) for rows in requests)
+
+  def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Gives the images as they are."""
+    return (self.pixels[indices] for indices in batches)
 
 
 def from_arrays(
@@ -67,3 +104,24 @@ def from_arrays(
       "from 0 on, or -1 for unlabelled."
     )
   return ArraySource(pixels, numbers.astype(np.int32))
+
+
+def digits() -> Dataset:
+  """scikit-learn's 1,797 digits, 8 x 8; each fifth one is for the test."""
+  from sklearn import datasets
+
+  digits = datasets.load_digits()
+  pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
+  labels = digits.target.astype(np.int32)
+  # The order of the file goes by writer: shuffled, both parts know them all.
+  order = permutation(len(labels), 0)
+  is_test = np.zeros(len(labels), bool)
+  for label in range(10):
+    of_class = order[labels[order] == label]
+    is_test[of_class[: len(of_class) // 5]] = True
+  return Dataset(
+    "digits",
+    ArraySource(pixels[~is_test], labels[~is_test]),
+    ArraySource(pixels[is_test], labels[is_test]),
+    tuple(str(name) for name in digits.target_names),
+  )

@@ -1,15 +1,15 @@
 """Which training images are labelled, held out or unlabelled."""
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from suncet_jax.data.items import first
-from suncet_jax.data.lists import read_names
-from suncet_jax.data.permutation import Purpose, permutation
-from suncet_jax.data.sampling import by_class
+from suncet_jax.console.words import shorten
+from suncet_jax.data.name_lists import read_names
+from suncet_jax.rng import Purpose, permutation
 
 
 class Splits(NamedTuple):
@@ -118,7 +118,7 @@ def _check_counts(
     shown = [f"{class_names[c]} ({rest[c].size})" for c in small]
     raise ValueError(
       f"{setting} asks for {wanted} labelled images of each class, but fewer "
-      f"are left of {first(shown)}. Lower it, or what else takes images: "
+      f"are left of {shorten(shown)}. Lower it, or what else takes images: "
       "data.validation.per_class comes before data.labelled."
     )
 
@@ -216,3 +216,18 @@ def _check_disjoint(
       f"data.labelled.file and data.validation.file share {both.size} images, "
       f"the first is number {both[0]}; expected two lists without a common one."
     )
+
+
+def by_class(labels: np.ndarray, class_count: int) -> list[np.ndarray]:
+  """Groups positions by label.
+
+  Args:
+    labels: Integer [n]; those outside of [0, class_count) belong to no class.
+    class_count: Number of classes.
+
+  Returns:
+    For each class the positions of its label, int64, ascending.
+  """
+  order = np.argsort(labels, kind="stable")
+  bounds = np.searchsorted(labels[order], np.arange(class_count + 1))
+  return [order[start:stop] for start, stop in itertools.pairwise(bounds)]

@@ -10,11 +10,11 @@ from flax import struct
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.augment.draw import DRAWS_PER_CROP
 from suncet_jax.data.errors import DataError
-from suncet_jax.data.order import Order
-from suncet_jax.data.permutation import Purpose, uniform
-from suncet_jax.data.sampling import Sampler
-from suncet_jax.data.sources import Crop, Rows, Source
-from suncet_jax.parallel import RowPlacement
+from suncet_jax.data.sampling.build import Order
+from suncet_jax.data.sampling.samplers import Sampler
+from suncet_jax.data.source import Crop, Rows, Source
+from suncet_jax.devices.mesh import RowPlacement
+from suncet_jax.rng import Purpose, uniform
 
 Images = tuple[jax.Array, ...]
 

@@ -13,10 +13,10 @@ from suncet_jax.methods.base import (
   StepOutput,
   Views,
 )
-from suncet_jax.methods.packing import make_encode
-from suncet_jax.methods.simclr import SimCLR
-from suncet_jax.methods.suncet import SuNCEt
-from suncet_jax.methods.supervised import Supervised
+from suncet_jax.methods.encode import make_encode
+from suncet_jax.methods.simclr.method import SimCLR
+from suncet_jax.methods.suncet.method import SuNCEt
+from suncet_jax.methods.supervised.method import Supervised
 
 __all__ = [
   "Encode",

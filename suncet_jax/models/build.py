@@ -4,8 +4,8 @@ from typing import Any
 
 import flax.linen as nn
 
-from suncet_jax import model_names
-from suncet_jax.models.head import ProjectionHead
+from suncet_jax.architectures import MODEL_NAMES, STEMS, model_faults
+from suncet_jax.models.heads import ProjectionHead
 from suncet_jax.models.model import Model
 from suncet_jax.models.numerics import Numerics, numerics_of
 from suncet_jax.models.resnet import ResNet
@@ -36,7 +36,7 @@ def build(
     ValueError: a value is none of the valid ones; the message lists every
       such value.
   """
-  faults = model_names.model_faults(config)
+  faults = model_faults(config)
   if faults:
     raise ValueError(" ".join(faults))
   numerics = numerics_of(precision, config.convolution)
@@ -56,18 +56,18 @@ def build(
 
 
 def _feature_size(config: Any) -> int:
-  architecture = model_names.MODEL_NAMES[config.name]
+  architecture = MODEL_NAMES[config.name]
   expansion = 4 if architecture.block == "bottleneck" else 1
   return expansion * config.width * architecture.planes[-1]
 
 
 def _backbone(config: Any, numerics: Numerics, remat: bool) -> nn.Module:
-  architecture = model_names.MODEL_NAMES[config.name]
+  architecture = MODEL_NAMES[config.name]
   if architecture.block == "preactivation":
     return WideResNet(architecture, numerics, remat)
   return ResNet(
     architecture,
-    model_names.STEMS[config.stem],
+    STEMS[config.stem],
     config.width,
     config.zero_init_residual,
     numerics,

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from suncet_jax.model_names import PRECISIONS
+from suncet_jax.architectures import PRECISIONS
 
 
 class Numerics(NamedTuple):

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from suncet_jax import model_names
+from suncet_jax.architectures import Architecture, Stem
 from suncet_jax.models.blocks import (
   BasicBlock,
   BottleneckBlock,
@@ -32,8 +32,8 @@ class ResNet(nn.Module):
     remat: whether blocks are computed again for the gradient.
   """
 
-  architecture: model_names.Architecture
-  stem: model_names.Stem
+  architecture: Architecture
+  stem: Stem
   width: int
   zero_init_residual: bool
   numerics: Numerics
@@ -66,7 +66,7 @@ class ResNet(nn.Module):
 class _Stem(nn.Module):
   """Convolution, norm, ReLU and, for large images, a max pool."""
 
-  spec: model_names.Stem
+  spec: Stem
   planes: int
   numerics: Numerics
 

@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from suncet_jax import model_names
+from suncet_jax.architectures import Architecture
 from suncet_jax.models import initializers
 from suncet_jax.models.blocks import rematerialized
 from suncet_jax.models.conv import Conv
@@ -34,7 +34,7 @@ class WideResNet(nn.Module):
     remat: whether blocks are computed again for the gradient.
   """
 
-  architecture: model_names.Architecture
+  architecture: Architecture
   numerics: Numerics
   remat: bool = False
 

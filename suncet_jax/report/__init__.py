@@ -4,8 +4,8 @@ Needs neither JAX nor TensorFlow, and nothing but the folders of the runs.
 """
 
 from suncet_jax.report.data import ReportData, load_data, save_data
-from suncet_jax.report.history import read_history
 from suncet_jax.report.write import write_report
+from suncet_jax.workdir.metrics_csv import read_history
 
 __all__ = [
   "ReportData",

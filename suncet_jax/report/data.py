@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from suncet_jax.data import storage
-from suncet_jax.data.npz import read_npz
+from suncet_jax.files import storage
+from suncet_jax.files.formats import read_npz
 
 _NAME = "report/data.npz"  # below the folder of the run
 

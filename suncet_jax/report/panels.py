@@ -10,8 +10,8 @@ from suncet_jax.report.chart import (
   colour_names,
   curves,
 )
-from suncet_jax.report.history import curve
 from suncet_jax.report.runs import Run
+from suncet_jax.workdir.metrics_csv import curve
 
 # Columns of the history that may be the horizontal axis, and their labels.
 PROGRESS = {

@@ -7,9 +7,9 @@ from typing import Any
 
 from etils import epath
 
-from suncet_jax.json_files import read_json_if_there
+from suncet_jax.files.formats import read_json_if_there
 from suncet_jax.report.data import ReportData, load_data
-from suncet_jax.report.history import last_value, read_history
+from suncet_jax.workdir.metrics_csv import last_value, read_history
 
 _ABSENT = "(absent)"
 # So many fields tell two settings of one method apart; the rest is in a table.

@@ -7,8 +7,8 @@ import numpy as np
 
 from suncet_jax.report import markup, wording
 from suncet_jax.report.chart import colour_names
-from suncet_jax.report.history import curve, last_value
 from suncet_jax.report.runs import Run
+from suncet_jax.workdir.metrics_csv import curve, last_value
 
 _KNN = "val_knn_top1"
 _ABOUT = ("run", "setting", "seed")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from suncet_jax.accuracy_names import ACCURACY_NAMES
+from suncet_jax.console.words import ACCURACY_NAMES
 
 _EXPLANATIONS = {
   "knn_top1": (

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from etils import epath
 
-from suncet_jax.counted import counted
-from suncet_jax.data import storage
+from suncet_jax.console.words import counted
+from suncet_jax.files import storage
 from suncet_jax.report import markup, summary, wording
 from suncet_jax.report.confusion import confusion_parts
 from suncet_jax.report.data import ReportData

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from suncet_jax import terminal
-from suncet_jax.accuracy_names import ACCURACY_NAMES
+from suncet_jax.console import terminal
+from suncet_jax.console.words import ACCURACY_NAMES
 
 _TITLE = "test accuracy, top 1"
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from suncet_jax import parallel
 from suncet_jax.data.augment import to_float
-from suncet_jax.data.sources import Source
+from suncet_jax.data.source import Source
+from suncet_jax.devices.mesh import RowPlacement, replicated
 from suncet_jax.evals.accuracy import topk_accuracy
 from suncet_jax.evals.embed import embed
 from suncet_jax.evals.knn import knn_scores
@@ -48,10 +48,10 @@ class Evaluator:
     self._config = experiment.config.evals
     self._labels = experiment.dataset.train.labels
     self._batch_size = _round_up(self._config.batch_size, experiment.mesh.size)
-    self._placement = parallel.RowPlacement(experiment.mesh, self._batch_size)
+    self._placement = RowPlacement(experiment.mesh, self._batch_size)
     self._embedded: tuple[TrainState, Embedding, Embedding] | None = None
     self._predicted: dict[str, tuple[TrainState, np.ndarray]] = {}
-    sharding = parallel.replicated(experiment.mesh)
+    sharding = replicated(experiment.mesh)
     self._apply = jax.jit(self._features, out_shardings=sharding)
 
   def embed(
@@ -237,9 +237,7 @@ class Evaluator:
     """Fine-tunes on the labelled images; returns logits of the test images."""
     experiment = self._experiment
     tuned = finetune_on_labels(experiment, state)
-    replicate = jax.jit(
-      lambda x: x, out_shardings=parallel.replicated(experiment.mesh)
-    )
+    replicate = jax.jit(lambda x: x, out_shardings=replicated(experiment.mesh))
     test = experiment.dataset.test
     return self._over(
       lambda images: replicate(tuned.predict(self._prepared(images))),

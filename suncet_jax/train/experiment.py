@@ -8,18 +8,19 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from suncet_jax import methods, models, optim, parallel
+from suncet_jax import methods, models, optim
 from suncet_jax.config.validation import METHODS_WITHOUT_LABELS
-from suncet_jax.data import sources
 from suncet_jax.data.augment import Augmentation
-from suncet_jax.data.order import make_order
-from suncet_jax.data.permutation import Purpose
+from suncet_jax.data.load import load
+from suncet_jax.data.sampling.build import make_order
+from suncet_jax.data.source import Dataset, Source
 from suncet_jax.data.splits import Splits, check_labels, make_splits
 from suncet_jax.data.stream import Stream
-from suncet_jax.digest import tree_digest
-from suncet_jax.train.flops import training_flops
+from suncet_jax.devices.mesh import check_divisible, make_mesh, replicated
+from suncet_jax.rng import Purpose
 from suncet_jax.train.state import TrainState, init_state
 from suncet_jax.train.step import StepFn, make_step
+from suncet_jax.workdir.digest import tree_digest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Experiment:
 
   config: ConfigDict
   mesh: jax.sharding.Mesh
-  dataset: sources.Dataset
+  dataset: Dataset
   splits: Splits
   augmentation: Augmentation
   model_config: ConfigDict
@@ -64,26 +65,6 @@ class Experiment:
     """Number of classes."""
     return len(self.dataset.class_names)
 
-  def rows_per_step(self, plan: methods.Plan) -> int:
-    """Returns how many images, views counted singly, a step encodes."""
-    return self.config.data.batch_size * len(
-      plan.unlabelled
-    ) + self.stream.labelled_batch_size * len(plan.labelled)
-
-  def flops_per_step(self, plan: methods.Plan) -> float:
-    """Estimates the floating-point operations of a step."""
-    channels = self.dataset.train.image_shape[-1]
-    counts = (
-      (plan.unlabelled, self.config.data.batch_size),
-      (plan.labelled, self.stream.labelled_batch_size),
-    )
-    return sum(
-      count
-      * training_flops(self.model_config, (view.size, view.size, channels))
-      for views, count in counts
-      for view in views
-    )
-
   def initial_state(self) -> TrainState:
     """Returns the state before the first step, on all devices."""
     # Optimising a program that runs once takes seconds on a CPU: XLA compiles
@@ -91,13 +72,13 @@ class Experiment:
     is_cpu = jax.default_backend() == "cpu"
     return jax.jit(
       self._init,
-      out_shardings=parallel.replicated(self.mesh),
+      out_shardings=replicated(self.mesh),
       compiler_options={"xla_backend_optimization_level": 0} if is_cpu else {},
     )(self.config.seed)
 
   def state_template(self) -> Any:
     """Returns shapes, dtypes and shardings of the state, without computing."""
-    sharding = parallel.replicated(self.mesh)
+    sharding = replicated(self.mesh)
     return jax.tree.map(
       lambda leaf: jax.ShapeDtypeStruct(
         leaf.shape, leaf.dtype, sharding=sharding
@@ -135,9 +116,7 @@ class Experiment:
     )
 
 
-def build(
-  config: ConfigDict, dataset: sources.Dataset | None = None
-) -> Experiment:
+def build(config: ConfigDict, dataset: Dataset | None = None) -> Experiment:
   """Loads the data and builds all parts.
 
   Args:
@@ -150,12 +129,10 @@ def build(
   Raises:
     ValueError: If the data or the devices do not fit the configuration.
   """
-  mesh = parallel.make_mesh()
+  mesh = make_mesh()
   parts = config.train.micro_batches
-  parallel.check_divisible(
-    mesh, parts, **{"data.batch_size": config.data.batch_size}
-  )
-  dataset = dataset or sources.load(config)
+  check_divisible(mesh, parts, **{"data.batch_size": config.data.batch_size})
+  dataset = dataset or load(config)
   train = dataset.train
   if dataset.test.image_shape != train.image_shape:
     raise ValueError(
@@ -167,7 +144,7 @@ def build(
   order = make_order(config, dataset, splits)
   if config.method.name not in METHODS_WITHOUT_LABELS:
     name = "data.labelled.classes_per_batch x images_per_class"
-    parallel.check_divisible(mesh, parts, **{name: order.labelled_batch_size})
+    check_divisible(mesh, parts, **{name: order.labelled_batch_size})
   steps_per_epoch = order.unlabelled.steps_per_epoch
   augmentation = _augmentation(config, train)
   optimizer, schedule = optim.make_optimizer(config, steps_per_epoch)
@@ -207,7 +184,7 @@ def model_config(config: ConfigDict, class_count: int) -> ConfigDict:
   return model
 
 
-def _augmentation(config: ConfigDict, source: sources.Source) -> Augmentation:
+def _augmentation(config: ConfigDict, source: Source) -> Augmentation:
   """Reads `config.augment` and checks it against the images."""
   augmentation = Augmentation.from_config(config.augment)
   channels = source.image_shape[-1]

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 import jax
 import numpy as np
 
-from suncet_jax import parallel
 from suncet_jax.data.augment import Augmentation, augment
-from suncet_jax.data.permutation import Purpose, permutation
-from suncet_jax.data.sources import Rows
+from suncet_jax.data.source import Rows
 from suncet_jax.data.stream import draw_crops, host_crops, load_rows
+from suncet_jax.devices.mesh import RowPlacement
 from suncet_jax.evals.finetune import FineTuned, finetune
+from suncet_jax.rng import Purpose, permutation
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.state import TrainState
 
@@ -61,7 +61,7 @@ class _LabelledBatches:
       max(size // experiment.mesh.size, 1) * experiment.mesh.size
     )
     self.steps_per_epoch = max(1, self._labelled.size // self.batch_size)
-    self._placement = parallel.RowPlacement(experiment.mesh, self.batch_size)
+    self._placement = RowPlacement(experiment.mesh, self.batch_size)
     view = _crop_and_flip(experiment)
     self._crops = host_crops(experiment.dataset.train, [view])
     self._steps = self._loaded()

@@ -1,71 +1,22 @@
 """The training loop: feeds the step, logs, measures, saves, stops."""
 
-import dataclasses
-import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 
-from suncet_jax.checkpoint import Checkpoints
 from suncet_jax.data.errors import DataError
-from suncet_jax.methods import Plan
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.monitor import Monitor
+from suncet_jax.train.phases import Segment, segments
 from suncet_jax.train.state import TrainState
 from suncet_jax.train.stop import StopRequest
+from suncet_jax.workdir.checkpoints import Checkpoints
 
 
 class DivergedError(RuntimeError):
   """Too many steps in a row had a loss or gradient that is not finite."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Segment:
-  """Consecutive steps with one plan.
-
-  Attributes:
-    start: First step.
-    stop: The step after the last.
-    plan: What each of them needs.
-    images_before: Images encoded before `start`, views counted singly.
-    images_per_step: Images that each step encodes.
-    flops_before: Estimated floating-point operations before `start`.
-    flops_per_step: Those of each step.
-  """
-
-  start: int
-  stop: int
-  plan: Plan
-  images_before: int
-  images_per_step: int
-  flops_before: float = 0.0
-  flops_per_step: float = 0.0
-
-  def images_at(self, step: int) -> int:
-    """Returns the images encoded after `step` steps."""
-    return self.images_before + (step - self.start) * self.images_per_step
-
-  def flops_at(self, step: int) -> float:
-    """Returns the estimated operations of the first `step` steps."""
-    return self.flops_before + (step - self.start) * self.flops_per_step
-
-
-def segments(experiment: Experiment) -> list[Segment]:
-  """Cuts a training into runs of epochs with one plan, one compilation each."""
-  parts: list[Segment] = []
-  epochs = range(experiment.config.train.epochs)
-  images, flops = 0, 0.0
-  for plan, members in itertools.groupby(epochs, experiment.method.plan):
-    covered = list(members)
-    start = covered[0] * experiment.steps_per_epoch
-    stop = (covered[-1] + 1) * experiment.steps_per_epoch
-    rows = experiment.rows_per_step(plan)
-    cost = experiment.flops_per_step(plan)
-    parts.append(Segment(start, stop, plan, images, rows, flops, cost))
-    images, flops = parts[-1].images_at(stop), parts[-1].flops_at(stop)
-  return parts
 
 
 class Loop:

@@ -12,24 +12,25 @@ from absl import logging
 from etils import epath
 from ml_collections import ConfigDict
 
-from suncet_jax import convolution, terminal
-from suncet_jax.broadcast import is_first, value_from_first
-from suncet_jax.checkpoint import Checkpoints
+from suncet_jax import convolution
 from suncet_jax.config import fingerprint, from_dict, validate
+from suncet_jax.console import terminal
 from suncet_jax.data import Dataset
-from suncet_jax.digest import tree_digest
-from suncet_jax.json_files import write_json
+from suncet_jax.devices.processes import is_first, value_from_first
+from suncet_jax.files.formats import write_json
 from suncet_jax.train import accuracies, evaluation, experiment, loop
-from suncet_jax.train.folder import (
+from suncet_jax.train.monitor import Monitor
+from suncet_jax.train.state import TrainState
+from suncet_jax.train.stop import StopRequest
+from suncet_jax.workdir.checkpoints import Checkpoints
+from suncet_jax.workdir.compilation_cache import programs_kept
+from suncet_jax.workdir.digest import tree_digest
+from suncet_jax.workdir.folder import (
   FolderError,
   FolderInUseError,
   RunFolder,
   check_same_config,
 )
-from suncet_jax.train.monitor import Monitor
-from suncet_jax.train.programs import programs_kept
-from suncet_jax.train.state import TrainState
-from suncet_jax.train.stop import StopRequest
 
 _PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "suncet_jax")
 
@@ -301,10 +302,10 @@ def _report(
   command: str,
 ) -> None:
   # matplotlib and scikit-learn take a second to import: at the end, not before.
-  from suncet_jax.train import reporting
+  from suncet_jax.train.report_data import report
 
   try:
-    reporting.report(parts, folder, evaluator, state, result, command)
+    report(parts, folder, evaluator, state, result, command)
   except Exception:  # a picture that fails must not cost the result
     logging.exception("The report could not be written.")
 

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import optax
 
 from suncet_jax.data.augment import Augmentation, augment
-from suncet_jax.data.permutation import Purpose
 from suncet_jax.data.stream import Batch
+from suncet_jax.devices.mesh import replicated
 from suncet_jax.methods import Encode, Method, Plan, StepOutput, Views
-from suncet_jax.parallel import replicated
+from suncet_jax.rng import Purpose
 from suncet_jax.train.state import TrainState
 
 Metrics = dict[str, jax.Array]

@@ -10,7 +10,7 @@ from suncet_jax.compare.entries import parse_entries
 from suncet_jax.compare.grid import make_grid
 from suncet_jax.compare.recipe import images
 from suncet_jax.train.experiment import build
-from suncet_jax.train.loop import segments
+from suncet_jax.train.phases import segments
 
 _DIGITS = f"{running.ROOT}/configs/digits.py"
 _FASHION = f"{running.ROOT}/configs/fashion_mnist.py"

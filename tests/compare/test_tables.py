@@ -1,6 +1,6 @@
 """The tables of a comparison, against numbers by hand."""
 
-from suncet_jax.compare.results import Measured
+from suncet_jax.compare.folder import Measured
 from suncet_jax.compare.tables import (
   claim,
   every_run,

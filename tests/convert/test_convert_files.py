@@ -15,8 +15,9 @@ import torch_networks as networks
 from safetensors import numpy as safetensors
 from safetensors import torch as torch_safetensors
 
-from suncet_jax.convert import files, folders, pytorch_names, tensor_files
+from suncet_jax.convert import files, pytorch_names, tensor_files
 from suncet_jax.convert.__main__ import main
+from suncet_jax.convert.descriptions import write_descriptions
 from suncet_jax.convert.weights import FORMAT, ConvertError, to_metadata
 
 
@@ -309,7 +310,7 @@ def test_a_layout_of_another_version_is_refused(weights, tmp_path):
 def test_a_folder_that_cannot_be_written(weights, tmp_path):
   (tmp_path / "config.json").mkdir()
   with pytest.raises(ConvertError, match=r"config.json cannot be written"):
-    folders.write_descriptions(tmp_path, weights, "huggingface")
+    write_descriptions(tmp_path, weights, "huggingface")
 
 
 def test_float64_is_refused(state):

@@ -7,7 +7,8 @@ import pytest
 import running
 
 from suncet_jax.config import base
-from suncet_jax.data import from_arrays, sources
+from suncet_jax.data import from_arrays
+from suncet_jax.data.load import load
 
 
 @pytest.mark.parametrize("shape", [(5, 8, 8), (5, 8, 8, 1), (5, 8, 6, 3)])
@@ -83,4 +84,4 @@ def test_a_configuration_of_arrays_needs_them():
   config = base()
   config.data.source = "arrays"
   with pytest.raises(ValueError, match="dataset="):
-    sources.load(config)
+    load(config)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from suncet_jax.config import base
-from suncet_jax.data.sampling import check_every_class
+from suncet_jax.data.sampling.samplers import check_every_class
 from suncet_jax.data.splits import make_splits
 
 _LABELS = np.repeat(np.arange(3), [40, 20, 10])

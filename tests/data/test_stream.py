@@ -13,8 +13,8 @@ import virtual
 from suncet_jax.config import base
 from suncet_jax.data import Dataset
 from suncet_jax.data.augment import Augmentation
-from suncet_jax.data.encoded import EncodedSource
-from suncet_jax.data.order import make_order
+from suncet_jax.data.images.source import EncodedSource
+from suncet_jax.data.sampling.build import make_order
 from suncet_jax.data.splits import make_splits
 from suncet_jax.data.stream import Stream
 
@@ -118,7 +118,7 @@ from suncet_jax import parallel
 from suncet_jax.config import base
 from suncet_jax.data import sources
 from suncet_jax.data.augment import Augmentation
-from suncet_jax.data.order import make_order
+from suncet_jax.data.sampling.build import make_order
 from suncet_jax.data.splits import make_splits
 from suncet_jax.data.stream import Stream
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import virtual
 
-from suncet_jax import models, parallel
+from suncet_jax import models
 from suncet_jax.config import base
 from suncet_jax.data.augment import Augmentation
+from suncet_jax.devices.mesh import by_rows
 from suncet_jax.methods import SimCLR, SuNCEt, Views, make_encode
 from suncet_jax.models import Model, Outputs
 
@@ -55,13 +56,13 @@ def _views(mesh):
 
   def put(count, size):
     images = rng.uniform(size=(count, size, size, 1)).astype(np.float32)
-    return jax.device_put(images, parallel.by_rows(mesh))
+    return jax.device_put(images, by_rows(mesh))
 
   labels = np.arange(_LABELLED, dtype=np.int32) % 4
   return Views(
     (put(_ROWS, _SIZE), put(_ROWS, _SIZE)),
     (put(_LABELLED, _SIZE),),
-    jax.device_put(labels, parallel.by_rows(mesh)),
+    jax.device_put(labels, by_rows(mesh)),
   )
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import optax
 import pytest
 
-from suncet_jax import losses, parallel
+from suncet_jax import losses
 from suncet_jax.config import base
 from suncet_jax.config.validation import METHOD_NAMES
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.stream import Batch
+from suncet_jax.devices.mesh import make_mesh
 from suncet_jax.methods import (
   Plan,
   SimCLR,
@@ -171,7 +172,7 @@ def test_the_protocol_carries_momentum_encoders_banks_and_several_crops():
     make_encode(toy, 1),
     optimizer,
     lambda _: 0.1,
-    parallel.make_mesh(),
+    make_mesh(),
     max_skipped_in_a_row=5,
   )
   rng = np.random.RandomState(0)

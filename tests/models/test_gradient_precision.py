@@ -11,8 +11,9 @@ from jax.sharding import AxisType
 from model_testing import abstract_variables, model_config
 from running import ROOT
 
-from suncet_jax import models, parallel
+from suncet_jax import models
 from suncet_jax.convolution import convolve, status
+from suncet_jax.devices.mesh import by_rows, replicated
 from suncet_jax.methods import make_encode
 from suncet_jax.models.dense import Dense
 from suncet_jax.models.numerics import Numerics
@@ -32,7 +33,7 @@ def _encoder_gradient(head, micro_batches=1, **options):
     return jnp.mean(outputs[0].projection ** 3)
 
   images = jax.ShapeDtypeStruct(
-    (16, 8, 8, 3), jnp.float32, sharding=parallel.by_rows(mesh)
+    (16, 8, 8, 3), jnp.float32, sharding=by_rows(mesh)
   )
   lowered = jax.jit(jax.grad(loss)).lower(params, batch_stats, images)
   return lowered, params
@@ -144,7 +145,7 @@ def test_several_devices_give_the_gradient_of_one(axis_type, function, shapes):
   x, kernel, outputs = _random(*shapes)
   arguments = x.astype(jnp.bfloat16), kernel, outputs
   expected = _pulled_back(function, *arguments)[2]
-  rows, everywhere = parallel.by_rows(mesh), parallel.replicated(mesh)
+  rows, everywhere = by_rows(mesh), replicated(mesh)
   arguments = jax.device_put(arguments, (rows, everywhere, rows))
   with jax.set_mesh(mesh):
     run = jax.jit(functools.partial(_pulled_back, function))

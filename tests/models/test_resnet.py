@@ -14,13 +14,14 @@ from model_testing import (
   random_images,
 )
 
-from suncet_jax import model_names, models
+from suncet_jax import models
+from suncet_jax.architectures import STEMS
 from suncet_jax.models.blocks import BasicBlock, BottleneckBlock
 from suncet_jax.models.numerics import Numerics
 
 
 @pytest.mark.parametrize("name", ["resnet8", "resnet18", "resnet50"])
-@pytest.mark.parametrize("stem", model_names.STEMS)
+@pytest.mark.parametrize("stem", STEMS)
 def test_stems_work_on_small_grey_images(name, stem):
   model = models.build(model_config(name=name, stem=stem))
   params, stats = abstract_variables(model, (24, 24, 1))

@@ -5,7 +5,7 @@ import json
 import pytest
 import running
 
-from suncet_jax.data import preparation
+from suncet_jax.prepare.prepare import prepare
 
 # Sizes only: everything else is what ImageNet is trained with.
 _SMALL = (
@@ -46,7 +46,7 @@ def imagenet(tmp_path_factory):
   )
   folder = tmp_path_factory.mktemp("tfds")
   for file_format in ("array_record", "tfrecord"):
-    preparation.prepare(
+    prepare(
       "imagenet2012",
       data_dir=str(folder),
       manual_dir=str(archives),
@@ -59,7 +59,7 @@ def _names(folder):
   """Names of one image per class, as the published lists have them."""
   import tensorflow_datasets as tfds
 
-  from suncet_jax.data.tfds_sources import make_index
+  from suncet_jax.data.tfds.load import make_index
 
   index = make_index(tfds.builder("imagenet2012", data_dir=folder), "train")
   return sorted({name.partition("_")[0]: name for name in index.names}.values())

@@ -2,44 +2,29 @@
 
 import pytest
 import running
-from ml_collections import ConfigDict
+import tiny
 
 from suncet_jax.config import base
 from suncet_jax.methods import Plan
-from suncet_jax.train.folder import FolderError, FolderInUseError, RunFolder
-from suncet_jax.train.loop import Segment, segments
-from suncet_jax.train.metrics_file import MetricsFile
-
-
-class _Switching:
-  """An experiment of four epochs of five steps; labels until the second."""
-
-  config = ConfigDict({"train": {"epochs": 4}})
-  steps_per_epoch = 5
-  total_steps = 20
-
-  class method:
-    @staticmethod
-    def plan(epoch):
-      return Plan(("a", "b"), ("c",) if epoch < 2 else ())
-
-  @staticmethod
-  def rows_per_step(plan):
-    return 100 * len(plan.unlabelled) + 10 * len(plan.labelled)
-
-  @staticmethod
-  def flops_per_step(plan):
-    return 3.0 + len(plan.labelled)
+from suncet_jax.train.phases import Segment, segments
+from suncet_jax.workdir.folder import FolderError, FolderInUseError, RunFolder
+from suncet_jax.workdir.metrics_csv import MetricsFile
 
 
 def test_segments_cover_every_step_once_and_count_images():
-  first, second = segments(_Switching())
-  assert (first.start, first.stop) == (0, 10)
-  assert (second.start, second.stop) == (10, 20)
-  assert first.images_at(10) == second.images_at(10) == 2100
-  assert second.images_at(20) == 2100 + 2000
-  assert first.flops_at(10) == second.flops_at(10) == 40.0
-  assert second.flops_at(20) == 40.0 + 30.0
+  # Labels of 4 classes x 2 images until the second of four epochs.
+  experiment = tiny.experiment(
+    method="suncet", epochs=4, **{"method.supervised_epochs": 2}
+  )
+  assert (experiment.steps_per_epoch, experiment.total_steps) == (4, 16)
+  first, second = segments(experiment)
+  assert (first.start, first.stop) == (0, 8)
+  assert (second.start, second.stop) == (8, 16)
+  assert first.images_at(8) == second.images_at(8) == 8 * (2 * 16 + 8)
+  assert second.images_at(16) == 8 * (2 * 16 + 8) + 8 * 2 * 16
+  of_one = first.flops_per_step / (2 * 16 + 8)
+  assert first.flops_at(8) == second.flops_at(8) == 8 * 40 * of_one
+  assert second.flops_at(16) == 8 * 40 * of_one + 8 * 32 * of_one
 
 
 def test_images_are_counted_from_the_start_of_a_segment():

@@ -10,9 +10,10 @@ import pytest
 import virtual
 from ml_collections import ConfigDict
 
-from suncet_jax import models, parallel
+from suncet_jax import models
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.stream import Batch
+from suncet_jax.devices.mesh import by_rows, replicated
 from suncet_jax.methods import SimCLR, SuNCEt, make_encode
 from suncet_jax.train.state import init_state
 from suncet_jax.train.step import make_step, make_views
@@ -62,10 +63,10 @@ def setting(devices=1, limit=3, rate=0.1, ema_decay=0.0):
       (8, 8, 1),
       is_averaged=ema_decay > 0,
     ),
-    out_shardings=parallel.replicated(mesh),
+    out_shardings=replicated(mesh),
   )
   rng = np.random.RandomState(0)
-  rows = parallel.by_rows(mesh)
+  rows = by_rows(mesh)
   put = lambda x: jax.device_put(x, rows)  # noqa: E731
   batch = Batch(
     (put(rng.randint(0, 256, (16, 10, 10, 1)).astype(np.uint8)),),

@@ -15,7 +15,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from suncet_jax import cluster, methods
+from suncet_jax import methods
+from suncet_jax.devices.processes import connect, finish
 from suncet_jax.train import experiment
 from suncet_jax.train.step import make_step
 
@@ -74,14 +75,14 @@ def _run(precision):
 def main(output, precisions, port, count, number):
   """Runs and writes what came of it."""
   if int(count) > 1:
-    cluster.connect(f"127.0.0.1:{port}", int(count), int(number))
+    connect(f"127.0.0.1:{port}", int(count), int(number))
   results = {}
   for precision in precisions.split(","):
     with jax.enable_x64(precision == "float64"):
       results |= {f"{precision}_{k}": v for k, v in _run(precision).items()}
   if jax.process_index() == 0:
     np.savez(output, **results)
-  cluster.finish()
+  finish()
 
 
 if __name__ == "__main__":

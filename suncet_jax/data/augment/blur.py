@@ -8,8 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from suncet_jax.data.augment import draw
-from suncet_jax.data.augment import planes as channels
-from suncet_jax.data.augment.planes import Planes, normalise_rows, resample
+from suncet_jax.data.augment.planes import (
+  Planes,
+  normalise_rows,
+  resample,
+  where,
+)
 
 # Where the Gaussian is cut off, in standard deviations: 6e-5 of its weight is
 # beyond that, which moves no pixel of 8 bits by more than 1/60 of a level.
@@ -64,7 +68,7 @@ def blur(
     cpu=partial(_by_shifts if radius <= most else _by_matrices, radius=radius),
     default=partial(_by_matrices, radius=radius),
   )
-  return channels.where(is_blurred, blurred, planes)
+  return where(is_blurred, blurred, planes)
 
 
 def _by_shifts(planes: Planes, sigma: jax.Array, radius: int) -> Planes:

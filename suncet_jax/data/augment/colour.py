@@ -8,11 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from suncet_jax.data.augment import draw
-from suncet_jax.data.augment import planes as channels
-from suncet_jax.data.augment.augmentation import Augmentation
-from suncet_jax.data.augment.blend import Reference, blend_in_order
-from suncet_jax.data.augment.hue import shift_hue
-from suncet_jax.data.augment.planes import Planes
+from suncet_jax.data.augment.blend import Reference, blend_in_order, shift_hue
+from suncet_jax.data.augment.planes import Planes, luma, where
+from suncet_jax.data.views import Augmentation
 
 
 class Jitter(NamedTuple):
@@ -73,8 +71,8 @@ def random_grayscale(
   Returns:
     c arrays [b, h, w], float32 in [0, 1]; equal ones for grey images.
   """
-  grey = (channels.luma(planes),) * len(planes)
-  return channels.where(unit[:, 0] < probability, grey, planes)
+  grey = (luma(planes),) * len(planes)
+  return where(unit[:, 0] < probability, grey, planes)
 
 
 def blend_strengths(

@@ -6,19 +6,15 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from suncet_jax.data.augment import (
-  blur,
-  checks,
-  colour,
-  crop,
-  draw,
-  flip,
-  planes,
-  tone,
-)
-from suncet_jax.data.augment.augmentation import Augmentation
+from suncet_jax.data.augment import blur, colour, draw, planes, tone, transform
 from suncet_jax.data.augment.draw import Draws
+from suncet_jax.data.augment.geometry import (
+  crop_and_resize,
+  random_flip,
+  sample_boxes,
+)
 from suncet_jax.data.augment.planes import Planes
+from suncet_jax.data.views import Augmentation
 
 
 @functools.partial(jax.jit, static_argnames="augmentation")
@@ -46,8 +42,8 @@ def augment(
       give each image its own stream.
   """
   images = jnp.asarray(images)
-  checks.check_images(images, augmentation)
-  checks.check_keys(keys, len(images))
+  transform.check_images(images, augmentation)
+  transform.check_keys(keys, len(images))
   draws = draw.sample(keys)
   channels = planes.split(_to_unit(images))
   channels = _change_geometry(channels, draws, augmentation)
@@ -75,7 +71,7 @@ def to_float(
     ValueError: Their shape does not go with `augmentation`.
   """
   images = jnp.asarray(images)
-  checks.check_images(images, augmentation)
+  transform.check_images(images, augmentation)
   values = _to_unit(images)
   if size and values.shape[1:3] != (size, size):
     shape = (values.shape[0], size, size, values.shape[3])
@@ -90,17 +86,17 @@ def _change_geometry(
   _, h, w = images[0].shape
   size = augmentation.size
   if augmentation.crop_scale is not None:
-    boxes = crop.sample_boxes(
+    boxes = sample_boxes(
       draws.crop, (h, w), augmentation.crop_scale, augmentation.crop_ratio
     )
-    images = crop.crop_and_resize(images, boxes, size)
+    images = crop_and_resize(images, boxes, size)
   elif (h, w) != (size, size):
     raise ValueError(
       f"images are {h} x {w} and augmentation.size is {size}: without "
       "crop_scale they must already have that size."
     )
   if augmentation.flip_prob:
-    images = flip.random_flip(images, draws.flip, augmentation.flip_prob)
+    images = random_flip(images, draws.flip, augmentation.flip_prob)
   return images
 
 
@@ -149,3 +145,43 @@ def _normalise(images: jax.Array, augmentation: Augmentation) -> jax.Array:
     return images
   mean = jnp.array(augmentation.mean, jnp.float32)
   return (images - mean) / jnp.array(augmentation.std, jnp.float32)
+
+
+_KEY_IMPL = "threefry2x32"
+
+
+def check_images(images: jax.Array, augmentation: Augmentation) -> None:
+  """Raises if images are not what the augmentation works on."""
+  is_float = jnp.issubdtype(images.dtype, jnp.floating)
+  if images.dtype != jnp.uint8 and not is_float:
+    raise TypeError(
+      f"images must be uint8 or floating point in [0, 1], got {images.dtype}."
+    )
+  if images.ndim != 4 or images.shape[3] not in (1, 3):
+    raise ValueError(
+      f"images must be [b, h, w, c] with c 1 or 3, got shape {images.shape}."
+    )
+  if augmentation.mean and len(augmentation.mean) != images.shape[3]:
+    raise ValueError(
+      f"mean and std must have one value per channel: images have "
+      f"{images.shape[3]} channels, mean is {augmentation.mean}."
+    )
+
+
+def check_keys(keys: jax.Array, count: int) -> None:
+  """Raises if there is not one usable key per image."""
+  if not jnp.issubdtype(keys.dtype, jax.dtypes.prng_key):
+    raise TypeError(
+      f"keys must be typed PRNG keys (jax.random.key), got {keys.dtype}."
+    )
+  if keys.shape != (count,):
+    raise ValueError(
+      f"keys must be one per image, shape {(count,)}, got {keys.shape}."
+    )
+  implementation = str(jax.random.key_impl(keys))
+  if implementation != _KEY_IMPL:
+    # Under vmap "rbg" draws the whole batch from its first key.
+    raise ValueError(
+      f"keys must be of implementation {_KEY_IMPL!r}, got {implementation!r}: "
+      "make them with jax.random.key(seed, impl=...)."
+    )

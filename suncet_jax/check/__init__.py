@@ -1,0 +1,1 @@
+"""The command that looks at a data set before training."""

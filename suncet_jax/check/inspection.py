@@ -1,0 +1,129 @@
+"""Prints what a data set holds, and what is wrong with it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from suncet_jax.check.scan import Summary, scan
+from suncet_jax.console import terminal
+from suncet_jax.console.progress import Counter
+from suncet_jax.data.images.source import EncodedSource
+from suncet_jax.data.load import load
+from suncet_jax.data.sampling.build import make_order
+from suncet_jax.data.source import Dataset, Source
+from suncet_jax.data.splits import check_labels, make_splits
+
+_SHOWN_CLASSES = 40
+_SHOWN_BAD = 1000
+_TITLES = ("class", "train", "labelled", "test")
+
+
+def inspect(config: ConfigDict) -> int:
+  """Looks at the data set of a configuration and prints what it finds.
+
+  Args:
+    config: A validated configuration.
+
+  Returns:
+    The exit code: 0, or 1 with too many bad images.
+
+  Raises:
+    ValueError: If it cannot be used.
+  """
+  dataset = load(config)
+  class_count = len(dataset.class_names)
+  check_labels("Test", dataset.test.labels, class_count)
+  parts = make_splits(
+    dataset.train.labels, dataset.train.names, config, dataset.class_names
+  )
+  make_order(config, dataset, parts)  # refuses what a run would refuse
+  terminal.say(
+    f"{dataset.name}: {class_count} classes; {parts.pool.size:,} images in the "
+    f"unlabelled pool, {parts.labelled.size:,} labelled, "
+    f"{parts.validation.size:,} validation, {dataset.test.labels.size:,} test"
+  )
+  _show_classes(dataset, parts.labelled)
+  are_fine = [
+    _check_images(name, source, config)
+    for name, source in (("train", dataset.train), ("test", dataset.test))
+  ]
+  return 0 if all(are_fine) else 1
+
+
+def _show_classes(dataset: Dataset, labelled: np.ndarray) -> None:
+  """Prints the counts of each class, of many classes the smallest ones only."""
+  count = len(dataset.class_names)
+  columns = [
+    np.bincount(labels[labels >= 0], minlength=count)
+    for labels in (
+      dataset.train.labels,
+      dataset.train.labels[labelled],
+      dataset.test.labels,
+    )
+  ]
+  shown: Iterable[int] = range(count)
+  title = ""
+  if count > _SHOWN_CLASSES:
+    shown = np.argsort(columns[0], kind="stable")[:_SHOWN_CLASSES].tolist()
+    title = f"The {_SHOWN_CLASSES} smallest classes:"
+  rows: list[tuple[str, ...]] = [
+    (dataset.class_names[c], *(f"{column[c]:,}" for column in columns))
+    for c in shown
+  ]
+  width = max(len(name) for name, *_ in (_TITLES, *rows))
+  without = int((dataset.train.labels < 0).sum())
+  if without:
+    rows.append(("(no label)", f"{without:,}", "", ""))
+  lines = [
+    f"  {name:<{width}}  {train:>9}{used:>10}{test:>9}".rstrip()
+    for name, train, used, test in (_TITLES, *rows)
+  ]
+  terminal.show(
+    "\n".join(filter(None, [title, *lines])),
+    lambda: terminal.table(_TITLES, rows, title=title),
+  )
+
+
+def _check_images(name: str, source: Source, config: ConfigDict) -> bool:
+  """Prints what the images of a source are; returns whether a run bears it."""
+  if not isinstance(source, EncodedSource):
+    height, width, channels = source.image_shape
+    terminal.say(f"{name}: in memory, {height} x {width}, {channels} channels")
+    return True
+  total = len(source.labels)
+  with Counter(name, total, "images") as counter:
+    found = scan(source, config.data.workers, counter.add)
+  formats = ", ".join(
+    f"{count:,} {kind}" for kind, count in found.formats.items()
+  )
+  terminal.say(f"{name}: {formats}; {_sizes(found)}")
+  for kind, images in (("bad", found.bad), ("unreadable", found.unreadable)):
+    for image, reason in images[:_SHOWN_BAD]:
+      terminal.say(f"  {kind}: {image}: {reason}")
+    if len(images) > _SHOWN_BAD:
+      terminal.say(f"  and {len(images) - _SHOWN_BAD:,} more")
+  is_fine = len(found.bad) <= config.data.max_bad_fraction * total
+  if found.bad:
+    verdict = (
+      "a run replaces them by grey images"
+      if is_fine
+      else "a run would stop: more than --config.data.max_bad_fraction="
+      f"{config.data.max_bad_fraction:g} allows"
+    )
+    terminal.say(
+      f"{name}: {len(found.bad):,} of {total:,} images are bad; {verdict}"
+    )
+  if found.unreadable:
+    terminal.say(
+      f"{name}: {len(found.unreadable):,} of {total:,} images cannot be read; "
+      "a run would end at the first of them"
+    )
+  return is_fine and not found.unreadable
+
+
+def _sizes(found: Summary) -> str:
+  if found.smallest is None or found.largest is None:
+    return "none can be decoded"
+  (h, w), (tall, wide) = found.smallest, found.largest
+  return f"{h} x {w} to {tall} x {wide} pixels (height x width)"

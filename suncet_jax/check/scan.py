@@ -1,0 +1,103 @@
+"""Decodes every image of a source once, to find what is wrong with it."""
+
+import collections
+import functools
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from suncet_jax.data.errors import ImageError, ReadError
+from suncet_jax.data.images.decode import EncodedImage
+from suncet_jax.data.images.source import EncodedSource, thread_pool
+from suncet_jax.data.records.base import name_of, read_patiently
+
+_AT_ONCE = 256  # images in work; more would only take memory
+
+
+class Finding(NamedTuple):
+  """What one image is.
+
+  Attributes:
+    size: Height and width, or None if it cannot be decoded.
+    format: "JPEG", "PNG", ...; "?" if that is unknown.
+    problem: Why it cannot be decoded or read; empty if it can.
+    is_read: Whether there is a file at all.
+  """
+
+  size: tuple[int, int] | None
+  format: str
+  problem: str
+  is_read: bool = True
+
+
+class Summary(NamedTuple):
+  """What all images of a source are.
+
+  Attributes:
+    formats: Number of images by format.
+    smallest: Height and width of the image with the fewest pixels, or None.
+    largest: The same of the one with the most.
+    bad: Names of images that cannot be decoded, with the reason.
+    unreadable: The same of images that cannot be read, which end a run.
+  """
+
+  formats: dict[str, int]
+  smallest: tuple[int, int] | None
+  largest: tuple[int, int] | None
+  bad: list[tuple[str, str]]
+  unreadable: list[tuple[str, str]]
+
+
+def scan(
+  source: EncodedSource, workers: int, progress: Callable[[int], None]
+) -> Summary:
+  """Reads and decodes all images.
+
+  Args:
+    source: The images.
+    workers: Threads; 0: one per CPU.
+    progress: Called with 1 after each image.
+
+  Returns:
+    What they are.
+  """
+  formats: collections.Counter[str] = collections.Counter()
+  sizes: set[tuple[int, int]] = set()
+  bad: list[tuple[str, str]] = []
+  unreadable: list[tuple[str, str]] = []
+  for index, finding in enumerate(_findings(source, workers)):
+    formats[finding.format] += 1
+    if finding.problem:
+      problems = bad if finding.is_read else unreadable
+      problems.append((name_of(source.records, index), finding.problem))
+    elif finding.size:
+      sizes.add(finding.size)
+    progress(1)
+  by_pixels = sorted(sizes, key=lambda size: size[0] * size[1])
+  return Summary(
+    dict(formats.most_common()),
+    by_pixels[0] if by_pixels else None,
+    by_pixels[-1] if by_pixels else None,
+    bad,
+    unreadable,
+  )
+
+
+def _findings(source: EncodedSource, workers: int) -> Iterator[Finding]:
+  look = functools.partial(_look, source)
+  count = len(source.labels)
+  for start in range(0, count, _AT_ONCE):
+    chunk = range(start, min(start + _AT_ONCE, count))
+    yield from thread_pool(workers).map(look, chunk)
+
+
+def _look(source: EncodedSource, index: int) -> Finding:
+  name = f"image {name_of(source.records, index)}"
+  read = functools.partial(source.records.read, index)
+  try:
+    image = EncodedImage(read_patiently(read, name))
+    pixels = image.pixels()
+  except ReadError as error:
+    return Finding(None, "?", str(error), is_read=False)
+  except ImageError as error:
+    return Finding(None, "?", str(error))
+  return Finding((pixels.shape[0], pixels.shape[1]), image.format, "")

@@ -1,0 +1,115 @@
+"""The folder of a comparison, with one folder per run."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from etils import epath
+
+from suncet_jax.compare import grid
+from suncet_jax.compare.criterion import Curve
+from suncet_jax.compare.grid import Run
+from suncet_jax.config import differences
+from suncet_jax.files.formats import read_json, read_json_if_there, write_json
+
+_MOST_FAULTS = 20  # that are listed
+
+
+def prepare(workdir: epath.Path, runs: Sequence[Run]) -> None:
+  """Writes job.json of each run, which its process reads.
+
+  A grid may grow: what a run has measured with other numbers of labels stays.
+
+  Args:
+    workdir: The folder of the comparison, made if needed.
+    runs: Of the grid.
+
+  Raises:
+    ValueError: If it cannot be written to, or holds something else.
+  """
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise ValueError(
+      f"--workdir {workdir} cannot be used: {error}. Expected a folder that "
+      "can be written to."
+    ) from error
+  if (workdir / "config.json").exists():
+    raise ValueError(
+      f"--workdir {workdir} holds a single run. Expected another folder."
+    )
+  # Through text, so that tuples are lists as in the file.
+  jobs = {
+    workdir / run.folder: json.loads(json.dumps(run.as_dict())) for run in runs
+  }
+  known = {folder: read_json_if_there(folder / "job.json") for folder in jobs}
+  faults = [
+    f"  {folder.name}: {line}"
+    for folder, job in jobs.items()
+    if known[folder]
+    for line in _changes(known[folder], job)
+  ]
+  if faults:
+    lines = "\n".join(faults[:_MOST_FAULTS])
+    raise ValueError(
+      f"{workdir} holds another comparison (old -> new):\n{lines}\n"
+      "Use another --workdir, or the command that it began with. Seeds, "
+      "methods and variants may be added to that, and --labels behind its own."
+    )
+  for folder, job in jobs.items():
+    wanted = known[folder].get("measured", {}) | job["measured"]
+    write_json(folder / "job.json", job | {"measured": wanted})
+    measured = read_json_if_there(folder / "measures.json")
+    if not wanted.keys() <= measured.keys():
+      (folder / "done").unlink(missing_ok=True)
+
+
+def _changes(known: dict[str, Any], job: dict[str, Any]) -> list[str]:
+  """Returns in what jobs differ; new numbers of labels are no difference."""
+  wanted = job["measured"]
+  both = {name: known["measured"].get(name, wanted[name]) for name in wanted}
+  return differences({"config": known["config"], "measured": both}, job)
+
+
+class Measured(NamedTuple):
+  """A run, as seen with one number of labels.
+
+  Attributes:
+    name: Method and share of the budget, such as "suncet@0.5".
+    method: The method.
+    labels: The `labels` argument.
+    seed: Of the run.
+    curve: Its measured checkpoints.
+    seconds: Of the training, with its measures on the way.
+  """
+
+  name: str
+  method: str
+  labels: str
+  seed: int
+  curve: Curve
+  seconds: float
+
+
+def read_results(
+  workdir: epath.Path, runs: Sequence[grid.Run]
+) -> list[Measured]:
+  """Reads finished runs.
+
+  Args:
+    workdir: The folder of the comparison.
+    runs: Of the grid.
+
+  Returns:
+    One item per run and number of labels.
+  """
+  return [item for run in runs for item in _read(workdir / run.folder, run)]
+
+
+def _read(folder: epath.Path, run: grid.Run) -> Iterator[Measured]:
+  entry, seed = run.entry, run.seed
+  seconds = read_json(folder / "result.json")["seconds"]
+  measures = read_json(folder / "measures.json")
+  for labels in run.measured:
+    curve = measures[labels]
+    yield Measured(entry.name, entry.method, labels, seed, curve, seconds)

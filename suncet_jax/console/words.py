@@ -1,0 +1,37 @@
+"""Words for messages: counts, names of many things, names of accuracies."""
+
+from collections.abc import Mapping, Sequence
+
+# What people call the accuracies of a result, wherever they are shown.
+ACCURACY_NAMES = {
+  "knn_top1": "kNN",
+  "soft_nn_top1": "soft nearest neighbours",
+  "linear_top1": "linear probe",
+  "finetune_top1": "fine-tuned",
+  "finetune_top5": "fine-tuned, top 5",
+}
+
+
+def counted(count: int, noun: str) -> str:
+  """Returns such as "1 epoch" or "20 epochs"."""
+  return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def shorten(names: Sequence[str], limit: int = 5) -> str:
+  """Returns the first names of a list, and how many more there are."""
+  more = f" and {len(names) - limit} more" if len(names) > limit else ""
+  return ", ".join(names[:limit]) + more
+
+
+def fault_list(kinds: Mapping[str, Sequence[str]]) -> str:
+  """Returns a line per kind of fault with the tensors that have it.
+
+  Args:
+    kinds: From what is wrong to names of tensors; there may be none.
+
+  Returns:
+    The lines; empty if nothing is wrong.
+  """
+  return "\n".join(
+    f"  {what}: {shorten(names, 10)}" for what, names in kinds.items() if names
+  )

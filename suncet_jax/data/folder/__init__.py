@@ -1,0 +1,1 @@
+"""Image files of the user's own, in class folders or CSV lists."""

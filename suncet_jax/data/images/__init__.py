@@ -1,0 +1,1 @@
+"""Image files: decoded, cropped and resized on the host."""

@@ -1,0 +1,239 @@
+"""Image files as a source: decoded, cropped and resized by host threads.
+
+Flips, colours and blur follow on the device, inside the training step. Pillow
+decodes, since it reads what users have; it leaves Python's lock while it does,
+so that threads use all cores.
+"""
+
+import functools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
+
+import numpy as np
+from absl import logging
+from ml_collections import ConfigDict
+
+from suncet_jax.data.errors import DataError, ImageError, TooManyBadImagesError
+from suncet_jax.data.images import crops
+from suncet_jax.data.images.prefetch import in_order
+from suncet_jax.data.records.base import Records, name_of, read_patiently
+from suncet_jax.data.source import Crop, Rows
+from suncet_jax.devices.host import available_cpus
+
+_IMAGES_PER_TASK = 8
+_GREY = 128  # of what stands in for an image that cannot be decoded
+_MOST_THREADS = 64  # more would wait for Python's lock
+
+
+class EncodedSource:
+  """Encoded images behind an index.
+
+  Attributes:
+    records: Where they are.
+    labels: int32 [n]; -1: unlabelled.
+    names: Image names in the same order, or None.
+    image_shape: (h, w, c) of what `images` gives.
+    crops_on_host: True: `views` gives ready crops.
+    bad: The images that could not be decoded.
+    failure: What went wrong with images that are prepared ahead of their use.
+  """
+
+  crops_on_host = True
+
+  def __init__(
+    self,
+    records: Records,
+    *,
+    resize: int,
+    centre_crop: int,
+    workers: int = 0,
+    max_bad_fraction: float = 0.001,
+  ) -> None:
+    """Reads nothing yet.
+
+    Args:
+      records: The encoded images.
+      resize: Evaluation resizes the short side to so many pixels ...
+      centre_crop: ... and takes the centre of this size.
+      workers: Threads; 0: as many as this process has CPUs.
+      max_bad_fraction: Share of the images that may be impossible to decode.
+    """
+    self.records = records
+    self.labels, self.names = records.labels, records.names
+    self.image_shape = (centre_crop, centre_crop, 3)
+    self.bad = BadImages(len(records.labels), max_bad_fraction)
+    self.failure: DataError | None = None
+    self._resize = resize
+    self._pool = thread_pool(workers)
+
+  @classmethod
+  def from_config(cls, records: Records, data: ConfigDict) -> Self:
+    """Makes a source of records as `config.data` describes it."""
+    return cls(
+      records,
+      resize=data.resize,
+      centre_crop=data.centre_crop,
+      workers=data.workers,
+      max_bad_fraction=data.max_bad_fraction,
+    )
+
+  def views(
+    self, requests: Iterable[Rows], views: Sequence[Crop]
+  ) -> Iterator[tuple[np.ndarray, ...]]:
+    """Gives random crops; each depends on its image and its draws only.
+
+    An image is decoded once for all its views. One that cannot be decoded is
+    replaced by a grey one in its place.
+
+    Args:
+      requests: The images and draws of each batch.
+      views: The crops to make of each image.
+
+    Yields:
+      Per batch one array per view, uint8 [b, size, size, 3].
+    """
+
+    def begin(rows: Rows) -> tuple[tuple[np.ndarray, ...], list[Future]]:
+      count, draws = len(rows.indices), rows.draws
+      assert draws is not None, "a source that crops needs draws"
+      outs = tuple(
+        np.empty((count, crop.size, crop.size, 3), np.uint8) for crop in views
+      )
+
+      def make(row: int, encoded: bytes) -> None:
+        parts = [out[row] for out in outs]
+        crops.write_crops(encoded, draws[row], views, parts)
+
+      return outs, self._submit(rows.indices, make, outs)
+
+    yield from in_order(begin, requests)
+
+  def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Gives uint8 [b, h, w, 3]: the centre of each image after resizing."""
+
+    def begin(indices: np.ndarray) -> tuple[np.ndarray, list[Future]]:
+      out = np.empty((len(indices), *self.image_shape), np.uint8)
+
+      def make(row: int, encoded: bytes) -> None:
+        size = self.image_shape[0]
+        out[row] = crops.centre(encoded, self._resize, size)
+
+      return out, self._submit(indices, make, (out,))
+
+    yield from in_order(begin, batches)
+
+  def _submit(
+    self,
+    indices: np.ndarray,
+    make: Callable[[int, bytes], None],
+    outs: tuple[np.ndarray, ...],
+  ) -> list[Future]:
+    """Starts to read and make all rows of a batch."""
+    return [
+      self._pool.submit(
+        self._make_rows,
+        range(start, min(start + _IMAGES_PER_TASK, len(indices))),
+        indices,
+        make,
+        outs,
+      )
+      for start in range(0, len(indices), _IMAGES_PER_TASK)
+    ]
+
+  def _make_rows(
+    self,
+    rows: range,
+    indices: np.ndarray,
+    make: Callable[[int, bytes], None],
+    outs: tuple[np.ndarray, ...],
+  ) -> None:
+    try:
+      for row in rows:
+        self._make_row(row, int(indices[row]), make, outs)
+    except DataError as error:
+      self.failure = error
+      raise
+
+  def _make_row(
+    self,
+    row: int,
+    index: int,
+    make: Callable[[int, bytes], None],
+    outs: tuple[np.ndarray, ...],
+  ) -> None:
+    name = name_of(self.records, index)
+    read = functools.partial(self.records.read, index)
+    try:
+      make(row, read_patiently(read, f"image {name}"))
+    except ImageError as error:
+      for out in outs:
+        out[row] = _GREY
+      self.bad.add(index, name, str(error))
+
+
+@functools.cache
+def thread_pool(workers: int) -> ThreadPoolExecutor:
+  """Returns the threads that all sources of this process share.
+
+  Args:
+    workers: How many; 0: as many as this process has CPUs.
+  """
+  count = workers or min(available_cpus(), _MOST_THREADS)
+  return ThreadPoolExecutor(count, "images")
+
+
+_NAMED = 5
+
+
+class BadImages:
+  """The images of one source that could not be decoded; for many threads."""
+
+  def __init__(self, total: int, max_fraction: float) -> None:
+    """Nothing is bad yet.
+
+    Args:
+      total: Number of images of the source.
+      max_fraction: Share of them that may be bad.
+    """
+    self._total, self._max_fraction = total, max_fraction
+    self._names: dict[int, str] = {}
+    self._lock = threading.Lock()
+
+  def __len__(self) -> int:
+    """Returns how many different images were bad so far."""
+    return len(self._names)
+
+  def add(self, index: int, name: str, reason: str) -> None:
+    """Notes an image, and warns of it the first time.
+
+    Args:
+      index: Which image it is.
+      name: How to call it.
+      reason: Why it cannot be decoded.
+
+    Raises:
+      TooManyBadImagesError: If it is one too many.
+    """
+    with self._lock:
+      if index in self._names:
+        return
+      self._names[index] = name
+      count = len(self._names)
+    logging.warning(
+      "Image %s cannot be decoded (%s): a grey one stands in for it. Bad so "
+      "far: %d of %d images.",
+      name,
+      reason,
+      count,
+      self._total,
+    )
+    if count > self._max_fraction * self._total:
+      first = ", ".join(list(self._names.values())[:_NAMED])
+      raise TooManyBadImagesError(
+        f"{count} of {self._total:,} images cannot be decoded, more than the "
+        f"share {self._max_fraction:g} that --config.data.max_bad_fraction "
+        f"allows; the first are {first}. Mend or remove them; python -m "
+        "suncet_jax.check lists all."
+      )

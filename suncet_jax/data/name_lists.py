@@ -1,0 +1,130 @@
+"""Lists of image names: text files, or those that TFDS's subsets go by."""
+
+import collections
+import socket
+import urllib.parse
+import urllib.request
+from typing import TYPE_CHECKING
+
+from etils import epath
+
+from suncet_jax.console.words import shorten
+from suncet_jax.files import storage
+
+if TYPE_CHECKING:
+  from tensorflow_datasets.core.download import checksums
+
+_SCHEME = "tfds:"
+_SUBSET = "imagenet2012_subset"
+_TIMEOUT = 10.0  # seconds
+
+
+def read_names(reference: str, data_dir: str) -> list[str]:
+  """Returns the image names of a list, in its order.
+
+  Args:
+    reference: A text file with one name per line, local or gs://; or
+      "tfds:imagenet2012_subset/10pct" (or 1pct), the list that TFDS makes that
+      data set by. It is fetched once, to the downloads of `data_dir`; the data
+      set itself is not needed.
+    data_dir: Of TFDS; empty: $TFDS_DATA_DIR or ~/tensorflow_datasets.
+
+  Raises:
+    ValueError: If the list cannot be had, is empty, or has a name twice.
+  """
+  place = reference
+  if reference.startswith(_SCHEME):
+    place = _fetched(reference, data_dir)
+  try:
+    text = storage.read(place).decode("utf-8-sig")
+  except (OSError, UnicodeDecodeError) as error:
+    raise ValueError(
+      f"The list {reference!r} cannot be read ({error}); expected a text file "
+      "in UTF-8 with one image name per line."
+    ) from error
+  names = [line.strip() for line in text.split("\n") if line.strip()]
+  if not names:
+    raise ValueError(f"The list {reference!r} has no names.")
+  counts = collections.Counter(names)
+  twice = [name for name, count in counts.items() if count > 1]
+  if twice:
+    raise ValueError(
+      f"The list {reference!r} has {len(twice)} names more than once: "
+      f"{shorten(twice)}."
+    )
+  return names
+
+
+def can_reach(url: str) -> bool:
+  """Whether the server of a URL answers, or a proxy stands in between.
+
+  TFDS finds out too, but tries for more than three minutes.
+  """
+  if urllib.request.getproxies():
+    return True
+  parts = urllib.parse.urlsplit(url)
+  port = parts.port or {"http": 80}.get(parts.scheme, 443)
+  try:
+    socket.create_connection((parts.hostname or "", port), _TIMEOUT).close()
+  except OSError:
+    return False
+  return True
+
+
+def _fetched(reference: str, data_dir: str) -> epath.Path:
+  """Returns where a list of TFDS lies, downloaded if it is not there yet."""
+  # Takes half a second to import: text files do without.
+  import tensorflow_datasets as tfds
+  from tensorflow_datasets.core.download import checksums, resource
+
+  url, expected = _registered(reference)
+  root = tfds.builder(
+    reference.removeprefix(_SCHEME), data_dir=data_dir or None
+  ).data_dir_root
+  downloads = epath.Path(root) / "downloads"
+  # TFDS's cache, with a folder for each data set and without, as it once was;
+  # and where it finds what was fetched by hand.
+  name = resource.get_dl_fname(url, expected.checksum)
+  manual = downloads / "manual" / str(expected.filename)
+  for place in (downloads / _SUBSET / name, downloads / name, manual):
+    if place.exists():
+      if checksums.compute_url_info(place) != expected:
+        raise ValueError(
+          f"{place} is not {url}: its checksum differs. Delete it."
+        )
+      return place
+  advice = (
+    f"{reference!r} is the list {url}, which is not in {downloads}. Fetch it "
+    f"where there is a network and put it to {manual}, or give the path of the "
+    "text file instead."
+  )
+  if not can_reach(url):
+    raise ValueError(f"{advice} The server cannot be reached from here.")
+  try:
+    manager = tfds.download.DownloadManager(
+      download_dir=downloads,
+      url_infos={url: expected},
+      dataset_name=_SUBSET,
+      force_checksums_validation=True,
+    )
+    return manager.download(url)
+  # A network has many ways to fail, and so has a folder to write to.
+  except Exception as error:
+    raise ValueError(f"{advice} The download failed: {error}") from error
+
+
+def _registered(reference: str) -> tuple[str, "checksums.UrlInfo"]:
+  """Returns where TFDS has a list from, with its size and checksum."""
+  from tensorflow_datasets.datasets.imagenet2012_subset import (
+    imagenet2012_subset_dataset_builder as subset,
+  )
+
+  name, _, config = reference.removeprefix(_SCHEME).partition("/")
+  if name != _SUBSET or config not in subset.SUBSET2FILES:
+    known = (f"{_SCHEME}{_SUBSET}/{config}" for config in subset.SUBSET2FILES)
+    raise ValueError(
+      f"TFDS has no list {reference!r}, expected {' or '.join(known)}, or the "
+      "path of a text file."
+    )
+  url = subset.SUBSET2FILES[config]
+  return url, subset.Builder.url_infos[url]

@@ -1,0 +1,1 @@
+"""Encoded images by number: array_record and TFRecord files."""

@@ -1,0 +1,245 @@
+"""The order of images in files that are read from end to end.
+
+Blocks of a few files are pooled in memory and permuted, so that what follows
+is random enough and needs no random access.
+"""
+
+import functools
+import itertools
+import math
+
+import numpy as np
+
+from suncet_jax.data.images.prefetch import BATCHES_AHEAD
+from suncet_jax.data.records.tfrecord import TfrecordRecords
+from suncet_jax.data.sampling.samplers import check_pool
+from suncet_jax.data.source import Source
+from suncet_jax.rng import Purpose, permutation
+
+
+class BlockSampler:
+  """Goes through the shards of a data set in blocks, in a new order each epoch.
+
+  In each epoch the shards come in a pseudo-random order of (seed, epoch), of
+  which process p of P takes every P-th, beginning with its p-th. Of those it
+  pools up to `block_shards` at a time and permutes their images. So the order
+  is a pure function of (seed, step), but unlike `UnlabelledSampler`'s it
+  depends on the number of processes. Shards are nearly equally long; the images
+  that some processes have more than others, and the last incomplete batch, are
+  dropped.
+
+  Attributes:
+    steps_per_epoch: Full batches of an epoch.
+  """
+
+  def __init__(
+    self,
+    pool: np.ndarray,
+    shard_starts: np.ndarray,
+    batch_size: int,
+    *,
+    block_shards: int,
+    process_index: int,
+    process_count: int,
+    seed: int,
+  ) -> None:
+    """Checks that every process can fill its rows.
+
+    Args:
+      pool: Indices of the unlabelled images, int64 [n], ascending.
+      shard_starts: Index of each shard's first image, int64 [s], ascending.
+      batch_size: Images per step, over all processes.
+      block_shards: Largest number of shards that are pooled.
+      process_index: Which process this is.
+      process_count: How many there are.
+      seed: Of the orders.
+
+    Raises:
+      ValueError: If there are fewer shards than processes, or fewer images
+        than one batch needs.
+    """
+    shard_count = len(shard_starts)
+    if shard_count < process_count:
+      raise ValueError(
+        f"The data set has {shard_count} shards, but {process_count} processes "
+        "must read different ones. Prepare it with more shards, or set "
+        "--config.data.reading=random."
+      )
+    check_pool(pool.size, batch_size)
+    bounds = np.searchsorted(pool, shard_starts)
+    self._members = np.split(pool, bounds[1:])
+    self._batch = batch_size // process_count
+    self._block_shards = block_shards
+    self._process_index, self._process_count = process_index, process_count
+    self._seed = seed
+    # What every process has in every epoch, whichever shards it gets.
+    shards_each = shard_count // process_count
+    sizes = np.sort([rows.size for rows in self._members])
+    self.steps_per_epoch = int(sizes[:shards_each].sum()) // self._batch
+    if not self.steps_per_epoch:
+      raise ValueError(
+        f"{shards_each} shards of a process hold fewer than the {self._batch} "
+        "images that it must provide per step. Lower --config.data.batch_size."
+      )
+    self._blocks = functools.lru_cache(maxsize=2)(self._blocks_of_epoch)
+    self._starts = functools.lru_cache(maxsize=2)(self._starts_of_blocks)
+    self._order = functools.lru_cache(maxsize=3)(self._order_of_block)
+
+  def local(self, step: int, rows: np.ndarray) -> np.ndarray:
+    """Returns this process's images of a step; see `Sampler`."""
+    if len(rows) != self._batch:
+      raise ValueError(
+        f"This process must provide {len(rows)} rows of a batch, expected "
+        f"{self._batch}, as every other."
+      )
+    epoch, start, stop = self._range(step)
+    first, last = self._touched(epoch, start, stop)
+    starts = self._starts(epoch)
+    images = [self._order(epoch, block) for block in range(first, last + 1)]
+    offset = starts[first]
+    return np.concatenate(images)[start - offset : stop - offset]
+
+  def shards(self, steps: range) -> list[int]:
+    """Returns the shards to have in memory while some steps are prepared.
+
+    They are those of the blocks that the steps read. Where that is one block
+    only, those of the one after it are added, which is to be read ahead.
+    """
+    blocks: dict[tuple[int, int], None] = {}  # a set in order
+    for step in steps:
+      epoch, start, stop = self._range(step)
+      first, last = self._touched(epoch, start, stop)
+      blocks |= {(epoch, block): None for block in range(first, last + 1)}
+    if len(blocks) == 1:
+      (only,) = blocks
+      blocks[self._after(*only)] = None
+    return [s for epoch, block in blocks for s in self._blocks(epoch)[block]]
+
+  def blocks_at_once(self, steps: int) -> int:
+    """Returns how many blocks `shards` asks for at most, for so many steps."""
+    shards_each = len(self._members) // self._process_count
+    shards = min(map(len, _pieces([0] * shards_each, self._block_shards)))
+    smallest = sum(sorted(map(len, self._members))[:shards])
+    return 2 + steps * self._batch // max(smallest, 1)
+
+  def _range(self, step: int) -> tuple[int, int, int]:
+    """Returns the epoch, and the places of a step in this process's order."""
+    epoch, batch = divmod(step, self.steps_per_epoch)
+    return epoch, batch * self._batch, (batch + 1) * self._batch
+
+  def _touched(self, epoch: int, start: int, stop: int) -> tuple[int, int]:
+    """Returns the first and the last block that hold a range of places."""
+    ends = self._starts(epoch)[1:]
+    first, last = np.searchsorted(ends, [start, stop - 1], side="right")
+    return int(first), int(last)
+
+  def _after(self, epoch: int, block: int) -> tuple[int, int]:
+    """Returns the epoch and number of the block that is read next."""
+    starts, used = self._starts(epoch), self.steps_per_epoch * self._batch
+    is_last = block + 2 == len(starts) or starts[block + 1] >= used
+    return (epoch + 1, 0) if is_last else (epoch, block + 1)
+
+  def _starts_of_blocks(self, epoch: int) -> np.ndarray:
+    """Returns the place at which each block begins, and the end."""
+    sizes = [
+      sum(self._members[shard].size for shard in block)
+      for block in self._blocks(epoch)
+    ]
+    return np.concatenate([[0], np.cumsum(sizes)])
+
+  def _blocks_of_epoch(self, epoch: int) -> list[list[int]]:
+    order = permutation(
+      len(self._members), self._seed, Purpose.SHARD_ORDER, epoch
+    )
+    mine = order[self._process_index :: self._process_count].tolist()
+    return _pieces(mine, self._block_shards)
+
+  def _order_of_block(self, epoch: int, block: int) -> np.ndarray:
+    shards = self._blocks(epoch)[block]
+    images = np.concatenate([self._members[shard] for shard in shards])
+    # Addressed by the block's first shard: no two processes share an order.
+    return images[
+      permutation(
+        images.size, self._seed, Purpose.BLOCK_ORDER, epoch, shards[0]
+      )
+    ]
+
+
+def _pieces(items: list[int], size: int) -> list[list[int]]:
+  """Cuts a list into as few lists as hold `size` items each, evenly."""
+  count = math.ceil(len(items) / size)
+  bounds = [len(items) * i // count for i in range(count + 1)]
+  return [items[a:b] for a, b in itertools.pairwise(bounds)]
+
+
+_GIGABYTE = 1e9
+_STEPS_IN_WORK = BATCHES_AHEAD + 1
+
+
+class StreamingSampler:
+  """A `BlockSampler` that tells the records which shards to hold.
+
+  Steps are asked for one after the other, as a stream does.
+
+  Attributes:
+    steps_per_epoch: Full batches of an epoch.
+  """
+
+  def __init__(self, sampler: BlockSampler, records: TfrecordRecords) -> None:
+    """Reads nothing yet."""
+    self.steps_per_epoch = sampler.steps_per_epoch
+    self._sampler, self._records = sampler, records
+    self._steps = range(0)
+
+  def local(self, step: int, rows: np.ndarray) -> np.ndarray:
+    """Returns this process's images of a step; see `Sampler`."""
+    is_next = step == self._steps.stop
+    start = self._steps.start if is_next else step
+    # Those before may still be read from their block.
+    self._steps = range(max(start, step + 1 - _STEPS_IN_WORK), step + 1)
+    self._records.hold(self._sampler.shards(self._steps))
+    return self._sampler.local(step, rows)
+
+
+def streamed_records(source: Source) -> TfrecordRecords:
+  """Returns the records of a source that is to be streamed.
+
+  Raises:
+    TypeError: If it cannot be.
+  """
+  records = getattr(source, "records", None)
+  if not isinstance(records, TfrecordRecords):
+    raise TypeError(f"{source} does not read TFRecord files.")
+  return records
+
+
+def check_memory(
+  sampler: BlockSampler,
+  records: TfrecordRecords,
+  kept: np.ndarray,
+  *,
+  block_shards: int,
+  limit_gb: float,
+) -> None:
+  """Checks that what a process will hold is within a limit.
+
+  Args:
+    sampler: The order of blocks.
+    records: The shards.
+    kept: Records that stay in memory.
+    block_shards: Shards of a block.
+    limit_gb: The limit, in units of 10^9 bytes.
+
+  Raises:
+    ValueError: If it is not; the message says how much each part takes.
+  """
+  blocks = sampler.blocks_at_once(_STEPS_IN_WORK)
+  pooled = blocks * records.bytes_of_largest(block_shards) / _GIGABYTE
+  labelled = records.bytes_of(kept) / _GIGABYTE
+  if pooled + labelled > limit_gb:
+    raise ValueError(
+      f"Streaming would hold up to {pooled:.3g} GB in {blocks} blocks of "
+      f"{block_shards} shards, and {labelled:.3g} GB of labelled and "
+      f"validation images, more than data.memory_limit_gb {limit_gb:g}. Lower "
+      "--config.data.block_shards or raise --config.data.memory_limit_gb."
+    )

@@ -1,0 +1,121 @@
+"""Devices: one mesh axis, and where arrays lie on it."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from suncet_jax.console.words import counted
+
+DATA_AXIS = "data"
+
+
+def make_mesh() -> Mesh:
+  """Returns the mesh of all devices of all processes: one axis, "data".
+
+  Its type is Auto: what the compiler may partition, it partitions.
+  """
+  return jax.make_mesh(
+    (jax.device_count(),), (DATA_AXIS,), axis_types=(AxisType.Auto,)
+  )
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+  """Returns the sharding of an array that every device holds whole."""
+  return NamedSharding(mesh, PartitionSpec())
+
+
+def by_rows(mesh: Mesh) -> NamedSharding:
+  """Returns the sharding of an array whose rows are spread over devices."""
+  return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
+
+
+def check_divisible(
+  mesh: Mesh, micro_batches: int = 1, **row_counts: int
+) -> None:
+  """Checks that rows can be spread evenly over the devices.
+
+  Args:
+    mesh: The devices.
+    micro_batches: Parts that each device takes its rows in.
+    **row_counts: Rows per step by the name of the setting.
+
+  Raises:
+    ValueError: Naming the setting, both numbers and the nearest valid sizes.
+  """
+  unit = mesh.size * micro_batches
+  devices = counted(mesh.size, "device")
+  parts = f" in {micro_batches} micro-batches" if micro_batches > 1 else ""
+  for name, count in row_counts.items():
+    if count % unit:
+      below = count // unit * unit
+      near = [n for n in (below, below + unit) if n]
+      raise ValueError(
+        f"{name} is {count}, which {devices} cannot share evenly"
+        f"{parts}. Nearest valid: {' or '.join(map(str, near))}."
+      )
+
+
+class RowPlacement:
+  """Spreads the rows of a host array over the devices of all processes.
+
+  Attributes:
+    count: Number of global rows.
+    rows: Those that this process must provide, int64, ascending.
+  """
+
+  def __init__(self, mesh: Mesh, count: int) -> None:
+    """Asks JAX which device holds which of the `count` global rows."""
+    self._sharding = by_rows(mesh)
+    self.count = count
+    mine = self._sharding.addressable_devices_indices_map((count,))
+    starts = sorted(_bounds(index, count) for index in mine.values())
+    self.rows = np.concatenate([np.arange(*bounds) for bounds in starts])
+    self._offset = {
+      start: int(np.searchsorted(self.rows, start)) for start, _ in starts
+    }
+
+  def put(self, local: np.ndarray) -> jax.Array:
+    """Makes the global array [count, ...] from this process's rows."""
+
+    def block(index: tuple[slice, ...] | None) -> np.ndarray:
+      start, stop = _bounds(index, self.count)
+      offset = self._offset[start]
+      return local[offset : offset + stop - start]
+
+    shape = (self.count, *local.shape[1:])
+    return jax.make_array_from_callback(shape, self._sharding, block)
+
+
+def _bounds(index: tuple[slice, ...] | None, count: int) -> tuple[int, int]:
+  """Returns the first row of a device's block and the row after its last."""
+  start, stop, _ = (index[0] if index else slice(None)).indices(count)
+  return start, stop
+
+
+def over_rows(
+  mesh: Mesh, loss: Callable[..., jax.Array]
+) -> Callable[..., jax.Array]:
+  """Wraps a loss of row arrays so that its collectives are its own.
+
+  Args:
+    mesh: The devices that the rows are spread over.
+    loss: Takes arrays split by rows and `axis_name`; returns a scalar that is
+      the same on all devices.
+
+  Returns:
+    The same function of global arrays. On one device it is `loss` itself.
+  """
+  if mesh.size == 1:
+    return loss
+
+  def mapped(*arrays: jax.Array) -> jax.Array:
+    return jax.shard_map(
+      lambda *local: loss(*local, axis_name=DATA_AXIS),
+      mesh=mesh,
+      in_specs=PartitionSpec(DATA_AXIS),
+      out_specs=PartitionSpec(),
+    )(*arrays)
+
+  return mapped

@@ -1,0 +1,160 @@
+"""Several processes as one job: how they find each other, how they part."""
+
+import functools
+import glob
+import importlib.util
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+# How long JAX lets the others take to reach the end of the job once the first
+# has; see `leave`. Those that end well wait for each other before, in `finish`.
+_SECONDS_TO_LEAVE = 10
+_SECONDS_TO_ANNOUNCE = 1
+
+
+def connect(
+  coordinator: str | None,
+  process_count: int | None,
+  process_id: int | None,
+  *,
+  in_cluster: bool | None = None,
+  heartbeat_timeout: int = 100,
+  initialization_timeout: int = 300,
+) -> None:
+  """Connects the processes of a job, where there are several.
+
+  Several tasks of SLURM's srun or of Open MPI and the hosts of Cloud TPUs are
+  recognised; on any other machine nothing happens.
+
+  Args:
+    coordinator: `host:port` of process 0; None: JAX finds it.
+    process_count: Number of processes; None: JAX finds it.
+    process_id: Which one this is; None: JAX finds it.
+    in_cluster: Whether JAX is to look for the other processes; None: where a
+      cluster is recognised.
+    heartbeat_timeout: Seconds without a sign of life after which a process
+      counts as dead, which ends the others.
+    initialization_timeout: Seconds to wait for the others at the start.
+
+  Raises:
+    ValueError: If only some of the first three are given, or JAX finds no
+      cluster.
+  """
+  initialize = functools.partial(
+    jax.distributed.initialize,
+    heartbeat_timeout_seconds=heartbeat_timeout,
+    initialization_timeout=initialization_timeout,
+    shutdown_timeout_seconds=_SECONDS_TO_LEAVE,
+  )
+  explicit = (coordinator, process_count, process_id)
+  if None not in explicit:
+    initialize(*explicit)
+    return
+  if any(value is not None for value in explicit):
+    raise ValueError(
+      "--coordinator, --process_count and --process_id belong together: give "
+      "all three or none."
+    )
+  if in_cluster is None:
+    in_cluster = _has_several_tasks() or _is_tpu_host()
+  if in_cluster:
+    _connect_as_found(initialize)
+
+
+def finish() -> None:
+  """Waits for the other processes at the end of a job that went well."""
+  if jax.process_count() > 1:
+    multihost_utils.sync_global_devices("end of the job")
+
+
+def leave() -> None:
+  """Announces that this process ends early; it must end at once after this.
+
+  The others would wait for it in a collective until they miss its heartbeat.
+  But JAX ends a job of which one process has come to the end and another has
+  not followed within `_SECONDS_TO_LEAVE`.
+  """
+  if jax.distributed.is_initialized():
+    # It would wait there for the others, and abort with them.
+    threading.Thread(target=jax.distributed.shutdown, daemon=True).start()
+    time.sleep(_SECONDS_TO_ANNOUNCE)
+
+
+def _connect_as_found(initialize: Callable[[], None]) -> None:
+  try:
+    initialize()
+  except (ValueError, RuntimeError) as error:
+    raise ValueError(
+      f"No cluster to connect to was found ({error}). Give --coordinator, "
+      "--process_count and --process_id, or --nodistributed for one host alone."
+    ) from error
+
+
+def _has_several_tasks() -> bool:
+  tasks = (
+    os.environ.get(name, "1")
+    for name in ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
+  )
+  return any(count.isdigit() and int(count) > 1 for count in tasks)
+
+
+def _is_tpu_host() -> bool:
+  """Whether there are TPUs, and JAX is to use them."""
+  platforms = os.environ.get("JAX_PLATFORMS", "")
+  if platforms and "tpu" not in platforms.split(","):
+    return False
+  has_library = importlib.util.find_spec("libtpu") is not None
+  return has_library and bool(
+    glob.glob("/dev/accel[0-9]*") or glob.glob("/dev/vfio/[0-9]*")
+  )
+
+
+def is_first() -> bool:
+  """Whether this is process 0, which alone writes a run's files."""
+  return jax.process_index() == 0
+
+
+def value_from_first(value: Any) -> Any:
+  """Returns process 0's value, of JSON, on all processes.
+
+  Args:
+    value: What process 0 wants to tell; that of the others is not looked at.
+
+  Returns:
+    Process 0's value; with one process the very same.
+  """
+  if jax.process_count() == 1:
+    return value
+  text = json.dumps(value if is_first() else None).encode()
+  size = int(multihost_utils.broadcast_one_to_all(np.int32(len(text))))
+  padded = np.frombuffer(text.ljust(size)[:size], np.uint8)
+  told = multihost_utils.broadcast_one_to_all(padded)
+  return json.loads(np.asarray(told).tobytes())
+
+
+def arrays_from_first(tree: Any) -> Any:
+  """Returns process 0's pytree of NumPy arrays on all processes, bit for bit.
+
+  Args:
+    tree: Of the same structure, shapes and dtypes on every process.
+
+  Returns:
+    Process 0's arrays; with one process the very same.
+  """
+  if jax.process_count() == 1:
+    return tree
+  # The broadcast adds zeros, which would make a negative zero positive.
+  told = multihost_utils.broadcast_one_to_all(
+    jax.tree.map(lambda x: np.atleast_1d(x).view(np.uint8), tree)
+  )
+  return jax.tree.map(
+    lambda x, bits: np.asarray(bits).view(x.dtype).reshape(x.shape), tree, told
+  )

@@ -1,0 +1,69 @@
+"""JSON and npz files, with one kind of error for what is damaged."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import numpy as np
+from etils import epath
+
+from suncet_jax.files import storage
+
+
+def read_json(path: epath.PathLike) -> dict[str, Any]:
+  """Reads a JSON object.
+
+  Raises:
+    OSError: If the file cannot be read.
+    ValueError: If it holds none; the message names the file.
+  """
+  try:
+    content = json.loads(storage.read(path).decode())
+  except ValueError as error:
+    raise ValueError(f"{path} is not valid JSON: {error}") from error
+  if not isinstance(content, dict):
+    raise ValueError(
+      f"{path} must hold a JSON object, got {type(content).__name__}"
+    )
+  return content
+
+
+def read_json_if_there(path: epath.PathLike) -> dict[str, Any]:
+  """Reads a JSON object as `read_json` does; {} if there is no file."""
+  return read_json(path) if epath.Path(path).is_file() else {}
+
+
+def write_json(path: epath.PathLike, value: Any) -> None:
+  """Writes JSON so that a kill leaves the old file or the new one."""
+  storage.write(path, as_json(value).encode())
+
+
+def as_json(value: Any) -> str:
+  """Returns a value as the text of a file."""
+  return json.dumps(value, indent=2) + "\n"
+
+
+def read_npz(content: bytes) -> dict[str, np.ndarray]:
+  """Returns the arrays of an npz file by name; nothing is ever unpickled.
+
+  Args:
+    content: Of the file.
+
+  Raises:
+    ValueError: If it is no intact npz file of plain arrays. The message begins
+      with "it".
+  """
+  incomplete = "it is no npz file, or an incomplete one"
+  if not zipfile.is_zipfile(io.BytesIO(content)):
+    raise ValueError(incomplete)
+  try:
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+      return {name: file[name] for name in file.files}
+  except Exception as error:  # of nearly any kind, if it is damaged
+    if "allow_pickle" in str(error):
+      raise ValueError(
+        "it holds pickled Python objects, which are never loaded; expected "
+        "plain arrays"
+      ) from error
+    raise ValueError(f"{incomplete} ({error})") from error

@@ -1,0 +1,1 @@
+"""The command that prepares TFDS data sets for random access."""

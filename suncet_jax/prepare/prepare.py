@@ -1,0 +1,165 @@
+"""Prepares or converts a data set of TFDS, and says what it does."""
+
+import os
+import sys
+import time
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from suncet_jax.console import terminal
+from suncet_jax.data.name_lists import can_reach, read_names
+from suncet_jax.data.tfds.formats import (
+  ARRAY_RECORD,
+  TFRECORD,
+  formats,
+  use_format,
+)
+from suncet_jax.devices.host import hide_accelerators
+from suncet_jax.prepare.convert import convert
+from suncet_jax.prepare.sizes import check_target, cost, gigabytes, is_imagenet
+
+
+def prepare(
+  dataset: str,
+  *,
+  data_dir: str | None,
+  manual_dir: str | None,
+  file_format: str,
+) -> None:
+  """Prepares or converts a data set, makes its indices, says what it does.
+
+  Args:
+    dataset: TFDS name, with a config and a version if need be.
+    data_dir: Of TFDS; None: TFDS's own.
+    manual_dir: Of archives fetched by hand; None: downloads/manual in it.
+    file_format: ARRAY_RECORD or TFRECORD.
+
+  Raises:
+    ValueError: If that cannot be done here.
+  """
+  if file_format == ARRAY_RECORD and "://" in (data_dir or ""):
+    raise ValueError(
+      f"array_record cannot be read from a bucket such as {data_dir}. Set "
+      "--file_format=tfrecord, or --data_dir to a folder on a disk."
+    )
+  builder = _builder(dataset, data_dir)
+  features = list(builder.info.features)
+  if "image" not in features or "label" not in features:
+    raise ValueError(
+      f"{dataset} has the features {', '.join(features)}; expected images with "
+      "one label each: 'image' and 'label'."
+    )
+  start = time.monotonic()
+  if not builder.data_path.exists():
+    _make(builder, dataset, manual_dir, file_format)
+  elif file_format not in formats(builder):
+    convert(builder, file_format)
+  else:
+    print(f"{dataset} is already prepared: {builder.data_path}")
+  from suncet_jax.data.tfds.load import make_index
+
+  # Another builder, as who trains will have it: of what is on the disk.
+  builder = _builder(dataset, data_dir)
+  use_format(builder, file_format)
+  for split in builder.info.splits:
+    make_index(builder, split)
+  _report(builder, dataset, data_dir, time.monotonic() - start)
+
+
+def _builder(dataset: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
+  try:
+    return tfds.builder(dataset, data_dir=data_dir)
+  except tfds.core.DatasetNotFoundError as error:  # its message lists them all
+    raise ValueError(
+      f"TFDS has no data set {dataset!r}; expected one of "
+      "https://www.tensorflow.org/datasets/catalog/overview."
+    ) from error
+  # A wrong config or version, a damaged folder: an exception each.
+  except Exception as error:
+    raise ValueError(f"TFDS cannot open {dataset!r}: {error}") from error
+
+
+def _make(
+  builder: tfds.core.DatasetBuilder,
+  dataset: str,
+  manual_dir: str | None,
+  file_format: str,
+) -> None:
+  """Prepares a data set that is not there yet."""
+  root = epath.Path(builder.data_dir_root)
+  manual = epath.Path(manual_dir or root / "downloads" / "manual").expanduser()
+  print(f"{dataset} as {file_format} in {builder.data_path}")
+  needed = cost(builder, manual)
+  check_target(builder.data_path.parent, needed)
+  if builder.name == "imagenet2012_subset":
+    # TFDS would try for minutes to have the list; now it will find it.
+    config = builder.builder_config.name
+    if not (manual / f"{config.replace('pct', 'percent')}.txt").exists():
+      read_names(f"tfds:{builder.name}/{config}", os.fspath(root))
+  is_empty = not any((root / "downloads").glob("*/*.INFO"))
+  if is_empty and manual_dir is None and not is_imagenet(builder):
+    _check_network(builder)
+  hide_accelerators()
+  if not terminal.is_terminal(sys.stderr):
+    tfds.disable_progress_bar()  # it would fill a log with fragments of bars
+  try:
+    builder.download_and_prepare(
+      file_format=file_format,
+      download_config=tfds.download.DownloadConfig(manual_dir=manual),
+    )
+  # Without network, space or archives TFDS raises whatever its parts raise.
+  except Exception as error:
+    raise ValueError(f"TFDS could not prepare {dataset!r}: {error}") from error
+
+
+def _check_network(builder: tfds.core.DatasetBuilder) -> None:
+  """Checks that there is one, where all has to be downloaded."""
+  urls = [url for url in builder.url_infos or () if url.startswith("http")]
+  if urls and not can_reach(urls[0]):
+    raise ValueError(
+      f"{builder.name} must be downloaded, but {urls[0]} cannot be reached. "
+      f"Run this where there is a network, and copy what is then in "
+      f"{builder.data_path} to here."
+    )
+
+
+def _report(
+  builder: tfds.core.DatasetBuilder,
+  dataset: str,
+  data_dir: str | None,
+  seconds: float,
+) -> None:
+  """Says what there is now, and how to train on it."""
+  info = builder.info
+  size = sum(path.stat().length for path in builder.data_path.iterdir())
+  counts = ", ".join(
+    f"{s.num_examples:,} {s.name}" for s in info.splits.values()
+  )
+  print(
+    f"Ready in {_duration(seconds)}: {counts} examples, {gigabytes(size)} in "
+    f"{builder.data_path}"
+  )
+  reading = "random"
+  if info.file_format.value == TFRECORD:
+    # Images of one size are few enough for memory, as CIFAR's.
+    is_small = None not in info.features["image"].shape
+    reading = "memory" if is_small else "streaming"
+  options = {"source": "tfds", "tfds_name": dataset, "reading": reading}
+  if data_dir:
+    options["data_dir"] = data_dir
+  if "test" not in info.splits and "validation" in info.splits:
+    options["test_split"] = "validation"
+  print("Train with", *(f"--config.data.{k}={v}" for k, v in options.items()))
+  if builder.name == "imagenet2012":
+    print(
+      "and, for the published 10 % of labels, with "
+      "--config.data.labelled.file=tfds:imagenet2012_subset/10pct"
+    )
+
+
+def _duration(seconds: float) -> str:
+  minutes = round(seconds / 60)
+  if minutes < 2:
+    return f"{seconds:.0f} s"
+  return f"{minutes // 60} h {minutes % 60} min"

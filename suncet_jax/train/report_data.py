@@ -1,0 +1,139 @@
+"""Gathers what the report of a run shows, and writes it."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from PIL import Image
+
+from suncet_jax.data.augment import augment
+from suncet_jax.data.source import Source
+from suncet_jax.devices.processes import is_first
+from suncet_jax.files import storage
+from suncet_jax.report.data import ReportData, save_data
+from suncet_jax.report.embedding import embedding_map
+from suncet_jax.report.runs import read_run
+from suncet_jax.report.write import report_page
+from suncet_jax.rng import permutation
+from suncet_jax.train.evaluation import Evaluator
+from suncet_jax.train.experiment import Experiment
+from suncet_jax.train.state import TrainState
+from suncet_jax.workdir.folder import RunFolder
+
+_MAPPED_IMAGES = 1500
+_THUMBNAIL = 48  # pixels, largest side
+_READ_TOGETHER = 256  # images in full size in memory
+_SHOWN_IMAGES = 8
+_SHOWN_VIEWS = 6
+_SHOWN_QUERIES = 8
+_SHOWN_NEIGHBOURS = 8
+
+
+def report(
+  experiment: Experiment,
+  folder: RunFolder,
+  evaluator: Evaluator,
+  state: TrainState,
+  result: dict[str, Any],
+  command: str,
+) -> None:
+  """Writes report.html, and the arrays in it, into the run's folder.
+
+  All processes call it, since all must embed; only process 0 writes.
+  """
+  test = experiment.dataset.test
+  features = evaluator.test_features(state)
+  predicted_by, predictions = evaluator.predictions(state)
+  if not is_first():
+    return
+  sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
+  sample = sample[np.isfinite(features[sample]).all(axis=1)]
+  views, titles = _views(experiment)
+  neighbours, neighbour_labels = _neighbours(experiment, features, sample)
+  data = ReportData(
+    command=command,
+    class_names=experiment.dataset.class_names,
+    labels=test.labels,
+    predictions=predictions,
+    predicted_by=predicted_by,
+    mapped=sample,
+    positions=embedding_map(features[sample]).astype(np.float32),
+    thumbnails=_thumbnails(test, sample),
+    neighbours=neighbours,
+    neighbour_labels=neighbour_labels,
+    views=views,
+    view_titles=titles,
+  )
+  save_data(folder.path, data)
+  run = read_run(folder.path, folder.path.name)
+  run = dataclasses.replace(run, result=result)
+  page = report_page([run])
+  storage.write(folder.path / "report.html", page.encode("utf-8"))
+
+
+def _thumbnails(source: Source, indices: np.ndarray) -> np.ndarray:
+  """Returns images made small enough to keep many, [n, h, w, c] uint8."""
+  batches = [
+    indices[i : i + _READ_TOGETHER]
+    for i in range(0, len(indices), _READ_TOGETHER)
+  ]
+  return np.concatenate([_small(images) for images in source.images(batches)])
+
+
+def _small(images: np.ndarray) -> np.ndarray:
+  h, w = images.shape[1:3]
+  factor = _THUMBNAIL / max(h, w)
+  if factor >= 1:
+    return images
+  size = max(1, round(w * factor)), max(1, round(h * factor))
+  grey = images.shape[-1] == 1
+  small = [
+    np.asarray(
+      Image.fromarray(image.squeeze(-1) if grey else image).resize(
+        size, Image.Resampling.BOX
+      )
+    )
+    for image in images
+  ]
+  return np.stack(small).reshape(len(images), size[1], size[0], -1)
+
+
+def _views(experiment: Experiment) -> tuple[np.ndarray, list[str]]:
+  """Returns training images beside some of their views, at the views' size."""
+  # What the host would crop is cropped here, and shown before normalisation.
+  shown = dataclasses.replace(experiment.augmentation, mean=(), std=())
+  pool = experiment.splits.pool
+  chosen = pool[:: max(1, pool.size // _SHOWN_IMAGES)][:_SHOWN_IMAGES]
+  images = next(experiment.dataset.train.images([chosen]))
+  shape = (len(chosen), shown.size, shown.size, images.shape[-1])
+  whole = jax.image.resize(images / 255.0, shape, "linear")
+  make = jax.jit(augment, static_argnums=2)
+  columns = [whole]
+  for view in range(_SHOWN_VIEWS):
+    keys = jax.random.split(jax.random.key(view), len(chosen))
+    columns.append(make(images, keys, shown))
+  pixels = np.rint(np.clip(np.stack(columns, axis=1), 0, 1) * 255)
+  titles = ["image", *(f"view {i + 1}" for i in range(_SHOWN_VIEWS))]
+  return pixels.astype(np.uint8), titles
+
+
+def _neighbours(
+  experiment: Experiment, features: np.ndarray, sample: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns a few test images with those nearest to them, and all labels.
+
+  Both come from the sample that the map shows; one query per class.
+  """
+  test = experiment.dataset.test
+  labels = test.labels[sample]
+  _, queries = np.unique(labels, return_index=True)
+  queries = queries[:_SHOWN_QUERIES]
+  norms = np.linalg.norm(features[sample], axis=1, keepdims=True)
+  rows = features[sample] / np.maximum(norms, 1e-12)
+  similarity = rows[queries] @ rows.T
+  similarity[np.arange(len(queries)), queries] = np.inf  # itself comes first
+  nearest = np.argsort(-similarity, axis=1, kind="stable")
+  nearest = nearest[:, : 1 + _SHOWN_NEIGHBOURS]
+  flat = next(test.images([sample[nearest.reshape(-1)]]))
+  return flat.reshape(*nearest.shape, *flat.shape[1:]), labels[nearest]

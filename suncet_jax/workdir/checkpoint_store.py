@@ -1,0 +1,236 @@
+"""Steps of a run on disk: Orbax, with a digest of every leaf and a way back.
+
+Orbax commits a step by a rename, so a killed process never leaves half a step.
+But it restores flipped bits silently, and a truncated file as one of many
+exceptions: here every leaf's digest is saved with it and checked after reading,
+and a damaged step gives way to the newest intact one.
+"""
+
+import errno
+import logging as python_logging
+import os
+import shutil
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from absl import logging
+from etils import epath
+from orbax.checkpoint import checkpoint_managers as policies
+
+from suncet_jax.workdir.digest import leaf_digests
+
+_BYTES_BESIDE_ARRAYS = 500_000  # names, shapes, digests; generously
+
+
+class TreeMismatchError(ValueError):
+  """A checkpoint holds other arrays than the program wants."""
+
+
+class Store:
+  """A folder of steps, each a pytree of NumPy arrays with notes.
+
+  One process at a time may write to it. It waits for no other process, also
+  where there are several.
+  """
+
+  def __init__(
+    self,
+    folder: epath.Path,
+    *,
+    keep: int,
+    keep_every_steps: int,
+    read_only: bool,
+  ) -> None:
+    """Opens the folder, or creates it; see `Checkpoints`."""
+    self._folder = folder
+    self._is_read_only = read_only
+    if not read_only:
+      folder.mkdir(parents=True, exist_ok=True)
+    keepers: list[Any] = [policies.LatestN(keep)]
+    if keep_every_steps:
+      keepers.append(policies.EveryNSteps(keep_every_steps))
+    process = jax.process_index()
+    for logger in (
+      logging.get_absl_logger(),
+      python_logging.getLogger("asyncio"),
+    ):
+      logger.addFilter(_is_worth_reading)
+    self._manager = ocp.CheckpointManager(
+      folder,
+      options=ocp.CheckpointManagerOptions(
+        create=False,
+        enable_async_checkpointing=False,
+        preservation_policy=policies.AnyPreservationPolicy(keepers),
+        cleanup_tmp_directories=not read_only,
+        read_only=read_only,
+        multiprocessing_options=ocp.options.MultiprocessingOptions(
+          primary_host=process,
+          active_processes={process},
+          barrier_sync_key_prefix=f"process{process}",
+        ),
+      ),
+    )
+
+  def close(self) -> None:
+    """Ends the use of the folder."""
+    self._manager.close()
+
+  def latest(self) -> int | None:
+    """Returns the newest step, intact or not; None if there is none."""
+    return self._manager.latest_step()
+
+  def write(self, step: int, arrays: Any, notes: dict[str, Any]) -> None:
+    """Writes a step, if it is not there, and removes those not to be kept.
+
+    Raises:
+      Exception: If it fails, of nearly any kind; nothing is left of the step.
+    """
+    if step in self._manager.all_steps():
+      return
+    meta = {
+      "digests": leaf_digests(arrays),
+      "leaves": _describe(arrays),
+      "notes": notes,
+    }
+    try:
+      self._check_room(arrays)
+      is_saved = self._manager.save(
+        step,
+        args=ocp.args.Composite(
+          state=ocp.args.StandardSave(arrays), meta=ocp.args.JsonSave(meta)
+        ),
+        force=True,
+      )
+      if not is_saved:
+        raise ValueError(f"Orbax did not save step {step}")
+    except Exception:
+      # What there is of it takes the room that the next attempt needs.
+      for partial in self._folder.glob("*.orbax-checkpoint-tmp*"):
+        shutil.rmtree(partial, ignore_errors=True)
+      raise
+
+  def free_space(self) -> str:
+    """Returns how much room there is, for messages."""
+    free = self._free_bytes()
+    return "unknown" if free is None else f"{free / 1e6:,.1f} MB"
+
+  def newest_intact(
+    self, template: Any, step: int | None
+  ) -> tuple[Any, dict[str, Any]] | None:
+    """Returns the arrays of a step and its notes; see `Checkpoints.restore`."""
+    steps = sorted(self._manager.all_steps(), reverse=True)
+    if step is not None:
+      if step not in steps:
+        raise ValueError(
+          f"There is no checkpoint of step {step} in {self._folder}; there "
+          f"are: {', '.join(map(str, reversed(steps))) or 'none'}."
+        )
+      steps = [step]
+    for candidate in steps:
+      restored = self._try(candidate, template)
+      if restored is not None:
+        return restored
+      if not self._is_read_only:
+        self._set_aside(candidate)
+    # Also where an earlier start has found and set aside the last one: a run
+    # must not begin anew without a word.
+    if steps or any(self._folder.glob("corrupt-*")):
+      raise ValueError(
+        f"No checkpoint in {self._folder} is intact"
+        + (f" (tried {steps})" if steps else "")
+        + ". Damaged ones are kept as corrupt-N; remove the run's folder to "
+        "start again."
+      )
+    return None
+
+  def _check_room(self, arrays: Any) -> None:
+    """Finds a full disk before Orbax does, which then says far too much."""
+    needed = sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
+    needed += _BYTES_BESIDE_ARRAYS
+    free = self._free_bytes()
+    if free is not None and free < needed:
+      raise OSError(
+        errno.ENOSPC,
+        f"{os.strerror(errno.ENOSPC)} for {needed / 1e6:,.1f} MB",
+      )
+
+  def _free_bytes(self) -> int | None:
+    try:
+      return shutil.disk_usage(self._folder).free
+    except OSError:  # a bucket, not a disk
+      return None
+
+  def _try(self, step: int, template: Any) -> tuple[Any, dict[str, Any]] | None:
+    """Returns a step if it is intact."""
+    try:
+      meta = self._read(step, meta=ocp.args.JsonRestore())["meta"]
+      _check_same_tree(meta["leaves"], _describe(template), step)
+      args = ocp.args.StandardRestore(template)
+      arrays = self._read(step, state=args)["state"]
+      damaged = _differing(leaf_digests(arrays), meta["digests"])
+      if not damaged:
+        return arrays, meta["notes"]
+      reason = f"digest mismatch of {', '.join(damaged[:3])}"
+    except (TreeMismatchError, MemoryError, PermissionError):
+      raise  # says nothing against the files
+    # A damaged file comes out as nearly any other exception, a bare one too.
+    except Exception as error:
+      reason = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
+    logging.error(
+      "The checkpoint of step %d in %s is damaged (%s).",
+      step,
+      self._folder,
+      reason,
+    )
+    return None
+
+  def _read(self, step: int, **items: Any) -> Any:
+    return self._manager.restore(step, args=ocp.args.Composite(**items))
+
+  def _set_aside(self, step: int) -> None:
+    """Renames a step, to a name that no earlier damage has taken."""
+    target, count = self._folder / f"corrupt-{step}", 1
+    while target.exists():
+      count += 1
+      target = self._folder / f"corrupt-{step}-{count}"
+    (self._folder / str(step)).rename(target)
+    logging.error("It is kept as %s; the one before it is tried.", target.name)
+    self._manager.reload()
+
+
+def _is_worth_reading(record: python_logging.LogRecord) -> bool:
+  """Drops traces of errors that Orbax raises too, unless asked for."""
+  is_orbax = "orbax" in record.pathname or record.name == "asyncio"
+  return not (record.exc_info and is_orbax) or logging.level_info()
+
+
+def _describe(tree: Any) -> dict[str, str]:
+  """Returns dtype and shape of every leaf by its path."""
+  return {
+    jax.tree_util.keystr(path): f"{leaf.dtype}{list(leaf.shape)}"
+    for path, leaf in jax.tree.leaves_with_path(tree)
+  }
+
+
+def _differing(first: dict[str, str], second: dict[str, str]) -> list[str]:
+  return [
+    path
+    for path in sorted(first.keys() | second.keys())
+    if first.get(path) != second.get(path)
+  ]
+
+
+def _check_same_tree(
+  saved: dict[str, str], wanted: dict[str, str], step: int
+) -> None:
+  differing = _differing(saved, wanted)
+  if differing:
+    lines = "\n".join(
+      f"  {path}: {saved.get(path, 'absent')} -> {wanted.get(path, 'absent')}"
+      for path in differing[:10]
+    )
+    raise TreeMismatchError(
+      f"The checkpoint of step {step} is of another model or optimiser; "
+      f"{len(differing)} leaves differ (saved -> wanted):\n{lines}"
+    )

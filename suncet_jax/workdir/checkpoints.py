@@ -1,0 +1,190 @@
+"""Checkpoints of a run, of one process or of several.
+
+The first process alone reads and writes, since the state is the same on all;
+the others are told. So none of them can wait for a process whose disk has
+failed, nor need they see the folder.
+"""
+
+import functools
+from concurrent import futures
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+from etils import epath
+from jax.experimental import multihost_utils
+
+from suncet_jax.devices.processes import (
+  arrays_from_first,
+  is_first,
+  value_from_first,
+)
+from suncet_jax.workdir.checkpoint_store import Store, TreeMismatchError
+
+__all__ = ["Checkpoints", "SaveError", "TreeMismatchError"]
+
+
+class SaveError(RuntimeError):
+  """The last state of a run is not on disk."""
+
+
+class Checkpoints:
+  """The checkpoints of a run; a context manager that ends pending writes.
+
+  All processes of a run call the same methods in the same order.
+  """
+
+  def __init__(
+    self,
+    folder: epath.PathLike,
+    *,
+    keep: int = 2,
+    keep_every_steps: int = 0,
+    read_only: bool = False,
+  ) -> None:
+    """Opens a folder, or creates it.
+
+    Args:
+      folder: Where the steps lie.
+      keep: How many of the newest stay.
+      keep_every_steps: Also keep every step divisible by this; 0: none.
+      read_only: Change nothing, so that another process may be at work here.
+    """
+    self._folder = epath.Path(folder)
+    self._store: Store | None = None
+    if is_first():
+      self._store = Store(
+        self._folder,
+        keep=keep,
+        keep_every_steps=keep_every_steps,
+        read_only=read_only,
+      )
+    self._writer = futures.ThreadPoolExecutor(1, "checkpoint")
+    self._pending: futures.Future | None = None
+    self._has_failed = False  # the last save
+
+  def __enter__(self) -> "Checkpoints":
+    """Returns itself."""
+    return self
+
+  def __exit__(self, *exception: Any) -> None:
+    """Waits for pending writes and closes the folder."""
+    self._writer.shutdown()
+    if self._store:
+      self._store.close()
+
+  def latest(self) -> int | None:
+    """Returns the newest step on disk, intact or not; None if there is none."""
+    self._finish_pending()
+    return value_from_first(self._store.latest() if self._store else None)
+
+  def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
+    """Writes a step in the background.
+
+    A failure (the disk may be full) is logged with the free space when it
+    happens; the next save is the next attempt.
+
+    Args:
+      step: The step that `state` belongs to.
+      state: A pytree of arrays, the same on all processes.
+      notes: Saved beside it; JSON values.
+    """
+    self._finish_pending()
+    if self._store:
+      # Copies: the next training step takes the buffers of the state.
+      arrays = jax.tree.map(np.array, jax.device_get(state))
+      write = functools.partial(self._write, self._store, step, arrays, notes)
+      self._pending = self._writer.submit(write)
+    else:
+      self._pending = self._writer.submit(lambda: None)
+
+  def wait(self) -> None:
+    """Returns when the last save is on disk.
+
+    Raises:
+      SaveError: If it could not be written.
+    """
+    self._finish_pending()
+    if self._has_failed:
+      raise SaveError(
+        f"The last checkpoint could not be written to {self._folder}. The "
+        f"newest one that is there is of step {self.latest()}. Make room, then "
+        "run the same command again to go on from it."
+      )
+
+  def restore(
+    self, template: Any, step: int | None = None
+  ) -> tuple[Any, dict[str, Any]] | None:
+    """Reads the newest intact step, or a given one.
+
+    A damaged step is renamed to `corrupt-N`, which nothing reads again (but
+    not if read-only), and the one before it is tried.
+
+    Args:
+      template: A pytree of `jax.ShapeDtypeStruct` with shardings.
+      step: Which step; None: the newest.
+
+    Returns:
+      The state and the notes saved with it; None if there is no step.
+
+    Raises:
+      ValueError: If every step is damaged, or `step` is not there.
+      TreeMismatchError: If a step has other leaves, shapes or dtypes than the
+        template (Orbax itself would cast a dtype without a word).
+    """
+    arrays = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), template)
+    notes: dict[str, Any] | None = None
+    problem: ValueError | None = None
+    if self._store:
+      try:
+        arrays, notes = self._store.newest_intact(arrays, step) or (
+          arrays,
+          None,
+        )
+      except ValueError as error:
+        problem = error
+    if value_from_first(problem is not None):
+      raise problem or ValueError("Process 0 found no usable checkpoint.")
+    notes = value_from_first(notes)
+    if notes is None:
+      return None
+    return jax.tree.map(_place, arrays_from_first(arrays), template), notes
+
+  def reached_preemption(self, step: int) -> bool:
+    """Whether the platform asked this run to end; the same on all processes.
+
+    To be asked once per step where there are several processes.
+    """
+    return multihost_utils.reached_preemption_sync_point(step)
+
+  def _finish_pending(self) -> None:
+    """Waits for the last save; all processes learn whether it failed."""
+    if self._pending is None:
+      return
+    has_failed = self._pending.exception() is not None
+    self._pending = None
+    self._has_failed = value_from_first(has_failed)
+
+  def _write(
+    self, store: Store, step: int, arrays: Any, notes: dict[str, Any]
+  ) -> None:
+    """Writes a step, in a thread of its own; says at once if it fails."""
+    try:
+      store.write(step, arrays, notes)
+    except Exception as error:
+      logging.error(
+        "The checkpoint of step %d could not be written to %s (free space "
+        "there: %s); training goes on: %s",
+        step,
+        self._folder,
+        store.free_space(),
+        error,
+      )
+      raise
+
+
+def _place(array: np.ndarray, leaf: jax.ShapeDtypeStruct) -> jax.Array:
+  return jax.make_array_from_callback(
+    leaf.shape, leaf.sharding, lambda index: array[index]
+  )

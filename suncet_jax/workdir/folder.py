@@ -1,0 +1,197 @@
+"""A run's folder: whose it is, whether it is finished, what it holds."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any, TextIO
+
+from absl import logging
+from etils import epath
+from ml_collections import ConfigDict
+
+from suncet_jax.config import differences
+from suncet_jax.files import storage
+from suncet_jax.files.formats import (
+  as_json,
+  read_json,
+  read_json_if_there,
+  write_json,
+)
+from suncet_jax.workdir.lease import Lease
+
+
+class FolderError(ValueError):
+  """The folder cannot be used for this run."""
+
+
+class FolderInUseError(RuntimeError):
+  """Another process is at work in the folder: later it may be free."""
+
+
+class RunFolder:
+  """The files of a run, by name.
+
+  Attributes:
+    path: The folder.
+    checkpoints: Where the checkpoints lie.
+    result: result.json, written last.
+  """
+
+  def __init__(self, path: epath.PathLike) -> None:
+    """Names the files; touches none.
+
+    Args:
+      path: A folder, made if needed, or gs://bucket/folder.
+
+    Raises:
+      FolderError: If it is a URL of another kind.
+    """
+    self._in_bucket = storage.in_bucket(path)
+    if self._in_bucket and not os.fspath(path).startswith("gs://"):
+      raise FolderError(
+        f"--workdir is {os.fspath(path)!r}, expected a folder, or one of a "
+        "bucket such as gs://bucket/folder."
+      )
+    # Orbax wants absolute paths; those of buckets are.
+    self.path = epath.Path(path if self._in_bucket else os.path.abspath(path))
+    self.checkpoints = self.path / "checkpoints"
+    self.result = self.path / "result.json"
+    self._config = self.path / "config.json"
+    self._lock: TextIO | Lease | None = None
+
+  def claim(self, config: ConfigDict) -> None:
+    """Locks the folder and checks that it is free or this configuration's.
+
+    Raises:
+      FolderInUseError: If another process is at work in it.
+      FolderError: If it belongs to another configuration (every difference is
+        listed, old -> new), or it cannot be written to.
+    """
+    try:
+      if self._in_bucket:
+        _check_bucket(self.path)
+      with storage.one_kind_of_error():
+        self.path.mkdir(parents=True, exist_ok=True)
+      self._take_lock()
+    except OSError as error:
+      raise FolderError(
+        f"{self.path} cannot be used as --workdir: {error}. Expected a folder "
+        "that can be written to."
+      ) from error
+    if not self._config.exists():
+      return
+    check_same_config(
+      f"{self.path} belongs to", self.config(), config.to_dict()
+    )
+
+  def keep_config(self, config: ConfigDict) -> None:
+    """Makes the folder this configuration's: once it is known to work."""
+    text = as_json(config.to_dict())
+    # Going on must not need room on a disk that is full.
+    if not self._config.exists() or self._config.read_text() != text:
+      storage.write(self._config, text.encode())
+
+  def config(self) -> dict[str, Any]:
+    """Returns the configuration that the folder belongs to.
+
+    Raises:
+      FolderError: If there is none.
+    """
+    if not self._config.exists():
+      raise FolderError(
+        f"{self.path} holds no run: {self._config.name} is missing. Give the "
+        "--workdir of a run of suncet_jax.main."
+      )
+    return read_json(self._config)
+
+  def finished_result(self) -> dict[str, Any] | None:
+    """Returns result.json of a finished run, else None."""
+    if not self.result.exists():
+      return None
+    return read_json(self.result)
+
+  def evaluations(self, params_digest: str) -> dict[str, float]:
+    """Returns the final metrics that are known of these parameters."""
+    known = read_json_if_there(self.path / "evaluations.json")
+    is_same = known.get("params_digest") == params_digest
+    return known["metrics"] if is_same else {}
+
+  def write_evaluations(
+    self, params_digest: str, metrics: dict[str, float]
+  ) -> None:
+    """Keeps the final metrics of these parameters."""
+    write_json(
+      self.path / "evaluations.json",
+      {"params_digest": params_digest, "metrics": metrics},
+    )
+
+  def _take_lock(self) -> None:
+    """Keeps a second process out, for as long as this one lives."""
+    if self._in_bucket:
+      with storage.one_kind_of_error():
+        lease = Lease(str(self.path))
+        is_free = lease.take()
+      self._lock = lease
+    else:
+      self._lock = (Path(self.path) / ".lock").open("w")
+      is_free = _lock(self._lock)
+    if not is_free:
+      raise FolderInUseError(
+        f"Another process is at work in {self.path}. Wait for it, end it, or "
+        "use another --workdir."
+      )
+
+
+def check_same_config(
+  whose: str, old: dict[str, Any], new: dict[str, Any]
+) -> None:
+  """Checks that a run may go on with a configuration.
+
+  Args:
+    whose: Beginning of the message, up to the words "another configuration".
+    old: What it began with, as nested dicts.
+    new: What it is to go on with.
+
+  Raises:
+    FolderError: If results would be others; every difference is listed.
+  """
+  changed = differences(old, new)
+  if changed:
+    lines = "\n".join(f"  {line}" for line in changed)
+    raise FolderError(
+      f"{whose} another configuration (old -> new):\n"
+      f"{lines}\nUse another --workdir, or the configuration it began with."
+    )
+
+
+def _lock(file: TextIO) -> bool:
+  """Returns whether a file could be locked; the system frees it."""
+  try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError:
+    return False
+  except OSError as error:  # some network file systems have no locks
+    logging.warning("%s cannot be locked: %s", file.name, error)
+  return True
+
+
+def _check_bucket(path: epath.Path) -> None:
+  """Checks what TensorFlow and Orbax take for granted about a bucket.
+
+  Raises:
+    FolderError: If google-cloud-storage is missing.
+    OSError: If there is no such bucket, or it may not be read.
+  """
+  try:
+    # Orbax asks the bucket through it, and does not declare it.
+    import google.cloud.storage  # noqa: F401
+  except ImportError as error:
+    raise FolderError(
+      f"--workdir {path} needs the package google-cloud-storage ({error}): "
+      "pip install google-cloud-storage."
+    ) from error
+  bucket = "/".join(str(path).split("/")[:3])
+  with storage.one_kind_of_error():
+    is_there = epath.Path(bucket).exists()
+  if not is_there:  # TensorFlow would try for ever to make a folder in it
+    raise FileNotFoundError(f"there is no bucket {bucket}")

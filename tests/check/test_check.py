@@ -1,0 +1,87 @@
+"""`python -m suncet_jax.check` as a user runs it."""
+
+import image_files
+import pytest
+import running
+
+_CONFIG = f"--config={running.ROOT}/configs/folder.py:"
+
+
+@pytest.fixture
+def folder(tmp_path):
+  """Two classes of unequal size in several formats, one file truncated."""
+  sound = {
+    kind: image_files.encode(image_files.photograph(30, 40), kind)
+    for kind in ("PNG", "JPEG", "WEBP")
+  }
+  files = {f"train/ant/{i}.png": sound["PNG"] for i in range(12)}
+  files |= {f"train/bee/{i}.jpg": sound["JPEG"] for i in range(7)}
+  files |= {"test/ant/0.webp": sound["WEBP"], "test/bee/0.png": sound["PNG"]}
+  files["train/bee/7.jpg"] = sound["JPEG"][:300]
+  for name, content in files.items():
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(content)
+  return tmp_path
+
+
+def _check(folder, *flags):
+  return running.run(
+    "suncet_jax.check",
+    f"{_CONFIG}train={folder}/train,test={folder}/test,batch=8",
+    *flags,
+  )
+
+
+def test_it_prints_what_there_is_and_what_is_bad(folder):
+  code, output = _check(folder)
+  assert code == 1
+  assert "2 classes; 10 images in the unlabelled pool, 10 labelled" in output
+  table = [line.split() for line in output.splitlines()]
+  assert ["ant", "12", "7", "1"] in table
+  assert ["bee", "8", "3", "1"] in table
+  assert "12 PNG, 7 JPEG, 1 ?; 30 x 40 to 30 x 40 pixels" in output
+  assert "bad: bee/7.jpg: " in output
+  assert "1 of 20 images are bad; a run would stop" in output
+  # What is not a terminal gets lines only: no bar, no colours.
+  assert "\r" not in output
+  assert "\x1b" not in output
+
+
+def test_a_file_that_cannot_be_read_would_end_a_run(folder):
+  (folder / "train" / "bee" / "8.jpg").symlink_to("/nowhere/8.jpg")
+  code, output = _check(folder, "--config.data.max_bad_fraction=0.5")
+  assert code == 1
+  assert "unreadable: bee/8.jpg: " in output
+  assert "a run would end at the first of them" in output
+
+
+def test_what_a_run_would_refuse_is_refused(folder):
+  code, output = _check(folder, "--config.data.validation.per_class=8")
+  assert code == 2
+  assert "No labelled image for class bee (1 of 2 classes)" in output
+  code, output = _check(folder, "--config.data.batch_size=64")
+  assert code == 2
+  assert "data.batch_size is 64, but the unlabelled pool has only 10" in output
+
+
+def test_few_enough_bad_images_are_no_failure(folder):
+  code, output = _check(folder, "--config.data.max_bad_fraction=0.05")
+  assert code == 0
+  assert "a run replaces them by grey images" in output
+
+
+def test_a_data_set_that_cannot_be_used_is_refused(folder):
+  (folder / "train" / "Bee").mkdir()
+  (folder / "train" / "Bee" / "1.png").write_bytes(b"")
+  code, output = _check(folder)
+  assert code == 2
+  assert "upper and lower case only: Bee and bee" in output
+  assert "Traceback" not in output
+
+
+def test_data_in_memory_needs_no_scan():
+  code, output = running.run(
+    "suncet_jax.check", f"--config={running.ROOT}/configs/digits.py"
+  )
+  assert code == 0
+  assert "train: in memory, 8 x 8, 1 channels" in output

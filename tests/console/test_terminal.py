@@ -1,0 +1,380 @@
+"""What is shown at a terminal, seen through a real one, and piped lines."""
+
+import contextlib
+import fcntl
+import io
+import logging
+import os
+import re
+import struct
+import subprocess
+import sys
+import termios
+import textwrap
+import types
+
+import pyte
+import pytest
+import running
+
+from suncet_jax.console import progress, terminal
+from suncet_jax.train import accuracies, monitor
+from suncet_jax.train.monitor import Display
+
+_ROWS, _COLUMNS = 30, 100
+_METRICS = {"loss": 4.5, "ntxent": 3.25, "suncet": 1.25, "learning_rate": 0.1}
+_ROW = {"step": 3, "epoch": 0.5, "images_per_second": 1234.5, **_METRICS}
+
+
+class _Terminal:
+  """A pseudo-terminal: what was written to it, and what that looks like."""
+
+  def __init__(self):
+    self.master, slave = os.openpty()
+    size = struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0)
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, size)
+    self.stream = os.fdopen(slave, "w")
+    self.written = b""
+    self._screen = pyte.Screen(_COLUMNS, _ROWS)
+    self._emulator = pyte.ByteStream(self._screen)
+
+  @contextlib.contextmanager
+  def attached(self):
+    """Has standard output and standard error at this terminal."""
+    # Pytest has its own until a test begins: a fixture would be too early.
+    descriptor = os.dup(self.stream.fileno())
+    with (
+      os.fdopen(descriptor, "w", buffering=1) as out,
+      contextlib.redirect_stdout(out),
+      contextlib.redirect_stderr(self.stream),
+    ):
+      yield
+
+  def read(self):
+    """Takes what has been written so far."""
+    os.set_blocking(self.master, False)
+    with contextlib.suppress(BlockingIOError, OSError):
+      while new := os.read(self.master, 65536):
+        self.written += new
+        self._emulator.feed(new)
+
+  def lines(self):
+    """Returns the lines on the screen, without empty ones."""
+    self.read()
+    lines = (line.rstrip() for line in self._screen.display)
+    return [line for line in lines if line]
+
+  def below(self):
+    """Returns the text from the cursor's line on."""
+    self.read()
+    return "".join(self._screen.display[self._screen.cursor.y :]).strip()
+
+
+@pytest.fixture
+def screen(monkeypatch):
+  """A terminal of 100 columns."""
+  for name in ("NO_COLOR", "COLUMNS", "JPY_PARENT_PID"):
+    monkeypatch.delenv(name, raising=False)
+  monkeypatch.setenv("TERM", "xterm-256color")
+  made = _Terminal()
+  yield made
+  with contextlib.suppress(OSError):
+    made.stream.close()
+  with contextlib.suppress(OSError):
+    os.close(made.master)
+
+
+@contextlib.contextmanager
+def _piped():
+  """Gives (standard output, standard error) that are no terminal."""
+  out, err = io.StringIO(), io.StringIO()
+  with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    yield out, err
+
+
+def _monitor(folder, monkeypatch, seconds):
+  """A monitor whose clock shows one of `seconds` after the other."""
+  times = iter(seconds)
+  clock = types.SimpleNamespace(monotonic=lambda: next(times))
+  monkeypatch.setattr(monitor, "time", clock)
+  return monitor.Monitor(
+    folder,
+    resume_step=0,
+    total_steps=400,
+    seconds=0.0,
+    began=0.0,
+    tensorboard=False,
+  )
+
+
+def _train(made):
+  """What a loop does in two logged steps, 600 and 600.5 seconds long."""
+  made.first_step_done()
+  made.log(100, 1.0, 5_000, _METRICS)
+  made.waited(0.25)
+  made.log(200, 2.04, 10_000, _METRICS | {"val_knn_top1": 0.625})
+  made.close()
+
+
+_TIMES = (0.0, 2.25, 600.0, 600.0, 600.0, 600.5, 600.5, 1200.0)
+
+
+def test_a_pipe_gets_the_plain_lines(tmp_path, monkeypatch):
+  with _piped() as (out, err):
+    _train(_monitor(tmp_path, monkeypatch, _TIMES))
+  assert out.getvalue() == "First step after 2.2 s\n"
+  assert err.getvalue() == (
+    "step 100/400  epoch 1.0  left 30:00"
+    "  loss 4.500  ntxent 3.250  suncet 1.250  lr 0.1\n"
+    "step 200/400  epoch 2.0  10,000 img/s  left 20:00  wait 50%"
+    "  loss 4.500  ntxent 3.250  suncet 1.250  lr 0.1  knn 62.5%\n"
+  )
+
+
+def test_a_terminal_gets_a_bar(screen, tmp_path, monkeypatch):
+  with screen.attached():
+    _train(_monitor(tmp_path, monkeypatch, _TIMES))
+  first, record, bar, facts = screen.lines()
+  assert first == "First step after 2.2 s"
+  assert record == "step 200/400  epoch 2.0  loss 4.500  knn 62.5%"
+  assert re.fullmatch(
+    r"━+[╸╺]━+  50%  step 200/400  epoch 2.0  left 0:20:00", bar
+  )
+  assert facts == (
+    "10,000 img/s  wait 50%  loss 4.500  ntxent 3.250  suncet 1.250  knn 62.5%"
+  )
+  assert screen.below() == ""  # what comes next is below
+
+
+@contextlib.contextmanager
+def _bar(screen):
+  """Gives what shows the progress of a run at a terminal."""
+  with screen.attached():
+    display = Display(4)
+    display.show(_ROW | {"val_knn_top1": 0.5}, left=60)
+    yield display
+    display.close()
+
+
+def test_the_first_step_is_awaited(screen):
+  with screen.attached():
+    display = Display(4)
+    assert screen.below() == "compiling the first step ..."
+    display.show(_ROW, left=60)
+    display.close()
+  assert not any("compiling" in line for line in screen.lines())
+
+
+def test_what_others_print_is_whole(screen):
+  # Absl's handler, too, has kept the stream that was there when it was made.
+  handler = logging.StreamHandler(screen.stream)
+  record = logging.LogRecord("", logging.ERROR, "", 1, "two\nlines", (), None)
+  with _bar(screen) as display:
+    print("a.py:1: UserWarning: careful\n  x = 1", file=sys.stderr)
+    handler.handle(record)
+    print("from Python")
+    display.show(_ROW, left=60)
+    os.write(screen.stream.fileno(), b"from a library\n")
+    display.show(_ROW | {"val_knn_top1": 0.625}, left=60)
+    lines = screen.lines()
+    attributes = [*sys.stderr.__dict__, *sys.stdout.__dict__]
+    assert attributes.count("write") == 2
+    display.close()
+    attributes = [*sys.stderr.__dict__, *sys.stdout.__dict__]
+    assert "write" not in attributes  # nothing stays changed
+  assert lines[0].endswith("knn 50.0%")
+  assert lines[1:3] == ["a.py:1: UserWarning: careful", "  x = 1"]
+  assert lines[3:5] == ["two", "lines"]
+  assert lines[5:7] == ["from Python", "from a library"]
+  # The record, the bar and the metrics, once.
+  assert ["knn 62.5%" in line for line in lines[7:]] == [True, False, True]
+
+
+def test_drawing_is_rare(screen):
+  with _bar(screen) as display:
+    screen.read()
+    before = len(screen.written)
+    for _ in range(50):
+      display.show(_ROW, left=60)
+    screen.read()
+    drawn = screen.written[before:].count(b"step 3/4")
+  assert drawn <= 1 + 50 // 4  # rather none, but the machine may be slow
+
+
+def test_nothing_of_the_terminal_is_changed(screen):
+  with _bar(screen):
+    screen.read()
+  screen.read()
+  # Colours, "erase below", "up": no hidden cursor, no other screen or mode.
+  codes = re.findall(rb"\x1b(\[[\d;]*[A-Za-z]|.)", screen.written)
+  assert {(code[:1], code[-1:]) for code in codes} == {
+    (b"[", end) for end in (b"m", b"J", b"A")
+  }
+
+
+def test_no_color(screen, monkeypatch):
+  monkeypatch.setenv("NO_COLOR", "1")
+  with _bar(screen):
+    assert any("step 3/4" in line for line in screen.lines())
+  assert not re.search(rb"\x1b\[[\d;]*[39]\d[\d;]*m", screen.written)
+
+
+@pytest.mark.parametrize(
+  ("name", "value"), [("TERM", "dumb"), ("TERM", ""), ("JPY_PARENT_PID", "1")]
+)
+def test_terminals_that_cannot_draw_get_lines(screen, monkeypatch, name, value):
+  monkeypatch.setenv(name, value)
+  with _bar(screen):
+    accuracies.show({"knn_top1": 0.5})
+  assert "test accuracy, top 1" in screen.lines()
+  assert b"\x1b" not in screen.written
+
+
+def test_a_terminal_that_is_gone_ends_nothing(screen):
+  with _bar(screen) as display:
+    os.close(screen.master)
+    with pytest.raises(OSError):
+      os.write(screen.stream.fileno(), b"really gone")
+    display.show(_ROW | {"val_knn_top1": 0.5}, left=60)
+    terminal.say("nobody reads this")
+    # What the streams still hold would fail when they are closed.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+      os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def test_an_output_elsewhere_stays_there(screen):
+  out = io.StringIO()
+  with _bar(screen), contextlib.redirect_stdout(out):
+    terminal.say("First")
+    accuracies.show({"knn_top1": 0.5})
+  assert out.getvalue() == (
+    "First\ntest accuracy, top 1\n  kNN                         50.0%\n"
+  )
+  assert not any("First" in line for line in screen.lines())
+
+
+def test_tables_are_drawn_at_a_terminal(screen):
+  with screen.attached():
+    accuracies.show({"knn_top1": 0.5, "finetune_top5": 1.0, "seconds": 3})
+  assert screen.lines() == [
+    "test accuracy, top 1",
+    "╭───────────────────┬────────╮",
+    "│ kNN               │  50.0% │",
+    "│ fine-tuned, top 5 │ 100.0% │",
+    "╰───────────────────┴────────╯",
+  ]
+
+
+def test_names_are_no_markup(screen):
+  with screen.attached():
+    terminal.show(
+      "",
+      lambda: terminal.table(("class", "train"), [("[red]ant", "1,000")]),
+    )
+  assert "│ [red]ant │ 1,000 │" in screen.lines()
+
+
+def test_counting_at_a_terminal_and_in_a_pipe(screen):
+  with (
+    screen.attached(),
+    progress.Counter("train", 2_000, "images") as counter,
+  ):
+    counter.add(500)
+  (line,) = screen.lines()
+  assert re.search(r"━ +25%  train  500 of 2,000 images  left 0:00:0\d$", line)
+  with _piped() as (_, err):
+    with progress.Counter("train", 2_000, "images") as counter:
+      counter.add(500)
+    assert err.getvalue() == ""  # it took no half minute
+    with progress.Counter("train", 2_000, "images", every_seconds=0) as counter:
+      counter.add(1_000)
+  assert re.fullmatch(
+    r"train: 50%  1,000 of 2,000 images  left 0:00:0\d\n", err.getvalue()
+  )
+
+
+_CHILD = """
+import fcntl, os, signal, sys, termios, time
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from suncet_jax.train.monitor import Display
+{imports}
+display = Display(1000)
+row = {{"step": 1, "epoch": 0.1, "val_knn_top1": 0.5}}
+{body}
+"""
+
+
+def _in_terminal(screen, body, imports=""):
+  """Starts a program at the terminal, which is its own."""
+  return subprocess.Popen(
+    [sys.executable, "-c", _CHILD.format(imports=imports, body=body)],
+    stdin=screen.stream,
+    stdout=screen.stream,
+    stderr=screen.stream,
+    start_new_session=True,
+    cwd=running.ROOT,
+  )
+
+
+def test_kill_leaves_the_terminal_as_it_was(screen):
+  before = termios.tcgetattr(screen.stream)
+  body = "display.show(row, 60); os.kill(os.getpid(), signal.SIGKILL)"
+  assert _in_terminal(screen, body).wait(60) == -9
+  assert any("step 1/1000" in line for line in screen.lines())
+  assert termios.tcgetattr(screen.stream) == before
+  assert b"\x1b[?" not in screen.written
+
+
+def test_ctrl_c_is_told_and_the_bar_ends(screen):
+  body = textwrap.dedent("""
+    with StopRequest() as stop:
+      print("ready", flush=True)
+      while not stop.signal:
+        time.sleep(0.1)
+        display.show(row, 60)
+    display.close()
+    print("Saved", flush=True)
+    sys.exit(130)
+  """)
+  process = _in_terminal(
+    screen, body, "from suncet_jax.train.stop import StopRequest"
+  )
+  for _ in range(600):
+    if any("ready" in line for line in screen.lines()):
+      break
+    with contextlib.suppress(subprocess.TimeoutExpired):
+      process.wait(0.1)
+  os.write(screen.master, b"\x03")  # as the keyboard does
+  assert process.wait(60) == 130
+  lines = screen.lines()
+  assert lines[-1] == "Saved"
+  assert "step 1/1000" in lines[-3]
+  assert any("SIGINT received" in line for line in lines)
+
+
+def test_a_reader_that_leaves_ends_nothing():
+  code = textwrap.dedent("""
+    import sys
+    from suncet_jax import terminal
+    terminal.say("first")
+    sys.stdin.readline()
+    terminal.say("second")
+    print("third", flush=True)
+    terminal.say("the end", sys.stderr)
+  """)
+  process = subprocess.Popen(
+    [sys.executable, "-c", code],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    cwd=running.ROOT,
+  )
+  assert process.stdout.readline() == "first\n"
+  process.stdout.close()  # as head does
+  process.stdin.write("\n")
+  process.stdin.close()
+  assert process.stderr.read() == "the end\n"
+  assert process.wait(60) == 0
