@@ -15,9 +15,13 @@ from typing import Any, NoReturn
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from suncet_jax.config import ConfigError, validate
+from suncet_jax.config import validate
+from suncet_jax.errors import RunError, UserError
 
 USAGE_ERROR = 2
+
+# An OSError names the file; FloatingPointError is raised by the evaluations.
+_MESSAGES = (UserError, RunError, OSError, FloatingPointError)
 
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder of the run, or of the comparison."
@@ -81,7 +85,7 @@ def checked_config(flag: flags.FlagHolder) -> ConfigDict:
       fail("--config is missing, expected a file such as configs/digits.py.")
     config.lock()  # a file that does not load only shows when it is touched
     validate(config, check_files=True)
-  except (ConfigError, OSError, ValueError) as error:
+  except (OSError, ValueError) as error:
     fail(str(error))
   return config
 
@@ -139,20 +143,12 @@ def _end_after_sigterm(stopped: str) -> NoReturn:
 
 
 def _end_after(error: Exception) -> NoReturn:
-  is_deliberate = _is_deliberate(error)
-  if not is_deliberate:
+  is_message = isinstance(error, _MESSAGES)
+  if not is_message:
     traceback.print_exc()
-  is_usage = is_deliberate and isinstance(error, ValueError | OSError)
-  hint = "" if is_deliberate or not _is_one_of_several() else _HINT
+  is_usage = isinstance(error, UserError | OSError)
+  hint = "" if is_message or not _is_one_of_several() else _HINT
   _end(USAGE_ERROR if is_usage else 1, f"Error: {error}{hint}")
-
-
-def _is_deliberate(error: Exception) -> bool:
-  """Whether this package raised it as a message, so that no trace is needed."""
-  messages = (ValueError, OSError, FloatingPointError, RuntimeError)
-  frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-  module = frames[-1].f_globals.get("__name__", "")
-  return isinstance(error, messages) and module.startswith("suncet_jax.")
 
 
 def _is_one_of_several() -> bool:

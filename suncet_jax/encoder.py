@@ -18,6 +18,7 @@ from suncet_jax.convert.features import (
   make_projection,
 )
 from suncet_jax.convert.weights import Images, Weights
+from suncet_jax.errors import UserError
 from suncet_jax.evals.embed import embed
 from suncet_jax.files import storage
 
@@ -41,7 +42,7 @@ def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
   uint8 [n, h, w, c] gives features, float32 [n, d].
   """
   if batch_size < 1:
-    raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
+    raise UserError(f"batch_size must be at least 1; got {batch_size}.")
   return Encoder(files.read(path), path, batch_size)
 
 
@@ -108,7 +109,7 @@ class Encoder:
         projection head.
     """
     if not self.projection_size:
-      raise ValueError(f"{self._source} holds no projection head.")
+      raise UserError(f"{self._source} holds no projection head.")
     return self._over(images, self._projection, self.projection_size)
 
   def __repr__(self) -> str:
@@ -154,7 +155,7 @@ def _checked(images: np.ndarray, spec: Images) -> np.ndarray:
     images = images[..., None]
   is_empty = images.ndim == 4 and not all(images.shape[1:3])
   if images.ndim != 4 or images.shape[3] != spec.channels or is_empty:
-    raise ValueError(
+    raise UserError(
       f"images have shape {images.shape}, expected [n, h, w, {spec.channels}] "
       "with h and w above 0; of a single image, image[None]."
     )
@@ -166,7 +167,7 @@ def _checked(images: np.ndarray, spec: Images) -> np.ndarray:
     )
   # NaN is in no range.
   if is_float and images.size and not (0 <= images.min() <= images.max() <= 1):
-    raise ValueError(
+    raise UserError(
       f"images have values from {images.min()} to {images.max()}; expected "
       "uint8, or floating point in [0, 1] (not normalised: that is done here)."
     )
@@ -179,7 +180,7 @@ def _prepared(images: np.ndarray, spec: Images) -> np.ndarray:
   if not spec.resize or images.shape[1:3] == shape:
     return images
   if images.dtype != np.uint8:
-    raise ValueError(
+    raise UserError(
       f"images of floating point are {images.shape[1]} x {images.shape[2]}, "
       f"expected {spec.size} x {spec.size}; those in uint8 may have any size."
     )

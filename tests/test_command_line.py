@@ -6,6 +6,9 @@ import sys
 import pytest
 import running
 
+from suncet_jax import command_line
+from suncet_jax.errors import RunError, UserError
+
 _DIGITS = f"--config={running.ROOT}/configs/digits.py"
 
 
@@ -64,8 +67,8 @@ def test_faults_are_found_before_jax_or_tensorflow_is_imported(name):
     ("report", ["--out"]),
     ("convert", ["--out", "--to"]),
     ("doctor", ["computes with"]),
-    ("data.check", ["--config:"]),
-    ("data.prepare", ["--dataset:"]),
+    ("check", ["--config:"]),
+    ("prepare", ["--dataset:"]),
   ],
 )
 def test_help_names_what_is_needed(module, names):
@@ -86,3 +89,22 @@ def test_evaluate_of_a_folder_without_a_run(tmp_path):
   code, output = running.run("suncet_jax.evaluate", f"--workdir={tmp_path}")
   assert code == 2
   assert "holds no run" in output
+
+
+@pytest.mark.parametrize(
+  ("error", "code", "has_trace"),
+  [
+    (UserError("set it"), 2, False),
+    (FileNotFoundError("no such folder"), 2, False),
+    (RunError("it diverged"), 1, False),
+    (ValueError("a defect"), 1, True),
+    (KeyError("a defect"), 1, True),
+  ],
+)
+def test_only_messages_come_without_a_traceback(error, code, has_trace, capsys):
+  with pytest.raises(SystemExit) as ended, command_line.clear_errors():
+    raise error
+  assert ended.value.code == code
+  printed = capsys.readouterr().err
+  assert ("Traceback" in printed) == has_trace
+  assert str(error) in printed

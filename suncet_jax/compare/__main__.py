@@ -21,6 +21,7 @@ from suncet_jax.compare.folder import prepare
 from suncet_jax.compare.scheduler import run_jobs
 from suncet_jax.console import terminal
 from suncet_jax.console.words import counted
+from suncet_jax.errors import UserError
 
 _STOPPED = "what was trained is saved, the same command goes on."
 
@@ -131,7 +132,7 @@ def _checked_grid() -> list[grid.Run]:
 def _numbers(name: str, values: Sequence[str]) -> list[int]:
   numbers = [int(text) for text in values if text.isdecimal()]
   if not numbers or len(set(numbers)) < len(values):
-    raise ValueError(
+    raise UserError(
       f"--{name} is {','.join(values)!r}, expected whole numbers, each once."
     )
   return numbers

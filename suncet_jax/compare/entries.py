@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from suncet_jax.config.validation import METHOD_NAMES
+from suncet_jax.errors import UserError
 
 # Where a variant's next field begins: values such as (0.2,1.0) have commas too.
 _NEXT_FIELD = re.compile(r",(?=[\w.]+=)")
@@ -56,7 +57,7 @@ def parse_entries(
   ]
   names = [entry.name for entry in entries]
   if len(set(names)) < len(names) or not names:
-    raise ValueError(
+    raise UserError(
       f"--methods is {','.join(methods)!r} and --variant {list(variants)}, "
       "expected each of them once, and one method at least."
     )
@@ -73,7 +74,7 @@ def parse_variant(text: str) -> dict[str, Any]:
   for item in filter(None, _NEXT_FIELD.split(text)):
     name, equals, value = item.partition("=")
     if not equals:
-      raise ValueError(
+      raise UserError(
         f"--variant={text}: {item!r} is not of the form field=value."
       )
     try:
@@ -86,7 +87,7 @@ def parse_variant(text: str) -> dict[str, Any]:
 def _parse_method(text: str) -> Entry:
   method, _, share = text.partition("@")
   if method not in METHOD_NAMES:
-    raise ValueError(
+    raise UserError(
       f"--methods has {method!r}, expected some of {', '.join(METHOD_NAMES)}, "
       "each with a share of the budget behind an @ if it is not 1, such as "
       "suncet@0.5."
@@ -100,7 +101,7 @@ def _share(text: str, share: str) -> float:
   except ValueError:
     value = 0.0
   if not (value > 0 and math.isfinite(value)):
-    raise ValueError(
+    raise UserError(
       f"--methods has {text!r}, expected a share above 0 behind the @."
     )
   return value

@@ -10,6 +10,7 @@ from suncet_jax.compare import grid
 from suncet_jax.compare.criterion import Curve
 from suncet_jax.compare.grid import Run
 from suncet_jax.config import differences
+from suncet_jax.errors import UserError
 from suncet_jax.files.formats import read_json, read_json_if_there, write_json
 
 _MOST_FAULTS = 20  # that are listed
@@ -30,12 +31,12 @@ def prepare(workdir: epath.Path, runs: Sequence[Run]) -> None:
   try:
     workdir.mkdir(parents=True, exist_ok=True)
   except OSError as error:
-    raise ValueError(
+    raise UserError(
       f"--workdir {workdir} cannot be used: {error}. Expected a folder that "
       "can be written to."
     ) from error
   if (workdir / "config.json").exists():
-    raise ValueError(
+    raise UserError(
       f"--workdir {workdir} holds a single run. Expected another folder."
     )
   # Through text, so that tuples are lists as in the file.
@@ -51,7 +52,7 @@ def prepare(workdir: epath.Path, runs: Sequence[Run]) -> None:
   ]
   if faults:
     lines = "\n".join(faults[:_MOST_FAULTS])
-    raise ValueError(
+    raise UserError(
       f"{workdir} holds another comparison (old -> new):\n{lines}\n"
       "Use another --workdir, or the command that it began with. Seeds, "
       "methods and variants may be added to that, and --labels behind its own."

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from suncet_jax.compare.entries import Entry, parse_variant
 from suncet_jax.config import validate
+from suncet_jax.errors import UserError
 
 # Fields that differ from run to run or that a comparison decides, and by what.
 _DECIDED = {
@@ -44,7 +45,7 @@ class Recipe:
     self._overrides = overrides
     names = runpy.run_path(self._file)
     if "get_config" not in names:
-      raise ValueError(f"--config {self._file} has no function get_config.")
+      raise UserError(f"--config {self._file} has no function get_config.")
     self._get_config = names["get_config"]
     self._default_classes = 0
 
@@ -157,7 +158,7 @@ def _refuse(
     if name in decided
   ]
   if faults:
-    raise ValueError(f"{whose}: {'; '.join(faults)}. Leave it out.")
+    raise UserError(f"{whose}: {'; '.join(faults)}. Leave it out.")
 
 
 def _set(config: ConfigDict, whose: str, fields: Mapping[str, Any]) -> None:
@@ -166,4 +167,4 @@ def _set(config: ConfigDict, whose: str, fields: Mapping[str, Any]) -> None:
   try:
     config.update_from_flattened_dict(dict(fields))
   except (AttributeError, KeyError, TypeError, ValueError) as error:
-    raise ValueError(f"{whose}: {error.args[0]}") from error
+    raise UserError(f"{whose}: {error.args[0]}") from error

@@ -4,6 +4,8 @@ from typing import Any
 
 import ml_collections
 
+from suncet_jax.errors import UserError
+
 
 def parse_arg(arg: str | None, **defaults: Any) -> ml_collections.ConfigDict:
   """Parses `name=value,name=value`; each value gets its default's type.
@@ -44,7 +46,7 @@ def parse_arg(arg: str | None, **defaults: Any) -> ml_collections.ConfigDict:
         faults.append(f"{name}={text!r} is not of type {expected}")
   if faults:
     valid = ", ".join(f"{k}={v}" for k, v in defaults.items())
-    raise ValueError(
+    raise UserError(
       f"Config argument {arg!r}: {'; '.join(faults)}. "
       f"Valid names with their defaults: {valid}."
     )
@@ -55,6 +57,6 @@ def _convert(text: str, kind: type) -> Any:
   if kind is bool:
     lowered = text.lower()
     if lowered not in ("true", "false", "1", "0"):
-      raise ValueError(text)
+      raise UserError(text)
     return lowered in ("true", "1")
   return kind(text)

@@ -14,6 +14,7 @@ from suncet_jax.config.data_validation import (
   file_faults,
 )
 from suncet_jax.console.words import counted
+from suncet_jax.errors import UserError
 
 METHOD_NAMES = ("simclr", "suncet", "supervised")
 METHODS_WITHOUT_LABELS = ("simclr",)
@@ -95,7 +96,7 @@ _INTERVALS = {  # bounds that the two ends must lie in
 }
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
   """A configuration with faults; the message lists them all."""
 
 

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from suncet_jax.errors import UserError
+
 FORMAT = "suncet_jax"
 _VERSION = 1
 
@@ -16,7 +18,7 @@ Leaves = dict[Path, np.ndarray]
 _STATISTICS = ("mean", "var")
 
 
-class ConvertError(ValueError):
+class ConvertError(UserError):
   """A file cannot be read, written or understood; the message says why."""
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from suncet_jax.data.source import Crop, Dataset, Rows
+from suncet_jax.errors import UserError
 from suncet_jax.rng import permutation
 
 _CHANNELS = (1, 3)
@@ -78,13 +79,13 @@ def from_arrays(
     raise TypeError(f"images are {pixels.dtype}, expected uint8 (0 to 255).")
   if pixels.ndim == 3:
     if pixels.shape[2] in _CHANNELS:
-      raise ValueError(
+      raise UserError(
         f"images have shape {pixels.shape}, which may be one image [h, w, c] "
         "or many [n, h, w]: give images[None] or images[..., None]."
       )
     pixels = pixels[..., None]
   if pixels.ndim != 4 or pixels.shape[3] not in _CHANNELS or not pixels.size:
-    raise ValueError(
+    raise UserError(
       f"images have shape {pixels.shape}, expected [n, h, w, c] with c 1 or 3 "
       "and at least one image."
     )
@@ -94,12 +95,12 @@ def from_arrays(
   if not np.issubdtype(numbers.dtype, np.integer):
     raise TypeError(f"labels are {numbers.dtype}, expected integers.")
   if numbers.shape != (len(pixels),):
-    raise ValueError(
+    raise UserError(
       f"labels have shape {numbers.shape}, expected {(len(pixels),)}: one per "
       "image."
     )
   if numbers.min() < -1:
-    raise ValueError(
+    raise UserError(
       f"label {numbers.min()} of image {numbers.argmin()}: expected a class "
       "from 0 on, or -1 for unlabelled."
     )

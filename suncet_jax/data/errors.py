@@ -1,7 +1,9 @@
 """What can go wrong with data while a run reads it."""
 
+from suncet_jax.errors import RunError, UserError
 
-class DataError(RuntimeError):
+
+class DataError(RunError):
   """A run cannot get its images any more; what is trained is worth saving."""
 
 
@@ -13,5 +15,5 @@ class TooManyBadImagesError(DataError):
   """More images than `data.max_bad_fraction` cannot be decoded."""
 
 
-class ImageError(ValueError):
+class ImageError(UserError):
   """An image cannot be decoded."""

@@ -4,6 +4,7 @@ from ml_collections import ConfigDict
 
 from suncet_jax.data.arrays import digits
 from suncet_jax.data.source import Dataset
+from suncet_jax.errors import UserError
 
 
 def load(config: ConfigDict) -> Dataset:
@@ -20,7 +21,7 @@ def load(config: ConfigDict) -> Dataset:
 
     return load_folder(config)
   if config.data.source == "arrays":
-    raise ValueError(
+    raise UserError(
       "data.source is 'arrays': images in memory come from Python, "
       "suncet_jax.train.run.run(config, workdir, dataset=...)."
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from etils import epath
 
 from suncet_jax.console.words import shorten
+from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 
 if TYPE_CHECKING:
@@ -38,17 +39,17 @@ def read_names(reference: str, data_dir: str) -> list[str]:
   try:
     text = storage.read(place).decode("utf-8-sig")
   except (OSError, UnicodeDecodeError) as error:
-    raise ValueError(
+    raise UserError(
       f"The list {reference!r} cannot be read ({error}); expected a text file "
       "in UTF-8 with one image name per line."
     ) from error
   names = [line.strip() for line in text.split("\n") if line.strip()]
   if not names:
-    raise ValueError(f"The list {reference!r} has no names.")
+    raise UserError(f"The list {reference!r} has no names.")
   counts = collections.Counter(names)
   twice = [name for name, count in counts.items() if count > 1]
   if twice:
-    raise ValueError(
+    raise UserError(
       f"The list {reference!r} has {len(twice)} names more than once: "
       f"{shorten(twice)}."
     )
@@ -89,7 +90,7 @@ def _fetched(reference: str, data_dir: str) -> epath.Path:
   for place in (downloads / _SUBSET / name, downloads / name, manual):
     if place.exists():
       if checksums.compute_url_info(place) != expected:
-        raise ValueError(
+        raise UserError(
           f"{place} is not {url}: its checksum differs. Delete it."
         )
       return place
@@ -99,7 +100,7 @@ def _fetched(reference: str, data_dir: str) -> epath.Path:
     "text file instead."
   )
   if not can_reach(url):
-    raise ValueError(f"{advice} The server cannot be reached from here.")
+    raise UserError(f"{advice} The server cannot be reached from here.")
   try:
     manager = tfds.download.DownloadManager(
       download_dir=downloads,
@@ -110,7 +111,7 @@ def _fetched(reference: str, data_dir: str) -> epath.Path:
     return manager.download(url)
   # A network has many ways to fail, and so has a folder to write to.
   except Exception as error:
-    raise ValueError(f"{advice} The download failed: {error}") from error
+    raise UserError(f"{advice} The download failed: {error}") from error
 
 
 def _registered(reference: str) -> tuple[str, "checksums.UrlInfo"]:
@@ -122,7 +123,7 @@ def _registered(reference: str) -> tuple[str, "checksums.UrlInfo"]:
   name, _, config = reference.removeprefix(_SCHEME).partition("/")
   if name != _SUBSET or config not in subset.SUBSET2FILES:
     known = (f"{_SCHEME}{_SUBSET}/{config}" for config in subset.SUBSET2FILES)
-    raise ValueError(
+    raise UserError(
       f"TFDS has no list {reference!r}, expected {' or '.join(known)}, or the "
       "path of a text file."
     )

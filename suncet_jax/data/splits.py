@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from suncet_jax.console.words import shorten
 from suncet_jax.data.name_lists import read_names
+from suncet_jax.errors import UserError
 from suncet_jax.rng import Purpose, permutation
 
 
@@ -93,13 +94,13 @@ def check_labels(
     ValueError: If not.
   """
   if not labels.size:
-    raise ValueError(f"{kind} images: there are none.")
+    raise UserError(f"{kind} images: there are none.")
   lowest = -1 if may_lack else 0
   is_wrong = (labels < lowest) | (labels >= class_count)
   if is_wrong.any():
     example = int(np.argmax(is_wrong))
     unlabelled = ", or -1 for unlabelled" if may_lack else ""
-    raise ValueError(
+    raise UserError(
       f"{kind} image {example} has label {labels[example]}, expected 0 to "
       f"{class_count - 1}{unlabelled}; {int(is_wrong.sum())} labels are out of "
       "range."
@@ -116,7 +117,7 @@ def _check_counts(
   small = [c for c, rows in enumerate(rest) if rows.size < wanted]
   if small:
     shown = [f"{class_names[c]} ({rest[c].size})" for c in small]
-    raise ValueError(
+    raise UserError(
       f"{setting} asks for {wanted} labelled images of each class, but fewer "
       f"are left of {shorten(shown)}. Lower it, or what else takes images: "
       "data.validation.per_class comes before data.labelled."
@@ -149,7 +150,7 @@ def _take_fraction(
   counts = np.maximum(1, np.rint(totals * fraction).astype(int))
   for name, rows, count in zip(class_names, rest, counts, strict=True):
     if rows.size < count:
-      raise ValueError(
+      raise UserError(
         f"Class {name} has {rows.size} images outside the validation split, "
         f"but data.labelled.fraction {fraction} asks for {count}. Lower it or "
         "--config.data.validation.per_class."
@@ -175,7 +176,7 @@ def _listed(
   bare = rows[labels[rows] < 0]
   if bare.size:
     name = names[bare[0]] if names is not None else bare[0]
-    raise ValueError(
+    raise UserError(
       f"{setting}: {bare.size} of {rows.size} images have no label, the first "
       f"is {name!r}."
     )
@@ -197,7 +198,7 @@ def _positions(
     expected = (
       f"names such as {names[0]!r}" if names else f"indices below {count}"
     )
-    raise ValueError(
+    raise UserError(
       f"{setting}: {len(unknown)} of {len(lines)} lines are not images of the "
       f"training set, the first is {unknown[0]!r}; expected {expected}."
     )
@@ -212,7 +213,7 @@ def _check_disjoint(
     return
   both = np.intersect1d(labelled, validation)
   if both.size:
-    raise ValueError(
+    raise UserError(
       f"data.labelled.file and data.validation.file share {both.size} images, "
       f"the first is number {both[0]}; expected two lists without a common one."
     )

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
+from suncet_jax.errors import UserError
+
 _MAX_HUE = 0.5  # half a turn each way reaches every hue
 
 Pair = tuple[float, float]
@@ -68,7 +70,7 @@ class Augmentation:
     """Reports every value out of range in one error."""
     faults = [*_number_faults(self), *_range_faults(self), *_std_faults(self)]
     if faults:
-      raise ValueError("Augmentation: " + "; ".join(faults) + ".")
+      raise UserError("Augmentation: " + "; ".join(faults) + ".")
 
   @classmethod
   def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -90,7 +92,7 @@ class Augmentation:
     names = [field.name for field in dataclasses.fields(cls)]
     unknown = sorted(set(values) - set(names))
     if unknown:
-      raise ValueError(f"Augmentation has no {unknown}, expected {names}.")
+      raise UserError(f"Augmentation has no {unknown}, expected {names}.")
     return cls(**values)
 
 

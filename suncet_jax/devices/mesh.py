@@ -7,6 +7,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from suncet_jax.console.words import counted
+from suncet_jax.errors import UserError
 
 DATA_AXIS = "data"
 
@@ -51,7 +52,7 @@ def check_divisible(
     if count % unit:
       below = count // unit * unit
       near = [n for n in (below, below + unit) if n]
-      raise ValueError(
+      raise UserError(
         f"{name} is {count}, which {devices} cannot share evenly"
         f"{parts}. Nearest valid: {' or '.join(map(str, near))}."
       )

@@ -14,6 +14,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from suncet_jax.errors import UserError
+
 # How long JAX lets the others take to reach the end of the job once the first
 # has; see `leave`. Those that end well wait for each other before, in `finish`.
 _SECONDS_TO_LEAVE = 10
@@ -59,7 +61,7 @@ def connect(
     initialize(*explicit)
     return
   if any(value is not None for value in explicit):
-    raise ValueError(
+    raise UserError(
       "--coordinator, --process_count and --process_id belong together: give "
       "all three or none."
     )
@@ -92,7 +94,7 @@ def _connect_as_found(initialize: Callable[[], None]) -> None:
   try:
     initialize()
   except (ValueError, RuntimeError) as error:
-    raise ValueError(
+    raise UserError(
       f"No cluster to connect to was found ({error}). Give --coordinator, "
       "--process_count and --process_id, or --nodistributed for one host alone."
     ) from error

@@ -6,11 +6,13 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
+from suncet_jax.errors import UserError
+
 
 def check_matrix(name: str, array: jax.Array | np.ndarray) -> None:
   """Raises a ValueError unless the array is a matrix with entries."""
   if array.ndim != 2 or array.size == 0:
-    raise ValueError(
+    raise UserError(
       f"{name} must be a matrix with at least one row and one column, got "
       f"shape {array.shape}."
     )
@@ -38,9 +40,9 @@ def checked_labels(
   if not np.issubdtype(values.dtype, np.integer):
     raise TypeError(f"{name} must be integers, got dtype {values.dtype}.")
   if values.shape != (count,):
-    raise ValueError(f"{name} must have shape ({count},), got {values.shape}.")
+    raise UserError(f"{name} must have shape ({count},), got {values.shape}.")
   if values.min() < 0 or values.max() >= class_count:
-    raise ValueError(
+    raise UserError(
       f"{name} must be in [0, {class_count}), got values from "
       f"{values.min()} to {values.max()}."
     )
@@ -51,4 +53,4 @@ def check_positive(**values: Any) -> None:
   """Raises a ValueError that names the first value that is not above zero."""
   for name, value in values.items():
     if not value > 0:
-      raise ValueError(f"{name} must be > 0, got {value}.")
+      raise UserError(f"{name} must be > 0, got {value}.")

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from suncet_jax.errors import UserError
 from suncet_jax.evals import _checks
 
 # Entries of the largest temporary matrix: 128 MiB in float32.
@@ -52,7 +53,7 @@ def checked_search(
   _checks.check_matrix("queries", queries)
   _checks.check_matrix("bank", bank)
   if queries.shape[1] != bank.shape[1]:
-    raise ValueError(
+    raise UserError(
       "queries and bank must have rows of one length, got shapes "
       f"{queries.shape} and {bank.shape}."
     )

@@ -7,6 +7,8 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
+from suncet_jax.errors import UserError
+
 
 def embed(
   apply: Callable[[np.ndarray], Any],
@@ -51,7 +53,7 @@ def embed(
       parts.append(_fetch(*pending))
     pending = (result, count, batch_size)
   if pending is None:
-    raise ValueError("There is nothing to embed: batches is empty.")
+    raise UserError("There is nothing to embed: batches is empty.")
   parts.append(_fetch(*pending))
   return jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
 
@@ -60,7 +62,7 @@ def _padded(images: np.ndarray, batch_size: int) -> np.ndarray:
   """Fills the batch up with zeros to [batch_size, ...]."""
   missing = batch_size - images.shape[0]
   if images.shape[0] == 0 or missing < 0:
-    raise ValueError(
+    raise UserError(
       f"A batch has {images.shape[0]} rows, expected 1 to {batch_size} (the "
       "first batch, or batch_size, gives the size)."
     )
@@ -75,7 +77,7 @@ def _fetch(result: Any, count: int, batch_size: int) -> Any:
   def rows(leaf: ArrayLike) -> np.ndarray:
     array = np.asarray(leaf)
     if array.shape[:1] != (batch_size,):
-      raise ValueError(
+      raise UserError(
         f"apply must return arrays with {batch_size} rows, one for each "
         f"image, got shape {array.shape}."
       )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from suncet_jax.errors import UserError
 from suncet_jax.evals import _classifier
 
 Prepare = Callable[[jax.Array, jax.Array], jax.Array]
@@ -101,7 +102,7 @@ def apply_network(
   )
   expected = (images.shape[0], variables.classifier.kernel.shape[0])
   if features.shape != expected:
-    raise ValueError(
+    raise UserError(
       f"apply_backbone must return features of shape {expected}, got "
       f"{features.shape}."
     )

@@ -3,6 +3,7 @@
 import numpy as np
 from jax.typing import ArrayLike
 
+from suncet_jax.errors import UserError
 from suncet_jax.evals import _checks
 
 
@@ -29,7 +30,7 @@ def rankme(embeddings: ArrayLike) -> float:
   matrix = np.asarray(embeddings, np.float64)
   _checks.check_matrix("embeddings", matrix)
   if not np.isfinite(matrix).all():
-    raise ValueError("embeddings must be finite, got NaN or infinity in them.")
+    raise UserError("embeddings must be finite, got NaN or infinity in them.")
   singular = np.linalg.svd(matrix, compute_uv=False)
   if singular[0] == 0:
     return 0.0

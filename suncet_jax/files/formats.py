@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
+from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 
 
@@ -21,9 +22,9 @@ def read_json(path: epath.PathLike) -> dict[str, Any]:
   try:
     content = json.loads(storage.read(path).decode())
   except ValueError as error:
-    raise ValueError(f"{path} is not valid JSON: {error}") from error
+    raise UserError(f"{path} is not valid JSON: {error}") from error
   if not isinstance(content, dict):
-    raise ValueError(
+    raise UserError(
       f"{path} must hold a JSON object, got {type(content).__name__}"
     )
   return content
@@ -56,14 +57,14 @@ def read_npz(content: bytes) -> dict[str, np.ndarray]:
   """
   incomplete = "it is no npz file, or an incomplete one"
   if not zipfile.is_zipfile(io.BytesIO(content)):
-    raise ValueError(incomplete)
+    raise UserError(incomplete)
   try:
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
       return {name: file[name] for name in file.files}
   except Exception as error:  # of nearly any kind, if it is damaged
     if "allow_pickle" in str(error):
-      raise ValueError(
+      raise UserError(
         "it holds pickled Python objects, which are never loaded; expected "
         "plain arrays"
       ) from error
-    raise ValueError(f"{incomplete} ({error})") from error
+    raise UserError(f"{incomplete} ({error})") from error

@@ -5,6 +5,7 @@ from typing import Any
 import flax.linen as nn
 
 from suncet_jax.architectures import MODEL_NAMES, STEMS, model_faults
+from suncet_jax.errors import UserError
 from suncet_jax.models.heads import ProjectionHead
 from suncet_jax.models.model import Model
 from suncet_jax.models.numerics import Numerics, numerics_of
@@ -38,7 +39,7 @@ def build(
   """
   faults = model_faults(config)
   if faults:
-    raise ValueError(" ".join(faults))
+    raise UserError(" ".join(faults))
   numerics = numerics_of(precision, config.convolution)
   feature_size = _feature_size(config)
   return Model(

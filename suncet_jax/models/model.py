@@ -7,6 +7,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from suncet_jax.errors import UserError
+
 
 class Outputs(NamedTuple):
   """What a model makes of images, in the dtype of its parameters.
@@ -108,7 +110,7 @@ class Model:
       ValueError: images have not four axes, or a norm would see only one row.
     """
     if images.ndim != 4:
-      raise ValueError(
+      raise UserError(
         f"images must have the axes [b, h, w, c], got shape {images.shape}."
       )
     if not jnp.issubdtype(images.dtype, jnp.floating):

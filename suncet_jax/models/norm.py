@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
+from suncet_jax.errors import UserError
 from suncet_jax.models.numerics import Numerics
 
 EPSILON = 1e-5
@@ -149,7 +150,7 @@ def _unbiasing_factor(shape: tuple[int, ...]) -> float:
   """Returns n / (n - 1), n the number of rows."""
   n = math.prod(shape[:-1])
   if n < 2:
-    raise ValueError(
+    raise UserError(
       "Batch norm needs at least 2 rows per channel in training; got"
       f" activations of shape {shape}. Use larger batches or images."
     )

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from suncet_jax.architectures import PRECISIONS
+from suncet_jax.errors import UserError
 
 
 class Numerics(NamedTuple):
@@ -36,12 +37,12 @@ def numerics_of(precision: str, convolution: str) -> Numerics:
       compute it in float32.
   """
   if precision not in PRECISIONS:
-    raise ValueError(
+    raise UserError(
       f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}."
     )
   if precision == "float64":
     if not jax.config.read("jax_enable_x64"):
-      raise ValueError(
+      raise UserError(
         "precision 'float64' needs JAX's 64-bit mode, which is off. Set"
         " JAX_ENABLE_X64=1 or choose 'float32'."
       )

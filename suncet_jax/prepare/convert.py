@@ -14,6 +14,7 @@ from tensorflow_datasets.core.utils import py_utils
 from suncet_jax.console.words import shorten
 from suncet_jax.data.tfds.formats import ARRAY_RECORD
 from suncet_jax.devices.host import available_cpus, hide_accelerators
+from suncet_jax.errors import UserError
 from suncet_jax.prepare.sizes import check_target, gigabytes
 
 _CONVERSIONS_AT_ONCE = min(8, available_cpus())
@@ -43,7 +44,7 @@ def convert(builder: tfds.core.DatasetBuilder, file_format: str) -> None:
       jobs.append(_Job(source, template.sharded_filepath(**place), count))
   missing = [os.fspath(job.source) for job in jobs if not job.source.exists()]
   if missing:
-    raise ValueError(
+    raise UserError(
       f"{builder.name} lacks {shorten(missing)}: fetch or prepare it again."
     )
   print(
@@ -82,14 +83,14 @@ def _convert_shard(job: _Job, old: str, new: str) -> None:
     with py_utils.incomplete_file(job.target) as partial:
       adapter.write_examples(partial, records())
       if written != job.length:
-        raise ValueError(
+        raise UserError(
           f"{job.source} has {written} records, expected {job.length}. The "
           "data set is damaged: fetch or prepare it again."
         )
   except ValueError:
     raise
   except Exception as error:  # of TensorFlow, array_record or the disk
-    raise ValueError(f"Converting {job.source} failed: {error}") from error
+    raise UserError(f"Converting {job.source} failed: {error}") from error
 
 
 def _records(source: epath.Path, file_format: str) -> Iterator[Any]:

@@ -16,6 +16,7 @@ from suncet_jax.data.tfds.formats import (
   use_format,
 )
 from suncet_jax.devices.host import hide_accelerators
+from suncet_jax.errors import UserError
 from suncet_jax.prepare.convert import convert
 from suncet_jax.prepare.sizes import check_target, cost, gigabytes, is_imagenet
 
@@ -39,14 +40,14 @@ def prepare(
     ValueError: If that cannot be done here.
   """
   if file_format == ARRAY_RECORD and "://" in (data_dir or ""):
-    raise ValueError(
+    raise UserError(
       f"array_record cannot be read from a bucket such as {data_dir}. Set "
       "--file_format=tfrecord, or --data_dir to a folder on a disk."
     )
   builder = _builder(dataset, data_dir)
   features = list(builder.info.features)
   if "image" not in features or "label" not in features:
-    raise ValueError(
+    raise UserError(
       f"{dataset} has the features {', '.join(features)}; expected images with "
       "one label each: 'image' and 'label'."
     )
@@ -71,13 +72,13 @@ def _builder(dataset: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
   try:
     return tfds.builder(dataset, data_dir=data_dir)
   except tfds.core.DatasetNotFoundError as error:  # its message lists them all
-    raise ValueError(
+    raise UserError(
       f"TFDS has no data set {dataset!r}; expected one of "
       "https://www.tensorflow.org/datasets/catalog/overview."
     ) from error
   # A wrong config or version, a damaged folder: an exception each.
   except Exception as error:
-    raise ValueError(f"TFDS cannot open {dataset!r}: {error}") from error
+    raise UserError(f"TFDS cannot open {dataset!r}: {error}") from error
 
 
 def _make(
@@ -110,14 +111,14 @@ def _make(
     )
   # Without network, space or archives TFDS raises whatever its parts raise.
   except Exception as error:
-    raise ValueError(f"TFDS could not prepare {dataset!r}: {error}") from error
+    raise UserError(f"TFDS could not prepare {dataset!r}: {error}") from error
 
 
 def _check_network(builder: tfds.core.DatasetBuilder) -> None:
   """Checks that there is one, where all has to be downloaded."""
   urls = [url for url in builder.url_infos or () if url.startswith("http")]
   if urls and not can_reach(urls[0]):
-    raise ValueError(
+    raise UserError(
       f"{builder.name} must be downloaded, but {urls[0]} cannot be reached. "
       f"Run this where there is a network, and copy what is then in "
       f"{builder.data_path} to here."

@@ -7,6 +7,8 @@ import tempfile
 import tensorflow_datasets as tfds
 from etils import epath
 
+from suncet_jax.errors import UserError
+
 # TFDS itself goes on without one of them, and leaves its split out.
 _ARCHIVES = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
 # How much of the training archive ends in the data set.
@@ -58,7 +60,7 @@ def _archive_sizes(
       if others
       else ""
     )
-    raise ValueError(
+    raise UserError(
       f"{builder.name} is made from {' and '.join(_ARCHIVES)}; "
       f"{' and '.join(missing)} not found in {manual}. Register at "
       "https://image-net.org/download-images, fetch both files and set "
@@ -75,13 +77,13 @@ def check_target(folder: epath.Path, needed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()
   except OSError as error:
-    raise ValueError(
+    raise UserError(
       f"{folder} cannot be written: {error.strerror}. Set --data_dir."
     ) from error
   free = shutil.disk_usage(folder).free
   print(f"free: {gigabytes(free)}", flush=True)
   if free < needed:
-    raise ValueError(
+    raise UserError(
       f"{folder} has {gigabytes(free)} free, but {gigabytes(needed)} are "
       "needed. Set --data_dir to a larger disk."
     )

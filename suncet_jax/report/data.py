@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
+from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 from suncet_jax.files.formats import read_npz
 
@@ -62,13 +63,13 @@ class ReportData:
       _check_images(array, rank)
     titles = np.asarray(self.view_titles)
     if self.views.size and len(titles) != self.views.shape[1]:
-      raise ValueError(
+      raise UserError(
         "view_titles must name every column of views: expected "
         f"{self.views.shape[1]}, got {len(titles)}"
       )
     expected = self.neighbours.shape[:2]
     if self.neighbours.size and self.neighbour_labels.shape != expected:
-      raise ValueError(
+      raise UserError(
         "neighbour_labels must have one label per image of neighbours: "
         f"expected shape {expected}, got {self.neighbour_labels.shape}"
       )
@@ -128,7 +129,7 @@ def load_data(folder: epath.PathLike) -> ReportData | None:
       arrays[name] = arrays[name].tolist()
     return ReportData(**arrays)
   except (KeyError, ValueError) as error:
-    raise ValueError(
+    raise UserError(
       f"{path} does not hold the data of a report ({error}): remove it, or "
       "run suncet_jax.main on the folder again"
     ) from error
@@ -138,7 +139,7 @@ def _check_lengths(
   name: str, array: np.ndarray, other_name: str, other: np.ndarray
 ) -> None:
   if len(array) != len(other):
-    raise ValueError(
+    raise UserError(
       f"{name} must have one entry per row of {other_name}: expected "
       f"{len(other)}, got {len(array)}"
     )
@@ -149,7 +150,7 @@ def _check_images(images: np.ndarray, rank: int) -> None:
     return
   is_shape = images.ndim == rank and images.shape[-1] in (1, 3)
   if not is_shape or images.dtype != np.uint8:
-    raise ValueError(
+    raise UserError(
       f"images must be uint8 of rank {rank} with 1 or 3 channels, got "
       f"{images.dtype} of shape {images.shape}"
     )

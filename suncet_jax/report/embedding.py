@@ -5,6 +5,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from suncet_jax.errors import UserError
+
 # Below this t-SNE has too few neighbours to mean anything.
 _MIN_TSNE_ROWS = 10
 _PERPLEXITY = 30.0
@@ -36,9 +38,9 @@ def embedding_map(embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
   """
   rows = np.asarray(embeddings, np.float64)
   if rows.ndim != 2:
-    raise ValueError(f"embeddings must be [n, d], got shape {rows.shape}")
+    raise UserError(f"embeddings must be [n, d], got shape {rows.shape}")
   if not np.isfinite(rows).all():
-    raise ValueError("embeddings must be finite, got NaN or infinity")
+    raise UserError("embeddings must be finite, got NaN or infinity")
   rows = _normalise(rows)
   centred = rows - rows.mean(axis=0, keepdims=True) if len(rows) else rows
   if np.abs(centred).max(initial=0.0) < _COLLAPSE_TOLERANCE:

@@ -7,6 +7,7 @@ from typing import Any
 
 from etils import epath
 
+from suncet_jax.errors import UserError
 from suncet_jax.files.formats import read_json_if_there
 from suncet_jax.report.data import ReportData, load_data
 from suncet_jax.workdir.metrics_csv import last_value, read_history
@@ -61,12 +62,12 @@ def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
     OSError: if a file cannot be read.
   """
   if not folders:
-    raise ValueError("expected at least one folder of a run, got none")
+    raise UserError("expected at least one folder of a run, got none")
   paths = [epath.Path(folder) for folder in folders]
   places = [path.resolve() for path in paths]
   if len(set(places)) < len(places):
     again = next(p for i, p in enumerate(places) if p in places[:i])
-    raise ValueError(f"expected each run once, got {again} twice")
+    raise UserError(f"expected each run once, got {again} twice")
   names = [place.name for place in places]
   if len(set(names)) < len(names):
     names = [str(path) for path in paths]
@@ -78,7 +79,7 @@ def read_run(folder: epath.PathLike, name: str) -> Run:
   folder = epath.Path(folder)
   metrics, config = folder / "metrics.csv", folder / "config.json"
   if not metrics.is_file() and not config.is_file():
-    raise ValueError(
+    raise UserError(
       f"expected the folder of a run, but {folder} has neither metrics.csv nor "
       "config.json"
     )

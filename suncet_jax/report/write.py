@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from etils import epath
 
 from suncet_jax.console.words import counted
+from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 from suncet_jax.report import markup, summary, wording
 from suncet_jax.report.confusion import confusion_parts
@@ -60,7 +61,7 @@ def write_report(
   """
   out = epath.Path(out)
   if out.suffix != ".html":
-    raise ValueError(f"the page must be named *.html, got {out}")
+    raise UserError(f"the page must be named *.html, got {out}")
   storage.write(out, report_page(read_runs(folders)).encode("utf-8"))
   return out
 

@@ -17,6 +17,7 @@ from suncet_jax.data.source import Dataset, Source
 from suncet_jax.data.splits import Splits, check_labels, make_splits
 from suncet_jax.data.stream import Stream
 from suncet_jax.devices.mesh import check_divisible, make_mesh, replicated
+from suncet_jax.errors import UserError
 from suncet_jax.rng import Purpose
 from suncet_jax.train.state import TrainState, init_state
 from suncet_jax.train.step import StepFn, make_step
@@ -135,7 +136,7 @@ def build(config: ConfigDict, dataset: Dataset | None = None) -> Experiment:
   dataset = dataset or load(config)
   train = dataset.train
   if dataset.test.image_shape != train.image_shape:
-    raise ValueError(
+    raise UserError(
       f"Test images are {dataset.test.image_shape} (h, w, c), training images "
       f"{train.image_shape}; expected the same."
     )
@@ -189,7 +190,7 @@ def _augmentation(config: ConfigDict, source: Source) -> Augmentation:
   augmentation = Augmentation.from_config(config.augment)
   channels = source.image_shape[-1]
   if augmentation.mean and len(augmentation.mean) != channels:
-    raise ValueError(
+    raise UserError(
       f"augment.mean has {len(augmentation.mean)} values, but the images have "
       f"{channels} channels."
     )

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from suncet_jax.data.errors import DataError
+from suncet_jax.errors import RunError
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.monitor import Monitor
 from suncet_jax.train.phases import Segment, segments
@@ -15,7 +16,7 @@ from suncet_jax.train.stop import StopRequest
 from suncet_jax.workdir.checkpoints import Checkpoints
 
 
-class DivergedError(RuntimeError):
+class DivergedError(RunError):
   """Too many steps in a row had a loss or gradient that is not finite."""
 
 

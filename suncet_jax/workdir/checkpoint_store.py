@@ -18,12 +18,13 @@ from absl import logging
 from etils import epath
 from orbax.checkpoint import checkpoint_managers as policies
 
+from suncet_jax.errors import UserError
 from suncet_jax.workdir.digest import leaf_digests
 
 _BYTES_BESIDE_ARRAYS = 500_000  # names, shapes, digests; generously
 
 
-class TreeMismatchError(ValueError):
+class TreeMismatchError(UserError):
   """A checkpoint holds other arrays than the program wants."""
 
 
@@ -103,7 +104,7 @@ class Store:
         force=True,
       )
       if not is_saved:
-        raise ValueError(f"Orbax did not save step {step}")
+        raise UserError(f"Orbax did not save step {step}")
     except Exception:
       # What there is of it takes the room that the next attempt needs.
       for partial in self._folder.glob("*.orbax-checkpoint-tmp*"):
@@ -122,7 +123,7 @@ class Store:
     steps = sorted(self._manager.all_steps(), reverse=True)
     if step is not None:
       if step not in steps:
-        raise ValueError(
+        raise UserError(
           f"There is no checkpoint of step {step} in {self._folder}; there "
           f"are: {', '.join(map(str, reversed(steps))) or 'none'}."
         )
@@ -136,7 +137,7 @@ class Store:
     # Also where an earlier start has found and set aside the last one: a run
     # must not begin anew without a word.
     if steps or any(self._folder.glob("corrupt-*")):
-      raise ValueError(
+      raise UserError(
         f"No checkpoint in {self._folder} is intact"
         + (f" (tried {steps})" if steps else "")
         + ". Damaged ones are kept as corrupt-N; remove the run's folder to "

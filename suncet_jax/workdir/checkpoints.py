@@ -20,12 +20,13 @@ from suncet_jax.devices.processes import (
   is_first,
   value_from_first,
 )
+from suncet_jax.errors import RunError
 from suncet_jax.workdir.checkpoint_store import Store, TreeMismatchError
 
 __all__ = ["Checkpoints", "SaveError", "TreeMismatchError"]
 
 
-class SaveError(RuntimeError):
+class SaveError(RunError):
   """The last state of a run is not on disk."""
 
 
@@ -135,17 +136,17 @@ class Checkpoints:
     """
     arrays = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), template)
     notes: dict[str, Any] | None = None
-    problem: ValueError | None = None
+    problem: UserError | None = None
     if self._store:
       try:
         arrays, notes = self._store.newest_intact(arrays, step) or (
           arrays,
           None,
         )
-      except ValueError as error:
+      except UserError as error:
         problem = error
     if value_from_first(problem is not None):
-      raise problem or ValueError("Process 0 found no usable checkpoint.")
+      raise problem or UserError("Process 0 found no usable checkpoint.")
     notes = value_from_first(notes)
     if notes is None:
       return None

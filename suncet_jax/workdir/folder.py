@@ -10,6 +10,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax.config import differences
+from suncet_jax.errors import RunError, UserError
 from suncet_jax.files import storage
 from suncet_jax.files.formats import (
   as_json,
@@ -20,11 +21,11 @@ from suncet_jax.files.formats import (
 from suncet_jax.workdir.lease import Lease
 
 
-class FolderError(ValueError):
+class FolderError(UserError):
   """The folder cannot be used for this run."""
 
 
-class FolderInUseError(RuntimeError):
+class FolderInUseError(RunError):
   """Another process is at work in the folder: later it may be free."""
 
 

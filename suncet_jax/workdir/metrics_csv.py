@@ -11,6 +11,7 @@ import numpy as np
 from absl import logging
 from etils import epath
 
+from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 
 _SECONDS_BETWEEN_WRITES = 5.0
@@ -88,7 +89,7 @@ def read_history(path: epath.PathLike) -> list[dict[str, float]]:
   try:
     text = epath.Path(path).read_text(encoding="utf-8")
   except UnicodeDecodeError as error:
-    raise ValueError(f"{path} is no text ({error})") from error
+    raise UserError(f"{path} is no text ({error})") from error
   complete = text.rpartition("\n")[0]
   reader = csv.DictReader(io.StringIO(complete))
   return [
@@ -100,13 +101,13 @@ def _parse_row(cells: dict[str, str], place: str) -> dict[str, float]:
   row = {}
   for name, cell in cells.items():
     if name is None:
-      raise ValueError(f"{place}: more cells than columns in the header")
+      raise UserError(f"{place}: more cells than columns in the header")
     if cell is None or not cell.strip():
       continue
     try:
       row[name] = float(cell)
     except ValueError:
-      raise ValueError(
+      raise UserError(
         f"{place}: column {name!r} must hold a number, got {cell!r}"
       ) from None
   return row

@@ -15,6 +15,7 @@ from suncet_jax.data.augment.geometry import (
 )
 from suncet_jax.data.augment.planes import Planes
 from suncet_jax.data.views import Augmentation
+from suncet_jax.errors import UserError
 
 
 @functools.partial(jax.jit, static_argnames="augmentation")
@@ -91,7 +92,7 @@ def _change_geometry(
     )
     images = crop_and_resize(images, boxes, size)
   elif (h, w) != (size, size):
-    raise ValueError(
+    raise UserError(
       f"images are {h} x {w} and augmentation.size is {size}: without "
       "crop_scale they must already have that size."
     )
@@ -158,11 +159,11 @@ def check_images(images: jax.Array, augmentation: Augmentation) -> None:
       f"images must be uint8 or floating point in [0, 1], got {images.dtype}."
     )
   if images.ndim != 4 or images.shape[3] not in (1, 3):
-    raise ValueError(
+    raise UserError(
       f"images must be [b, h, w, c] with c 1 or 3, got shape {images.shape}."
     )
   if augmentation.mean and len(augmentation.mean) != images.shape[3]:
-    raise ValueError(
+    raise UserError(
       f"mean and std must have one value per channel: images have "
       f"{images.shape[3]} channels, mean is {augmentation.mean}."
     )
@@ -175,13 +176,13 @@ def check_keys(keys: jax.Array, count: int) -> None:
       f"keys must be typed PRNG keys (jax.random.key), got {keys.dtype}."
     )
   if keys.shape != (count,):
-    raise ValueError(
+    raise UserError(
       f"keys must be one per image, shape {(count,)}, got {keys.shape}."
     )
   implementation = str(jax.random.key_impl(keys))
   if implementation != _KEY_IMPL:
     # Under vmap "rbg" draws the whole batch from its first key.
-    raise ValueError(
+    raise UserError(
       f"keys must be of implementation {_KEY_IMPL!r}, got {implementation!r}: "
       "make them with jax.random.key(seed, impl=...)."
     )

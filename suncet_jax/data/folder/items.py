@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from suncet_jax.console.words import shorten
+from suncet_jax.errors import UserError
 
 UNLABELLED = ""  # the class name of images without one
 
@@ -52,14 +53,14 @@ def check_distinct(train: Iterable[Item], test: Iterable[Item]) -> None:
       twice.append(item.path)
     seen.add(place)
   if twice:
-    raise ValueError(
+    raise UserError(
       f"{len(twice)} training images occur twice, as {shorten(twice)}. Each "
       "file may be listed once in --config.data.train and "
       "--config.data.unlabelled."
     )
   shared = [item.path for item in test if real(item) in seen]
   if shared:
-    raise ValueError(
+    raise UserError(
       f"{len(shared)} test images are training images too: {shorten(shared)}. "
       "Set --config.data.test to images that --config.data.train and "
       "--config.data.unlabelled do not hold."

@@ -10,6 +10,7 @@ from etils import epath
 
 from suncet_jax.console.words import shorten
 from suncet_jax.data.folder.items import UNLABELLED, Item, join
+from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -36,7 +37,7 @@ def labelled_images(setting: str, place: str) -> list[Item]:
   files = _images_in(setting, place)
   loose = [name for name in files if "/" not in name]
   if loose:
-    raise ValueError(
+    raise UserError(
       f"{setting} {place!r} holds images outside of class sub-folders: "
       f"{shorten(loose)}. Move them into sub-folders named after their "
       "classes, or images without a class to a folder of their own "
@@ -64,14 +65,14 @@ def _images_in(setting: str, place: str) -> list[str]:
   try:
     names = list(storage.files_below(place))
   except OSError as error:
-    raise ValueError(
+    raise UserError(
       f"{setting} {place!r} cannot be read ({error}); expected a folder of "
       f"images. Set --config.{setting}."
     ) from error
   images = [name for name in names if name.lower().endswith(_IMAGES)]
   others = [name for name in names if not name.lower().endswith(_IMAGES)]
   if not images:
-    raise ValueError(
+    raise UserError(
       f"{setting} {place!r} holds no image; expected files that end in "
       f"{', '.join(_IMAGES)}. Set --config.{setting}."
     )
@@ -89,7 +90,7 @@ def _images_in(setting: str, place: str) -> list[str]:
 def _check_no_empty_class(setting: str, place: str, filled: set[str]) -> None:
   empty = sorted(set(storage.folders_in(place)) - filled)
   if empty:
-    raise ValueError(
+    raise UserError(
       f"{setting} {place!r} has {len(empty)} class folders without an "
       f"image: {shorten(empty)}. Fill or remove them."
     )
@@ -114,7 +115,7 @@ def images_of_csv(setting: str, path: epath.Path) -> list[Item]:
   try:
     text = storage.read(path).decode("utf-8-sig")
   except (OSError, UnicodeDecodeError) as error:
-    raise ValueError(
+    raise UserError(
       f"{setting} {str(path)!r} cannot be read ({error}); expected a CSV file "
       "in UTF-8."
     ) from error
@@ -130,7 +131,7 @@ def _rows(where: str, text: str) -> Iterator[tuple[int, str, str]]:
   header = next(lines, [])
   columns = [name.strip().lower() for name in header]
   if not set(_COLUMNS) <= set(columns):
-    raise ValueError(
+    raise UserError(
       f"{where} begins with {header}, expected the columns "
       f"{','.join(_COLUMNS)}."
     )
@@ -139,7 +140,7 @@ def _rows(where: str, text: str) -> Iterator[tuple[int, str, str]]:
     if not fields:
       continue
     if len(fields) != len(columns):
-      raise ValueError(
+      raise UserError(
         f"{where}, line {lines.line_num}: {len(fields)} fields, expected "
         f"{len(columns)} as in the first line; put quotes round a comma."
       )
@@ -151,11 +152,11 @@ def _check_files(
 ) -> None:
   """Checks that all files of a CSV file exist."""
   if not rows:
-    raise ValueError(f"{setting} {str(path)!r} lists no image.")
+    raise UserError(f"{setting} {str(path)!r} lists no image.")
   there = _existing(path.parent, [name for _, name, _ in rows])
   missing = [f"line {n}: {name!r}" for n, name, _ in rows if name not in there]
   if missing:
-    raise ValueError(
+    raise UserError(
       f"{setting} {str(path)!r}: {len(missing)} of {len(rows)} files do not "
       f"exist: {shorten(missing)}. Paths are relative to {path.parent}."
     )

@@ -19,6 +19,7 @@ from suncet_jax.data.folder.items import UNLABELLED, Item, check_distinct
 from suncet_jax.data.folder.listing import labelled_images, unlabelled_images
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.source import Dataset
+from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 
 _PLACES = ("train", "test", "unlabelled")
@@ -83,7 +84,7 @@ def _class_names(items: Iterable[Item]) -> tuple[str, ...]:
   """Returns all classes, sorted; none may differ from another by case only."""
   names = sorted({item.label for item in items} - {UNLABELLED})
   if not names:
-    raise ValueError(
+    raise UserError(
       "data.train has no labelled image; expected class sub-folders, or a CSV "
       "file with labels, so that there is something to supervise and evaluate "
       "with."
@@ -93,7 +94,7 @@ def _class_names(items: Iterable[Item]) -> tuple[str, ...]:
     by_fold[name.casefold()].append(name)
   twice = [" and ".join(same) for same in by_fold.values() if len(same) > 1]
   if twice:
-    raise ValueError(
+    raise UserError(
       f"Classes differ in upper and lower case only: {shorten(twice)}. Rename "
       "one of each, or merge them."
     )
@@ -107,7 +108,7 @@ def _check_test(
   wrong = [item for item in items if item.label not in known]
   if wrong:
     shown = [f"{item.path} ({item.label or 'no label'})" for item in wrong]
-    raise ValueError(
+    raise UserError(
       f"data.test {place!r}: {len(wrong)} of {len(items)} images are of no "
       f"class of the training images: {shorten(shown)}. The classes are "
       f"{shorten(class_names)}."

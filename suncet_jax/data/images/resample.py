@@ -14,6 +14,8 @@ import operator
 
 import numpy as np
 
+from suncet_jax.errors import UserError
+
 _CHANNELS = 3
 
 
@@ -46,7 +48,7 @@ def crop_and_resize(
   _check_pixels(pixels)
   _check_box(pixels, left, top, width, height)
   if min(new_height, new_width) < 1:
-    raise ValueError(f"size must be at least 1 x 1, got {size}.")
+    raise UserError(f"size must be at least 1 x 1, got {size}.")
   if out is None:
     out = np.empty((new_height, new_width, _CHANNELS), np.uint8)
   else:
@@ -112,11 +114,11 @@ def _resize_by_pillow(
 
 def _check_pixels(pixels: np.ndarray) -> None:
   if pixels.dtype != np.uint8:
-    raise ValueError(f"pixels must be uint8, got {pixels.dtype}.")
+    raise UserError(f"pixels must be uint8, got {pixels.dtype}.")
   if pixels.ndim != 3 or pixels.shape[2] != _CHANNELS:
-    raise ValueError(f"pixels must be [h, w, 3], got shape {pixels.shape}.")
+    raise UserError(f"pixels must be [h, w, 3], got shape {pixels.shape}.")
   if not pixels.flags.c_contiguous:
-    raise ValueError(
+    raise UserError(
       "pixels must be C-contiguous; np.ascontiguousarray makes them so."
     )
 
@@ -127,7 +129,7 @@ def _check_box(
   h, w = pixels.shape[:2]
   is_inside = 0 <= left < left + width <= w and 0 <= top < top + height <= h
   if not is_inside:
-    raise ValueError(
+    raise UserError(
       f"box (left, top, width, height) = {(left, top, width, height)} must "
       f"have pixels, all inside an image of height {h} and width {w}."
     )
@@ -137,10 +139,10 @@ def _check_out(
   out: np.ndarray, pixels: np.ndarray, shape: tuple[int, int, int]
 ) -> None:
   if out.dtype != np.uint8 or out.shape != shape:
-    raise ValueError(
+    raise UserError(
       f"out must be uint8 of shape {shape}, got {out.dtype} {out.shape}."
     )
   if not (out.flags.c_contiguous and out.flags.writeable):
-    raise ValueError("out must be C-contiguous and writeable.")
+    raise UserError("out must be C-contiguous and writeable.")
   if np.may_share_memory(out, pixels):
-    raise ValueError("out and pixels must not overlap.")
+    raise UserError("out and pixels must not overlap.")

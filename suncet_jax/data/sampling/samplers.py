@@ -13,6 +13,7 @@ import numpy as np
 
 from suncet_jax.console.words import shorten
 from suncet_jax.data.splits import by_class
+from suncet_jax.errors import UserError
 from suncet_jax.rng import Purpose, permutation
 
 
@@ -86,7 +87,7 @@ def check_pool(pool_size: int, batch_size: int) -> None:
     ValueError: If not.
   """
   if batch_size > pool_size:
-    raise ValueError(
+    raise UserError(
       f"data.batch_size is {batch_size}, but the unlabelled pool has only "
       f"{pool_size} images. Lower --config.data.batch_size."
     )
@@ -130,7 +131,7 @@ class ClassBalancedSampler:
     check_every_class(labels, class_names)
     self._members = [images[rows] for rows in by_class(labels, class_count)]
     if classes_per_batch > class_count:
-      raise ValueError(
+      raise UserError(
         f"data.labelled.classes_per_batch is {classes_per_batch}, but there "
         f"are {class_count} classes. Lower it."
       )
@@ -192,7 +193,7 @@ def check_every_class(labels: np.ndarray, class_names: Sequence[str]) -> None:
   counts = np.bincount(labels, minlength=len(class_names))
   empty = [class_names[c] for c in np.flatnonzero(counts == 0).tolist()]
   if empty:
-    raise ValueError(
+    raise UserError(
       f"No labelled image for class {shorten(empty)} ({len(empty)} of "
       f"{len(class_names)} classes); expected at least one in each. Lower "
       "--config.data.validation.per_class, or change "

@@ -14,6 +14,7 @@ from suncet_jax.data.images.prefetch import BATCHES_AHEAD
 from suncet_jax.data.records.tfrecord import TfrecordRecords
 from suncet_jax.data.sampling.samplers import check_pool
 from suncet_jax.data.source import Source
+from suncet_jax.errors import UserError
 from suncet_jax.rng import Purpose, permutation
 
 
@@ -60,7 +61,7 @@ class BlockSampler:
     """
     shard_count = len(shard_starts)
     if shard_count < process_count:
-      raise ValueError(
+      raise UserError(
         f"The data set has {shard_count} shards, but {process_count} processes "
         "must read different ones. Prepare it with more shards, or set "
         "--config.data.reading=random."
@@ -77,7 +78,7 @@ class BlockSampler:
     sizes = np.sort([rows.size for rows in self._members])
     self.steps_per_epoch = int(sizes[:shards_each].sum()) // self._batch
     if not self.steps_per_epoch:
-      raise ValueError(
+      raise UserError(
         f"{shards_each} shards of a process hold fewer than the {self._batch} "
         "images that it must provide per step. Lower --config.data.batch_size."
       )
@@ -88,7 +89,7 @@ class BlockSampler:
   def local(self, step: int, rows: np.ndarray) -> np.ndarray:
     """Returns this process's images of a step; see `Sampler`."""
     if len(rows) != self._batch:
-      raise ValueError(
+      raise UserError(
         f"This process must provide {len(rows)} rows of a batch, expected "
         f"{self._batch}, as every other."
       )
@@ -237,7 +238,7 @@ def check_memory(
   pooled = blocks * records.bytes_of_largest(block_shards) / _GIGABYTE
   labelled = records.bytes_of(kept) / _GIGABYTE
   if pooled + labelled > limit_gb:
-    raise ValueError(
+    raise UserError(
       f"Streaming would hold up to {pooled:.3g} GB in {blocks} blocks of "
       f"{block_shards} shards, and {labelled:.3g} GB of labelled and "
       f"validation images, more than data.memory_limit_gb {limit_gb:g}. Lower "

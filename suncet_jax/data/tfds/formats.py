@@ -3,6 +3,8 @@
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import dataset_info
 
+from suncet_jax.errors import UserError
+
 ARRAY_RECORD, TFRECORD = "array_record", "tfrecord"
 
 
@@ -17,7 +19,7 @@ def formats(builder: tfds.core.DatasetBuilder) -> set[str]:
   try:
     proto = dataset_info.read_proto_from_builder_dir(builder.data_path)
   except dataset_info.DatasetInfoFileError as error:
-    raise ValueError(
+    raise UserError(
       f"{builder.data_path} is there, but holds no whole data set ({error}). "
       "Remove it, and run the same command again."
     ) from error

@@ -21,6 +21,7 @@ from suncet_jax.data.tfds.formats import (
   use_format,
 )
 from suncet_jax.devices.host import hide_accelerators
+from suncet_jax.errors import UserError
 
 _FORMATS = {"random": ARRAY_RECORD, "streaming": TFRECORD}
 
@@ -74,7 +75,7 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
   try:
     builder = tfds.builder(data.tfds_name, data_dir=data.data_dir or None)
   except tfds.core.DatasetNotFoundError as error:
-    raise ValueError(
+    raise UserError(
       f"TFDS has no data set {data.tfds_name!r}. Set --config.data.tfds_name "
       "to one of https://www.tensorflow.org/datasets/catalog/overview."
     ) from error
@@ -89,7 +90,7 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
   # Without network, space or manually downloaded files TFDS raises whatever
   # its parts raise; the user needs the same advice for all of it.
   except Exception as error:
-    raise ValueError(
+    raise UserError(
       f"TFDS could not prepare {data.tfds_name!r} in "
       f"{builder.data_path}: {error}\nPrepare it with {advice} where there is "
       "a network, and point --config.data.data_dir or $TFDS_DATA_DIR to its "
@@ -98,7 +99,7 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
   if wanted:
     there = formats(builder)
     if wanted not in there:
-      raise ValueError(
+      raise UserError(
         f"{data.tfds_name} in {builder.data_path} is there as "
         f"{' and '.join(sorted(there))}, but data.reading={data.reading} needs "
         f"{wanted}. Convert it with {advice}."
@@ -106,7 +107,7 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
     use_format(builder, wanted)
   for split in ("train", data.test_split):
     if split not in builder.info.splits:
-      raise ValueError(
+      raise UserError(
         f"{data.tfds_name} has no split {split!r}, only "
         f"{', '.join(builder.info.splits)}. Set --config.data.test_split."
       )
@@ -122,12 +123,12 @@ def _label_feature(
   if not isinstance(image, tfds.features.Image) or not isinstance(
     label, tfds.features.ClassLabel
   ):
-    raise ValueError(
+    raise UserError(
       f"{builder.name} has the features {', '.join(features)}; expected an "
       "Image named 'image' and a ClassLabel named 'label'."
     )
   if np.dtype(image.np_dtype) != np.uint8:
-    raise ValueError(
+    raise UserError(
       f"The images of {builder.name} are {np.dtype(image.np_dtype)}; expected "
       "uint8."
     )
@@ -136,7 +137,7 @@ def _label_feature(
 
 def _array_source(builder: tfds.core.DatasetBuilder, split: str) -> Source:
   if None in builder.info.features["image"].shape:
-    raise ValueError(
+    raise UserError(
       f"The images of {builder.name} differ in size: they cannot be held as "
       "one array. Set --config.data.reading=random."
     )
