@@ -20,7 +20,7 @@ from suncet_jax.devices.processes import (
   is_first,
   value_from_first,
 )
-from suncet_jax.errors import RunError
+from suncet_jax.errors import RunError, UserError
 from suncet_jax.workdir.checkpoint_store import Store, TreeMismatchError
 
 __all__ = ["Checkpoints", "SaveError", "TreeMismatchError"]
