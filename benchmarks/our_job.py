@@ -12,17 +12,17 @@ _ENDLESS = 1_000_000  # steps, more than anyone measures
 def make() -> Job:
   """Returns the job of steps that include their input."""
   keep_freed_memory()
-  parts = fashion_data.experiment()
-  step, state = parts.step_fn(), parts.initial_state()
-  plan = parts.method.plan(0)
-  batches = parts.stream.batches(
+  experiment = fashion_data.experiment()
+  step, state = experiment.step_fn(), experiment.initial_state()
+  plan = experiment.method.plan(0)
+  batches = experiment.stream.batches(
     range(_ENDLESS), plan.unlabelled, plan.labelled
   )
 
   def job(steps: int) -> None:
     nonlocal state
     for _ in range(steps):
-      state, _ = step(state, next(batches), plan, parts.config.seed)
+      state, _ = step(state, next(batches), plan, experiment.config.seed)
     jax.block_until_ready(state)
 
   return job

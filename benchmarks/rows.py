@@ -38,7 +38,7 @@ ROWS = {
   "tiny": Row("tiny (a test of this program)", "resnet8", "cifar", 8, 8, 1),
 }
 
-# Of the optimiser, in every column; the time does not depend on it.
+# Of the optimizer, in every column; the time does not depend on it.
 LEARNING_RATE = 0.01
 MOMENTUM = 0.9
 TEMPERATURE = 0.1

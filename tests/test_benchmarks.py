@@ -309,7 +309,7 @@ def test_input_prints_images_per_second():
     "--rows=tiny",
     "--columns=ours_host,ours",
     "--repeats=1",
-    "--extras=",
+    "--method_state=",
   ]
   result = subprocess.run(command, capture_output=True, text=True, check=True)
   (cells,) = _tables(result.stdout)

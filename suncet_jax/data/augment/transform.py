@@ -50,7 +50,7 @@ def augment(
   channels = _change_geometry(channels, draws, augmentation)
   channels = _change_colours(channels, draws, augmentation)
   channels = _change_texture(channels, draws, augmentation)
-  return _normalise(planes.join(channels), augmentation)
+  return _normalize(planes.join(channels), augmentation)
 
 
 @functools.partial(jax.jit, static_argnames=("augmentation", "size"))
@@ -77,7 +77,7 @@ def to_float(
   if size and values.shape[1:3] != (size, size):
     shape = (values.shape[0], size, size, values.shape[3])
     values = jax.image.resize(values, shape, "linear")  # antialiased
-  return _normalise(values, augmentation)
+  return _normalize(values, augmentation)
 
 
 def _change_geometry(
@@ -140,7 +140,7 @@ def _to_unit(images: jax.Array) -> jax.Array:
   return images.astype(jnp.float32)
 
 
-def _normalise(images: jax.Array, augmentation: Augmentation) -> jax.Array:
+def _normalize(images: jax.Array, augmentation: Augmentation) -> jax.Array:
   """Subtracts the mean and divides by std, per channel of [b, h, w, c]."""
   if not augmentation.mean:
     return images
