@@ -1,6 +1,6 @@
 """CIFAR-10 with 4,000 labels: SimCLR's small-image recipe + SuNCEt.
 
-RngStream: the usual small benchmark, for one GPU or TPU (unverified here: this
+Purpose: the usual small benchmark, for one GPU or TPU (unverified here: this
 project's machine has neither the data set nor an accelerator).
 
     python -m suncet_jax.main --config=configs/cifar10.py --workdir=runs/cifar10

@@ -1,6 +1,6 @@
 """Demo: SimCLR + SuNCEt on scikit-learn's 1,797 handwritten digits.
 
-RngStream: see in about a minute, without a download, that the whole job works:
+Purpose: see in about a minute, without a download, that the whole job works:
 five labels per class, pre-training, evaluation, report.
 
     python -m suncet_jax.main --config=configs/digits.py --workdir=runs/digits

@@ -1,6 +1,6 @@
 """Fashion-MNIST with ten labels per class: does SuNCEt halve the epochs?
 
-RngStream: the paper's claim on 60,000 real images, on two CPU cores in about
+Purpose: the paper's claim on 60,000 real images, on two CPU cores in about
 15 minutes.
 
     python -m suncet_jax.main --config=configs/fashion_mnist.py \

@@ -1,6 +1,6 @@
 """Your own images, a few of them labelled.
 
-RngStream: an encoder for images of any kind, on one GPU or TPU, or slowly on a
+Purpose: an encoder for images of any kind, on one GPU or TPU, or slowly on a
 laptop.
 
     python -m suncet_jax.main --workdir=runs/mine \

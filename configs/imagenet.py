@@ -1,6 +1,6 @@
 """ImageNet, ResNet-50, 1 % or 10 % of the labels: the paper's recipe.
 
-RngStream: reproduce SimCLR + SuNCEt of Assran et al. 2020 (arXiv 2006.10803).
+Purpose: reproduce SimCLR + SuNCEt of Assran et al. 2020 (arXiv 2006.10803).
 
     python -m suncet_jax.main --workdir=runs/imagenet \
         --config=configs/imagenet.py:labels=10,epochs=500,method=suncet

@@ -104,7 +104,7 @@ def test_imagenet_has_no_other_subsets():
 def test_the_docstring_gives_purpose_command_and_sources(file):
   text = file.read_text()
   for part in (
-    "RngStream:",
+    "Purpose:",
     f"--config=configs/{file.name}",
     "Expected figures",
     "Sources of the numbers",

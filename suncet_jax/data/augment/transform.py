@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from suncet_jax.data.augment import blur, colour, draw, planes, tone, transform
+from suncet_jax.data.augment import blur, colour, draw, planes, tone
 from suncet_jax.data.augment.draw import Draws
 from suncet_jax.data.augment.geometry import (
   crop_and_resize,
@@ -43,8 +43,8 @@ def augment(
       give each image its own stream.
   """
   images = jnp.asarray(images)
-  transform.check_images(images, augmentation)
-  transform.check_keys(keys, len(images))
+  check_images(images, augmentation)
+  check_keys(keys, len(images))
   draws = draw.sample(keys)
   channels = planes.split(_to_unit(images))
   channels = _change_geometry(channels, draws, augmentation)
@@ -72,7 +72,7 @@ def to_float(
     ValueError: Their shape does not go with `augmentation`.
   """
   images = jnp.asarray(images)
-  transform.check_images(images, augmentation)
+  check_images(images, augmentation)
   values = _to_unit(images)
   if size and values.shape[1:3] != (size, size):
     shape = (values.shape[0], size, size, values.shape[3])
