@@ -21,16 +21,14 @@ images per step were chosen here.
 
 import ml_collections
 
-from suncet_jax.config import base, parse_arg
+from suncet_jax.config import apply_recipe, base, parse_arg
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
   """Returns the configuration; `arg` is e.g. "labels=400,epochs=100"."""
   arg = parse_arg(arg, labels=400, epochs=1000, method="suncet", seed=0)
-  config = base()
+  config = base(arg.method)
   config.seed = arg.seed
-  config.method.name = arg.method
-  config.method.temperature = 0.5
 
   config.data.source = "tfds"
   config.data.tfds_name = "cifar10"
@@ -56,11 +54,6 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.model.head.batch_norm = True
   config.model.head.output_batch_norm = True
 
-  config.optim.peak_lr = 1.0 * config.data.batch_size / 256
-  config.optim.warmup_epochs = 10.0
-  config.optim.weight_decay = 1e-4
-  config.optim.exclude_bias_and_norm = True
-
   config.train.epochs = arg.epochs
 
   config.evals.every_epochs = 10.0
@@ -70,4 +63,5 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.evals.finetune.batch_size = 512
   config.log.every_steps = 50
   config.checkpoint.every_epochs = 5.0
+  apply_recipe(config, "cifar10")
   return config

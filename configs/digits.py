@@ -23,15 +23,14 @@ images; docs/results.md has other seeds.
 
 import ml_collections
 
-from suncet_jax.config import base, parse_arg
+from suncet_jax.config import apply_recipe, base, parse_arg
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
   """Returns the configuration; `arg` is e.g. "labels=5,method=simclr"."""
   arg = parse_arg(arg, labels=5, epochs=20, method="suncet", seed=0)
-  config = base()
+  config = base(arg.method)
   config.seed = arg.seed
-  config.method.name = arg.method
 
   config.data.source = "digits"
   config.data.batch_size = 128
@@ -52,9 +51,6 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.model.stem = "cifar"
   config.model.head.out = 64
 
-  config.optim.name = "sgd"
-  config.optim.peak_lr = 0.3
-
   config.train.epochs = arg.epochs
 
   config.evals.every_epochs = 2.0
@@ -65,4 +61,5 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.evals.finetune.flip_prob = 0.0
   config.log.every_steps = 10
   config.checkpoint.every_epochs = 2.0
+  apply_recipe(config, "digits")
   return config

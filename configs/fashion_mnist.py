@@ -25,15 +25,14 @@ chosen on seeds 10 and 99, which docs/results.md does not use.
 
 import ml_collections
 
-from suncet_jax.config import base, parse_arg
+from suncet_jax.config import apply_recipe, base, parse_arg
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
   """Returns the configuration; `arg` is e.g. "labels=10,method=simclr"."""
   arg = parse_arg(arg, labels=10, epochs=16, method="suncet", seed=0)
-  config = base()
+  config = base(arg.method)
   config.seed = arg.seed
-  config.method.name = arg.method
 
   config.data.source = "tfds"
   config.data.tfds_name = "fashion_mnist"
@@ -54,9 +53,6 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.model.stem = "cifar_stride2"
   config.model.head.out = 64
 
-  config.optim.name = "sgd"
-  config.optim.peak_lr = 0.3
-
   config.train.epochs = arg.epochs
 
   config.evals.batch_size = 500
@@ -69,4 +65,5 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.evals.finetune.epochs = max(1, 2000 // arg.labels)
   config.evals.finetune.crop_scale = (0.6, 1.0)
   config.log.every_steps = 20
+  apply_recipe(config, "fashion_mnist")
   return config

@@ -25,11 +25,9 @@ advise for small batches (google-research/simclr issue 166); the rest was chosen
 here.
 """
 
-import math
-
 import ml_collections
 
-from suncet_jax.config import base, parse_arg
+from suncet_jax.config import apply_recipe, base, parse_arg
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
@@ -48,10 +46,8 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     method="suncet",
     seed=0,
   )
-  config = base()
+  config = base(arg.method)
   config.seed = arg.seed
-  config.method.name = arg.method
-  config.method.temperature = 0.2
 
   data = config.data
   data.source = "folder"
@@ -77,12 +73,6 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.model.head.batch_norm = True
   config.model.head.output_batch_norm = True
 
-  optim = config.optim
-  optim.peak_lr = 0.075 * math.sqrt(arg.batch)
-  optim.warmup_epochs = min(10.0, arg.epochs / 10)
-  optim.weight_decay = 1e-6
-  optim.exclude_bias_and_norm = True
-
   config.train.epochs = arg.epochs
 
   config.evals.every_epochs = 5.0 if arg.validation else 0.0
@@ -91,4 +81,5 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.evals.finetune.epochs = 60
   config.evals.finetune.batch_size = 256
   config.log.every_steps = 10
+  apply_recipe(config, "folder")
   return config

@@ -33,7 +33,7 @@ The same 20 classes are on every device, so a step has 20 classes x 128 images.
 
 import ml_collections
 
-from suncet_jax.config import base, parse_arg
+from suncet_jax.config import apply_recipe, base, parse_arg
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
@@ -44,11 +44,8 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
       f"labels={arg.labels}: the published lists hold 1 or 10 percent. For "
       "another subset set --config.data.labelled.file to a list of your own."
     )
-  config = base()
+  config = base(arg.method)
   config.seed = arg.seed
-  config.method.name = arg.method
-  config.method.temperature = 0.1
-  config.method.supervised_epochs = 250  # in all of the paper's runs
 
   data = config.data
   data.source = "tfds"
@@ -56,7 +53,6 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   data.test_split = "validation"  # the 50,000 images that papers report on
   data.reading = "random"  # "streaming" for tfrecord files, or gs://
   data.resize, data.centre_crop = 256, 224
-  data.batch_size = 64 * (44 if arg.method == "suncet" else 64)
   data.labelled.file = f"tfds:imagenet2012_subset/{arg.labels}pct"
   data.labelled.classes_per_batch = 20
   data.labelled.images_per_class = 64 * 2
@@ -79,12 +75,6 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.model.head.out = 128
   config.model.head.batch_norm = False
 
-  optim = config.optim
-  optim.start_lr, optim.peak_lr, optim.final_lr = 0.6, 4.8, 0.0
-  optim.warmup_epochs = 10.0
-  optim.weight_decay = 1e-6
-  optim.exclude_bias_and_norm = False  # LARS and decay on all parameters
-
   config.train.epochs = arg.epochs
 
   config.evals.every_epochs = 10.0
@@ -94,4 +84,5 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.evals.finetune.batch_size = 4096
   config.evals.finetune.learning_rate = 0.05
   config.log.every_steps = 50
+  apply_recipe(config, "imagenet")
   return config

@@ -5,7 +5,7 @@ Data and plain Python only: a config is validated before JAX is imported.
 
 import types
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 
 class Architecture(NamedTuple):
@@ -37,6 +37,40 @@ class Stem(NamedTuple):
   kernel_size: int
   stride: int
   max_pool: bool
+
+
+class MLP(NamedTuple):
+  """A head of dense layers with ReLU between them.
+
+  Attributes:
+    layers: Number of dense layers, 1 to 3; 1: a linear map.
+    out: Units of the last.
+    hidden: Units of all but the last; 0: as many as the features have.
+    batch_norm: Whether a norm follows each hidden layer, before its ReLU.
+    output_batch_norm: Whether a norm without bias follows the last layer.
+    of: What it maps: "features", or the name of a head before it.
+    over_all_views: Whether its norms see the views of all sizes together; else
+      each size by itself, as the backbone's do.
+  """
+
+  layers: int
+  out: int
+  hidden: int = 0
+  batch_norm: bool = False
+  output_batch_norm: bool = False
+  of: str = "features"
+  over_all_views: bool = False
+
+  @classmethod
+  def from_config(cls, config: Any) -> Self:
+    """Returns the projection head that `config.model.head` describes."""
+    return cls(
+      layers=config.layers,
+      out=config.out,
+      hidden=config.hidden,
+      batch_norm=config.batch_norm,
+      output_batch_norm=config.output_batch_norm,
+    )
 
 
 def _imagenet(block: str, *depths: int) -> Architecture:

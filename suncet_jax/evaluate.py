@@ -7,13 +7,13 @@ The accuracies are printed and written beside the run's own result.
 
 from absl import app, flags
 
-from suncet_jax import command_line
-from suncet_jax.config.validation import EVAL_NAMES
+from suncet_jax import command_line, plugins
 from suncet_jax.devices.host import keep_freed_memory
 
+_NAMES = tuple(plugins.evaluations())
 flags.declare_key_flag("workdir")  # --help shows it
 _EVALS = flags.DEFINE_list(
-  "evals", list(EVAL_NAMES), f"Some of {', '.join(EVAL_NAMES)}."
+  "evals", list(_NAMES), f"Some of {', '.join(_NAMES)}."
 )
 _STEP = flags.DEFINE_integer("step", None, "Which checkpoint; the newest.")
 
@@ -21,18 +21,18 @@ _STEP = flags.DEFINE_integer("step", None, "Which checkpoint; the newest.")
 def main(argv: list[str]) -> int:
   """Checks the command line and evaluates; returns the exit code."""
   workdir = command_line.checked_workdir(argv)
-  unknown = sorted(set(_EVALS.value) - set(EVAL_NAMES))
+  unknown = sorted(set(_EVALS.value) - set(_NAMES))
   if unknown or not _EVALS.value:
     command_line.fail(
       f"--evals has {', '.join(unknown) or 'nothing'}, expected some of "
-      f"{', '.join(EVAL_NAMES)}."
+      f"{', '.join(_NAMES)}."
     )
   command_line.quiet_libraries()
   keep_freed_memory()
   with command_line.clear_errors():
-    from suncet_jax.train.run import evaluate
+    from suncet_jax.train.result import evaluate_again
 
-    return evaluate(workdir, _EVALS.value, _STEP.value)
+    return evaluate_again(workdir, _EVALS.value, _STEP.value)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Pseudo-random numbers that depend on nothing but their address.
 
-An address is a tuple of integers such as (seed, purpose, epoch). NumPy
+An address is a tuple of integers such as (seed, stream, epoch). NumPy
 guarantees the streams of SeedSequence and of the bit generators for good (only
 `Generator`'s methods may change), so an order stays the same over versions.
 """
@@ -24,6 +24,7 @@ class RngStream(enum.IntEnum):
   FINETUNE_VIEW = 9
   SHARD_ORDER = 10
   BLOCK_ORDER = 11
+  METHOD = 12
 
 
 def random_bits(count: int, *address: int) -> np.ndarray:

@@ -9,10 +9,8 @@ from suncet_jax.check.scan import Summary, scan
 from suncet_jax.console import terminal
 from suncet_jax.console.progress import Counter
 from suncet_jax.data.images.source import EncodedSource
-from suncet_jax.data.load import load
-from suncet_jax.data.sampling.build import make_order
+from suncet_jax.data.pipeline import open_data
 from suncet_jax.data.source import Dataset, Source
-from suncet_jax.data.splits import check_labels, make_splits
 
 _SHOWN_CLASSES = 40
 _SHOWN_BAD = 1000
@@ -31,16 +29,11 @@ def inspect(config: ConfigDict) -> int:
   Raises:
     ValueError: If it cannot be used.
   """
-  dataset = load(config)
-  class_count = len(dataset.class_names)
-  check_labels("Test", dataset.test.labels, class_count)
-  parts = make_splits(
-    dataset.train.labels, dataset.train.names, config, dataset.class_names
-  )
-  make_order(config, dataset, parts)  # refuses what a run would refuse
+  pipeline = open_data(config)  # refuses what a run would refuse
+  dataset, parts = pipeline.dataset, pipeline.splits
   terminal.say(
-    f"{dataset.name}: {class_count} classes; {parts.pool.size:,} images in the "
-    f"unlabelled pool, {parts.labelled.size:,} labelled, "
+    f"{dataset.name}: {pipeline.class_count} classes; {parts.pool.size:,} "
+    f"images in the unlabelled pool, {parts.labelled.size:,} labelled, "
     f"{parts.validation.size:,} validation, {dataset.test.labels.size:,} test"
   )
   _show_classes(dataset, parts.labelled)

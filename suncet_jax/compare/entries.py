@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from suncet_jax.config.validation import METHOD_NAMES
 from suncet_jax.errors import UserError
+from suncet_jax.plugins import method_spec
 
 # Where a variant's next field begins: values such as (0.2,1.0) have commas too.
 _NEXT_FIELD = re.compile(r",(?=[\w.]+=)")
@@ -17,7 +17,7 @@ class Entry(NamedTuple):
   """A method, the share of the budget that its runs have, and a variant of it.
 
   Attributes:
-    method: One of `METHOD_NAMES`.
+    method: Name of the method.
     share: Of the images that the reference processes; 1: as many.
     variant: Fields of the configuration that it changes, such as
       "method.temperature=0.2"; several with commas between them.
@@ -86,12 +86,13 @@ def parse_variant(text: str) -> dict[str, Any]:
 
 def _parse_method(text: str) -> Entry:
   method, _, share = text.partition("@")
-  if method not in METHOD_NAMES:
+  try:
+    method_spec(method)
+  except UserError as error:
     raise UserError(
-      f"--methods has {method!r}, expected some of {', '.join(METHOD_NAMES)}, "
-      "each with a share of the budget behind an @ if it is not 1, such as "
-      "suncet@0.5."
-    )
+      f"--methods has {method!r}: {error} Each may have a share of the budget "
+      "behind an @ if it is not 1, such as suncet@0.5."
+    ) from error
   return Entry(method, _share(text, share) if share else 1.0)
 
 

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from suncet_jax.compare.entries import Entry
 from suncet_jax.compare.recipe import Recipe, images
 from suncet_jax.config import validate
-from suncet_jax.config.validation import METHODS_WITHOUT_LABELS
+from suncet_jax.plugins import uses_labels
 
 REFERENCE = "simclr"
 
@@ -38,7 +38,7 @@ class Run:
   @property
   def folder(self) -> str:
     """Name of the folder."""
-    is_shared = self.entry.method in METHODS_WITHOUT_LABELS
+    is_shared = not uses_labels(self.config)
     labels = "" if is_shared else f"-labels{next(iter(self.measured))}"
     name = re.sub(r"[^\w.@=,()+-]+", "-", self.entry.name)
     return f"{name}{labels}-seed{self.seed}"
@@ -96,7 +96,7 @@ def make_grid(
       configs[str(number)] = config
     groups = [configs]
     # One pre-training that sees no label serves every number of labels.
-    if entry.method not in METHODS_WITHOUT_LABELS:
+    if any(map(uses_labels, configs.values())):
       groups = [{text: config} for text, config in configs.items()]
     for group in groups:
       config = next(iter(group.values()))

@@ -34,7 +34,7 @@ def measure(
   dataset = None
   for name, settings in measured.items():
     experiment = build(settings, dataset)
-    dataset = experiment.dataset
+    dataset = experiment.pipeline.dataset
     rows = known.setdefault(name, [])
     done = {row["step"] for row in rows}
     steps = [

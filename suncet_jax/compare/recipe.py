@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from suncet_jax import plugins
 from suncet_jax.compare.entries import Entry, parse_variant
 from suncet_jax.config import validate
 from suncet_jax.errors import UserError
@@ -121,23 +122,14 @@ def images(config: ConfigDict) -> float:
   Args:
     config: With `data.labelled.classes_per_batch` above 0.
   """
-  data, method = config.data, config.method
-  labelled = data.labelled
-  of_labelled = (
-    labelled.classes_per_batch
-    * labelled.images_per_class
-    * labelled.views
-    / data.batch_size
+  spec, batch = plugins.method_spec(config.method.name), config.data.labelled
+  rows = batch.classes_per_batch * batch.images_per_class
+  of_labelled = rows / config.data.batch_size
+  groups = (spec.groups(config, epoch) for epoch in range(config.train.epochs))
+  return sum(
+    len(group.unlabelled) + len(group.labelled) * of_labelled
+    for group in groups
   )
-  of_unlabelled = 2.0 + config.multicrop.views
-  epochs = config.train.epochs
-  if method.name == "simclr":
-    return epochs * of_unlabelled
-  if method.name == "supervised":
-    return epochs * of_labelled
-  switch = method.supervised_epochs
-  with_labels = epochs if switch < 0 else min(switch, epochs)
-  return epochs * of_unlabelled + with_labels * of_labelled
 
 
 def _default_classes(config: ConfigDict) -> int:

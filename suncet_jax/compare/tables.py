@@ -17,11 +17,11 @@ from suncet_jax.compare.criterion import (
 )
 from suncet_jax.compare.folder import Measured
 from suncet_jax.compare.grid import REFERENCE
-from suncet_jax.console.words import ACCURACY_NAMES
+from suncet_jax.plugins import metric_titles
 
 CLAIMANT = "suncet"
 NEVER = "never"
-MEASURES = {name: ACCURACY_NAMES[name] for name in ACCURACIES}
+MEASURES = {name: metric_titles()[name] for name in ACCURACIES}
 
 
 class Table(NamedTuple):

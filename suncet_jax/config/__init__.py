@@ -5,12 +5,13 @@ reported in well under a second, before any accelerator is touched.
 """
 
 from suncet_jax.config.arguments import parse_arg
-from suncet_jax.config.base import base, from_dict
 from suncet_jax.config.same_run import differences, fingerprint
+from suncet_jax.config.schema import apply_recipe, base, from_dict
 from suncet_jax.config.validation import ConfigError, validate
 
 __all__ = [
   "ConfigError",
+  "apply_recipe",
   "base",
   "differences",
   "fingerprint",

@@ -2,24 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-# They change neither parameters nor results, only what is written and when,
-# or where things are.
-_HARMLESS_GROUPS = ("log.", "checkpoint.")
-_HARMLESS = (
-  "train.debug_nans",
-  "train.compilation_cache",
-  # Where the data lie; that they are the same is checked by their digest.
-  "data.data_dir",
-  "data.train",
-  "data.test",
-  "data.unlabelled",
-  "data.workers",
-  "data.memory_limit_gb",
-  "data.max_bad_fraction",
-)
+from suncet_jax.config.schema import all_fields, upgraded
+from suncet_jax.errors import UserError
+from suncet_jax.fields import Field, flatten
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -33,7 +21,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     Lines `field: old -> new`, sorted; empty when one run may go on as the
     other. How often something is logged or saved does not count.
   """
-  before, after = dict(_fields(old)), dict(_fields(new))
+  before, after = _decisive(old), _decisive(new)
   missing = "(absent)"
   return [
     f"{name}: {before.get(name, missing)} -> {after.get(name, missing)}"
@@ -44,15 +32,38 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def fingerprint(config: dict[str, Any]) -> str:
   """Returns 16 hexadecimal digits of everything that decides the result."""
-  text = json.dumps(sorted(_fields(config)))
+  text = json.dumps(sorted(_decisive(config).items()))
   return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _fields(config: dict[str, Any], prefix: str = "") -> Iterator[tuple]:
+def _decisive(config: Mapping[str, Any]) -> dict[str, str]:
+  """Returns the fields that decide the result, as JSON text by dotted name.
+
+  Fields that are newer than a kept configuration are at their defaults.
+  """
+  fields = _fields_of(config)
+  # JSON text, so that a tuple equals the list it becomes in a file.
+  values = {name: json.dumps(field.default) for name, field in fields.items()}
+  for name, value in _leaves(upgraded(config) if fields else config):
+    values[name] = json.dumps(value)
+  return {
+    name: text
+    for name, text in values.items()
+    if name not in fields or fields[name].decides_result
+  }
+
+
+def _fields_of(config: Mapping[str, Any]) -> dict[str, Field]:
+  """Returns the fields that this version gives a configuration's method."""
+  try:
+    return flatten(all_fields(config["method"]["name"]))
+  except (KeyError, TypeError, UserError):  # of a method that is not here
+    return {}
+
+
+def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple]:
   for name, value in config.items():
-    path = prefix + name
-    if isinstance(value, dict):
-      yield from _fields(value, path + ".")
-    elif path not in _HARMLESS and not path.startswith(_HARMLESS_GROUPS):
-      # JSON text, so that a tuple equals the list it becomes in a file.
-      yield path, json.dumps(value)
+    if isinstance(value, Mapping):
+      yield from _leaves(value, f"{prefix}{name}.")
+    else:
+      yield prefix + name, value

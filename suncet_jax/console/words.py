@@ -1,15 +1,6 @@
-"""Words for messages: counts, names of many things, names of accuracies."""
+"""Words for messages: counts, and names of many things."""
 
 from collections.abc import Mapping, Sequence
-
-# What people call the accuracies of a result, wherever they are shown.
-ACCURACY_NAMES = {
-  "knn_top1": "kNN",
-  "soft_nn_top1": "soft nearest neighbours",
-  "linear_top1": "linear probe",
-  "finetune_top1": "fine-tuned",
-  "finetune_top5": "fine-tuned, top 5",
-}
 
 
 def counted(count: int, noun: str) -> str:

@@ -43,7 +43,7 @@ def make_projection(weights: Weights) -> Features:
   def projection(params: Any, batch_stats: Any, images: jax.Array) -> jax.Array:
     prepared = to_float(images, augmentation, size=weights.images.evaluated)
     outputs, _ = model.apply(params, batch_stats, prepared, train=False)
-    return outputs.projection
+    return outputs["projection"]
 
   return projection
 

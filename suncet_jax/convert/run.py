@@ -1,30 +1,23 @@
 """The encoder of a run's folder, without its data set."""
 
 import contextlib
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from absl import logging
 from etils import epath
 from ml_collections import ConfigDict
 
-from suncet_jax import methods, models, optim
 from suncet_jax.config import ConfigError, from_dict, validate
 from suncet_jax.convert.weights import ConvertError, Images, Weights
-from suncet_jax.data.augment import Augmentation
-from suncet_jax.devices.mesh import make_mesh
-from suncet_jax.train.experiment import model_config
-from suncet_jax.train.state import TrainState, init_state
-from suncet_jax.workdir.checkpoints import Checkpoints
+from suncet_jax.workdir.checkpoint_store import Store
 from suncet_jax.workdir.folder import FolderError, RunFolder
 
-# Sizes of the state that the configuration does not hold, but the data set.
-_STEM = re.compile(r"\.params\['backbone'\]\['stem(_conv'|'\]\['conv')\]")
-_CLASSIFIER = ".params['head']['dense1']['kernel']"
+# A classifier takes the projection's place where there is no projection.
+_HEADS = ("projection", "logits")
+_STEMS = (("stem", "conv"), ("stem_conv",))  # of ResNets, of WideResNets
 
 
 def is_run(folder: epath.Path) -> bool:
@@ -46,31 +39,52 @@ def read(folder: epath.PathLike) -> Weights:
   """
   run = RunFolder(folder)
   config = _config(run)
-  with _quiet():
-    channels, classes = _sizes(_leaf_shapes(run.checkpoints))
-  of_method = model_config(config, classes)
-  template = _template(config, of_method, channels)
+  params, batch_stats, metadata = _newest(run)
+  described = metadata.get("model") or _described(config, params)
+  name = next((n for n in _HEADS if n in described["heads"]), "")
+  # Where this package keeps the projection; see `models.model.part_name`.
+  part = "head" if "head" in params else name
+  kept = {"backbone": "backbone", part: "head"}
+  model = config.model.to_dict()
+  if name:
+    head = described["heads"][name]
+    model["head"] = {field: head[field] for field in model["head"]}
+  return Weights(
+    model=model,
+    # Nothing else has float64, which is for tests.
+    precision=config.precision.replace("64", "32"),
+    images=_images(config, described["channels"]),
+    leaves={
+      (kept[path[0].key], *(entry.key for entry in path[1:])): np.asarray(
+        leaf, np.float32
+      )
+      for tree in (params, batch_stats)
+      for path, leaf in jax.tree.leaves_with_path(tree)
+      if path[0].key in kept
+    },
+  )
+
+
+def _newest(run: RunFolder) -> tuple[Any, Any, dict[str, Any]]:
+  """Returns (params, batch_stats, metadata) of the newest intact checkpoint."""
   try:
     with (
       _quiet(),
-      Checkpoints(run.checkpoints, read_only=True) as checkpoints,
+      contextlib.closing(
+        Store(run.checkpoints, keep=1, keep_every_steps=0, read_only=True)
+      ) as store,
     ):
-      restored = checkpoints.restore(template)
-  except ValueError as error:
+      found = store.newest_parts(("params", "batch_stats", "average"))
+  except (ValueError, FileNotFoundError) as error:
     raise ConvertError(f"{run.path}: {error}") from error
-  if restored is None:
+  if found is None:
     raise ConvertError(f"{run.path} holds no checkpoint yet.")
-  return Weights(
-    model=of_method.to_dict(),
-    # Nothing else has float64, which is for tests.
-    precision=config.precision.replace("64", "32"),
-    images=_images(config, channels),
-    leaves={
-      tuple(entry.key for entry in path): np.asarray(leaf, np.float32)
-      for tree in restored[0].encoder
-      for path, leaf in jax.tree.leaves_with_path(tree)
-    },
+  parts, metadata = found
+  params, batch_stats = parts.get("average") or (
+    parts["params"],
+    parts["batch_stats"],
   )
+  return params, batch_stats, metadata
 
 
 @contextlib.contextmanager
@@ -93,59 +107,19 @@ def _config(run: RunFolder) -> ConfigDict:
   return config
 
 
-def _leaf_shapes(folder: epath.Path) -> dict[str, str]:
-  """Returns the dtype and shape of every leaf as a checkpoint describes it."""
-  options = ocp.CheckpointManagerOptions(read_only=True, create=False)
-  with ocp.CheckpointManager(folder, options=options) as manager:
-    problem: Exception | None = None
-    for step in sorted(manager.all_steps(), reverse=True):
-      arguments = ocp.args.Composite(meta=ocp.args.JsonRestore())
-      try:
-        return manager.restore(step, args=arguments)["meta"]["leaves"]
-      except Exception as error:  # of nearly any kind, if it is damaged
-        problem = error
-  raise ConvertError(
-    f"{folder} holds no intact checkpoint ({problem or 'none at all'})."
-  )
-
-
-def _sizes(leaves: dict[str, str]) -> tuple[int, int]:
-  """Returns the number of channels and the outputs of a linear head."""
-  stem = next(x for path, x in leaves.items() if _STEM.match(path))
-  return _shape(stem)[2], _shape(leaves.get(_CLASSIFIER, "[0]"))[-1]
-
-
-def _shape(described: str) -> list[int]:
-  """Returns the shape in a description such as float32[3, 3, 1, 16]."""
-  return [int(number) for number in re.findall(r"\d+", described.split("[")[1])]
-
-
-def _template(
-  config: ConfigDict, of_method: ConfigDict, channels: int
-) -> TrainState:
-  """Returns shapes and dtypes of the run's state, on one device."""
-  augmentation = Augmentation.from_config(config.augment)
-  method = methods.make_method(config, augmentation, make_mesh())
-  optimizer, _ = optim.make_optimizer(config, steps_per_epoch=1)
-  model = models.build(of_method, config.precision)
-  size = augmentation.size
-
-  def init() -> TrainState:
-    return init_state(
-      jax.random.key(0),
-      model,
-      method,
-      optimizer,
-      (size, size, channels),
-      is_averaged=config.train.ema_decay > 0,
-    )
-
-  device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-
-  def described(leaf: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device)
-
-  return jax.tree.map(described, jax.eval_shape(init))
+def _described(config: ConfigDict, params: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns what checkpoints before version 0.2 do not say of the model."""
+  backbone, head = params["backbone"], dict(config.model.head)
+  if config.method.name == "supervised":
+    classes = params["head"]["dense1"]["kernel"].shape[-1]
+    head |= {"layers": 1, "out": classes, "output_batch_norm": False}
+  stem = next(path for path in _STEMS if path[0] in backbone)
+  for name in stem:
+    backbone = backbone[name]
+  return {
+    "channels": backbone["kernel"].shape[2],
+    "heads": {"projection": head},
+  }
 
 
 def _images(config: ConfigDict, channels: int) -> Images:

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 from flax import struct
 
-from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.augment.draw import DRAWS_PER_CROP
+from suncet_jax.data.augment.view import View
 from suncet_jax.data.errors import DataError
 from suncet_jax.data.sampling.build import Order
 from suncet_jax.data.sampling.samplers import Sampler
@@ -72,8 +72,8 @@ class Stream:
   def batches(
     self,
     steps: range,
-    unlabelled: Sequence[Augmentation],
-    labelled: Sequence[Augmentation] = (),
+    unlabelled: Sequence[View],
+    labelled: Sequence[View] = (),
   ) -> Generator[Batch, None, None]:
     """Yields the batches of some steps.
 
@@ -113,11 +113,11 @@ class Stream:
     sampler: Sampler,
     placement: RowPlacement,
     steps: range,
-    views: Sequence[Augmentation],
+    views: Sequence[View],
     rng_stream: RngStream,
   ) -> Iterator[tuple[Images, Request]]:
     """Yields the images that a sampler picks for each step, and which."""
-    crops = host_crops(self._source, views)
+    crops = host_crops(views)
 
     def request(step: int) -> Request:
       address = (self._seed, rng_stream, step)
@@ -127,14 +127,9 @@ class Stream:
     yield from load_rows(self._source, placement, map(request, steps), crops)
 
 
-def host_crops(source: Source, views: Sequence[Augmentation]) -> list[Crop]:
+def host_crops(views: Sequence[View]) -> list[Crop]:
   """Returns the crops that a source is to make, one per view, if it does."""
-  if not source.crops_on_host:
-    return []
-  return [
-    Crop(view.size, view.crop_scale or (1.0, 1.0), view.crop_ratio)
-    for view in views
-  ]
+  return [view.host_crop for view in views if view.host_crop]
 
 
 def draw_crops(

@@ -1,4 +1,4 @@
-"""The protocol of a method: what a training step optimises."""
+"""The protocol of a method: what a training step optimizes."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -6,23 +6,29 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 from flax import struct
+from ml_collections import ConfigDict
 
-from suncet_jax.data.augment import Augmentation
+from suncet_jax import plugins
+from suncet_jax.data.augment.view import View
 from suncet_jax.models import Outputs
+
+# A view of the images of a step: an array with the rows first, or a tree of
+# such arrays.
+Rows = Any
 
 
 @dataclasses.dataclass(frozen=True)
 class BatchSpec:
-  """The images that one step needs; hashable, so that jit may specialise.
+  """The images that one step needs; hashable, so that jit may specialize.
 
   Attributes:
-    unlabelled: One augmentation per view of each unlabelled image. Views may
-      differ in size (several crop sizes) or strength (weak and strong).
+    unlabelled: One entry per view of each unlabelled image. Views may differ in
+      size (several crop sizes) or strength (weak and strong).
     labelled: The same for labelled images; empty: none are loaded.
   """
 
-  unlabelled: tuple[Augmentation, ...]
-  labelled: tuple[Augmentation, ...] = ()
+  unlabelled: tuple[View, ...]
+  labelled: tuple[View, ...] = ()
 
 
 @struct.dataclass
@@ -30,14 +36,29 @@ class Views:
   """The augmented images of a step.
 
   Attributes:
-    unlabelled: Per view of the plan, float32 [b, h, w, c].
-    labelled: Per view of the plan, float32 [l, h, w, c].
-    labels: int32 [l], or None when the plan has no labelled view.
+    unlabelled: Per view of the batch spec, float32 [b, h, w, c].
+    labelled: Per view of the batch spec, float32 [l, h, w, c].
+    labels: int32 [l], or None without a labelled view.
   """
 
-  unlabelled: tuple[jax.Array, ...]
-  labelled: tuple[jax.Array, ...]
+  unlabelled: tuple[Rows, ...]
+  labelled: tuple[Rows, ...]
   labels: jax.Array | None
+
+
+@struct.dataclass
+class Moment:
+  """When a step is. Traced, so that ramps compile nothing anew.
+
+  Attributes:
+    step: int32, steps before this one; skipped ones count.
+    epoch: float32, `step` / steps per epoch.
+    key: PRNG key of this step, for what is not a view.
+  """
+
+  step: jax.Array
+  epoch: jax.Array
+  key: jax.Array
 
 
 class StepOutput(NamedTuple):
@@ -54,24 +75,68 @@ class StepOutput(NamedTuple):
   aux: Any = ()
 
 
-# (params, batch_stats, views) -> (one Outputs per view, new batch_stats). Views
-# of equal size go through the network in one forward pass, in training mode.
-Encode = Callable[[Any, Any, Sequence[jax.Array]], tuple[list[Outputs], Any]]
+class Encode(Protocol):
+  """The encoder of many views, on all devices."""
 
+  def __call__(
+    self,
+    params: Any,
+    batch_stats: Any,
+    views: Sequence[Rows],
+    *,
+    train: bool = True,
+    key: jax.Array | None = None,
+  ) -> tuple[list[Outputs], Any]:
+    """Encodes views.
 
-class Method(Protocol):
-  """What a step optimises. All but `plan` is pure and runs inside jit."""
+    Views of one size share a forward pass, so that batch norm sees them
+    together; each further size is a pass of its own with its own statistics,
+    and the running statistics go through the passes in turn.
 
-  def plan(self, epoch: int) -> BatchSpec:
-    """Returns what the steps of an epoch need.
+    Args:
+      params: Parameters of the encoder, or of a teacher.
+      batch_stats: Running statistics that go with them.
+      views: Views, rows first.
+      train: Whether norms use the statistics of the batch; else the running
+        ones, which are returned as they came.
+      key: PRNG key of dropout and noise, for networks that have them.
 
-    The step is compiled once per distinct plan.
+    Returns:
+      ("features" and the outputs of the heads by name, per view; batch_stats).
     """
     ...
 
-  def init(self, params: Any, batch_stats: Any) -> Any:
-    """Returns the method's own state, e.g. a momentum encoder; () if none."""
+  def join(self, arrays: Sequence[Any]) -> Any:
+    """Concatenates rows of views without moving them between devices."""
     ...
+
+  def over_rows(
+    self, loss: Callable[..., jax.Array]
+  ) -> Callable[..., jax.Array]:
+    """Makes a loss of `suncet_jax.losses` one of the rows of all devices."""
+    ...
+
+
+class Method:
+  """What a step optimizes; all of it is pure and runs inside jit.
+
+  One scalar is differentiated and one optimizer applied; a method that has no
+  state of its own defines `loss` only. Which views a step needs stands in the
+  method's spec.
+  """
+
+  def init(self, params: Any, batch_stats: Any) -> tuple[Any, Any]:
+    """Returns the parameters to start from, and the method's own state.
+
+    Args:
+      params: Freshly drawn parameters of the encoder.
+      batch_stats: Their running statistics.
+
+    Returns:
+      (params, method_state), such as a momentum encoder; () if there is none.
+    """
+    del batch_stats
+    return params, ()
 
   def loss(
     self,
@@ -80,18 +145,47 @@ class Method(Protocol):
     method_state: Any,
     views: Views,
     encode: Encode,
+    moment: Moment,
   ) -> tuple[jax.Array, StepOutput]:
     """Returns the loss to differentiate by `params`, and what goes with it.
 
     Args:
-      params: Of the encoder.
+      params: Parameters of the encoder.
       batch_stats: Running statistics of the encoder.
       method_state: The method's own state, constant in this step.
-      views: The images that the plan asked for.
-      encode: Runs the encoder in training mode.
+      views: The images that the batch spec asks for.
+      encode: The encoder of many views.
+      moment: When the step is.
     """
-    ...
+    raise NotImplementedError
 
-  def update(self, method_state: Any, params: Any, aux: Any) -> Any:
-    """Returns the method's state after the step that led to `params`."""
-    ...
+  def update(
+    self, params: Any, method_state: Any, aux: Any, moment: Moment
+  ) -> tuple[Any, Any]:
+    """Returns parameters and method state after the optimizer.
+
+    Args:
+      params: Parameters that the optimizer gave; a method may constrain them.
+      method_state: The method's own state before the step.
+      aux: What `loss` gave as `StepOutput.aux`.
+      moment: When the step is.
+
+    Returns:
+      (params, method_state).
+    """
+    del aux, moment
+    return params, method_state
+
+
+def build(config: ConfigDict, class_count: int) -> Method:
+  """Builds the method that `config.method` names.
+
+  Args:
+    config: The whole configuration.
+    class_count: Number of classes.
+
+  Raises:
+    ValueError: If there is no such method.
+  """
+  module = plugins.method_module(config.method.name, "method")
+  return module.build(config, class_count)

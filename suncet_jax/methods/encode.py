@@ -1,16 +1,17 @@
-"""Several arrays of rows as one, without moving rows between devices."""
+"""Many views through one encoder, without moving rows between devices."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from suncet_jax.methods.base import Encode
+from suncet_jax.devices.mesh import over_rows
+from suncet_jax.methods.base import Rows
 from suncet_jax.models import Model, Outputs
 
 
-def pack(arrays: Sequence[Any], device_count: int) -> jax.Array:
+def pack(arrays: Sequence[Any], device_count: int) -> Any:
   """Concatenates the rows of arrays that are spread over devices.
 
   A plain concatenation would put all of the first array before the second, so
@@ -18,74 +19,129 @@ def pack(arrays: Sequence[Any], device_count: int) -> jax.Array:
   concatenates its own rows; nothing that follows cares about their order.
 
   Args:
-    arrays: [n_i, ...]; each n_i divisible by `device_count`.
+    arrays: [n_i, ...], or trees of such arrays with equal row counts; each n_i
+      divisible by `device_count`.
     device_count: Devices that each array's rows are spread over.
 
   Returns:
     [sum of n_i, ...], spread over the devices in the same way.
   """
-  blocks = [a.reshape(device_count, -1, *a.shape[1:]) for a in arrays]
-  packed = jnp.concatenate(blocks, axis=1)
-  return packed.reshape(-1, *packed.shape[2:])
+
+  def packed(*leaves: Any) -> jax.Array:
+    blocks = [a.reshape(device_count, -1, *a.shape[1:]) for a in leaves]
+    joined = jnp.concatenate(blocks, axis=1)
+    return joined.reshape(-1, *joined.shape[2:])
+
+  return jax.tree.map(packed, *arrays)
 
 
-def unpack(
-  packed: jax.Array, counts: Sequence[int], device_count: int
-) -> list[jax.Array]:
-  """Undoes `pack`: splits into arrays of `counts` rows."""
-  blocks = packed.reshape(device_count, -1, *packed.shape[1:])
+def unpack(packed: Any, counts: Sequence[int], device_count: int) -> list[Any]:
+  """Splits what `pack` has joined into arrays, or trees, of `counts` rows."""
   ends, parts = 0, []
   for count in counts:
-    rows = blocks[:, ends : ends + count // device_count]
-    parts.append(rows.reshape(count, *packed.shape[1:]))
-    ends += count // device_count
+    own = count // device_count
+
+    def rows(leaf: jax.Array, start: int = ends, own: int = own) -> jax.Array:
+      blocks = leaf.reshape(device_count, -1, *leaf.shape[1:])
+      return blocks[:, start : start + own].reshape(-1, *leaf.shape[1:])
+
+    parts.append(jax.tree.map(rows, packed))
+    ends += own
   return parts
 
 
-def make_encode(
-  model: Model, device_count: int, *, micro_batches: int = 1
-) -> Encode:
-  """Returns the encoder of many views, in training mode.
+class Encoder:
+  """The encoder of many views; see `methods.base.Encode`."""
 
-  Views of one size share a forward pass, so that batch norm sees them
-  together; each further size is a pass of its own with its own statistics, and
-  the running statistics go through the passes in turn.
+  def __init__(
+    self, model: Model, mesh: jax.sharding.Mesh, *, micro_batches: int = 1
+  ) -> None:
+    """Stores what encodes.
 
-  Args:
-    model: The encoder of one array of images.
-    device_count: Devices that the rows of each view are spread over.
-    micro_batches: Parts that the rows pass the network in; see `in_parts`.
-  """
+    Args:
+      model: The encoder of one array of images.
+      mesh: The devices that the rows of each view are spread over.
+      micro_batches: Parts that the rows pass the network in; see `in_parts`.
+    """
+    self._model, self._mesh = model, mesh
+    self._encode = self._at_once
+    if micro_batches > 1:
+      self._encode = in_parts(self._at_once, micro_batches)
 
-  def encode(
-    params: Any, batch_stats: Any, views: Sequence[jax.Array]
+  def __call__(
+    self,
+    params: Any,
+    batch_stats: Any,
+    views: Sequence[Rows],
+    *,
+    train: bool = True,
+    key: jax.Array | None = None,
   ) -> tuple[list[Outputs], Any]:
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for position, view in enumerate(views):
-      by_shape.setdefault(view.shape[1:], []).append(position)
-    outputs: dict[int, Outputs] = {}
-    for members in by_shape.values():
-      group = [views[i] for i in members]
-      together, batch_stats = model.apply(
-        params, batch_stats, pack(group, device_count), train=True
+    """Encodes views; see `methods.base.Encode`."""
+    return self._encode(params, batch_stats, views, train=train, key=key)
+
+  def join(self, arrays: Sequence[Any]) -> Any:
+    """Concatenates rows of views; see `pack`."""
+    return pack(arrays, self._mesh.size)
+
+  def over_rows(
+    self, loss: Callable[..., jax.Array]
+  ) -> Callable[..., jax.Array]:
+    """Wraps a loss of `suncet_jax.losses`; see `devices.mesh.over_rows`."""
+    return over_rows(self._mesh, loss)
+
+  def _at_once(
+    self,
+    params: Any,
+    batch_stats: Any,
+    views: Sequence[Rows],
+    *,
+    train: bool,
+    key: jax.Array | None,
+  ) -> tuple[list[Outputs], Any]:
+    """Encodes size by size, then applies the heads that see all sizes."""
+    model, devices = self._model, self._mesh.size
+    late = model.over_all_views
+    early = [name for name in model.heads if name not in late]
+    outputs: list[Outputs] = [{}] * len(views)
+    for number, members in enumerate(_by_shape(views)):
+      pass_key = None if key is None else jax.random.fold_in(key, number)
+      features, new = model.apply_backbone(
+        params["backbone"],
+        batch_stats["backbone"],
+        pack([views[i] for i in members], devices),
+        train=train,
+        key=pass_key,
       )
-      counts = [view.shape[0] for view in group]
-      features = unpack(together.features, counts, device_count)
-      projections = unpack(together.projection, counts, device_count)
-      for position, *part in zip(members, features, projections, strict=True):
-        outputs[position] = Outputs(*part)
-    return [outputs[i] for i in range(len(views))], batch_stats
+      together, batch_stats = model.apply_heads(
+        params,
+        {**batch_stats, "backbone": new},
+        {"features": features},
+        early,
+        train=train,
+        key=pass_key,
+      )
+      counts = [_row_count(views[i]) for i in members]
+      for i, part in zip(
+        members, unpack(together, counts, devices), strict=True
+      ):
+        outputs[i] = part
+    if late:
+      counts = [_row_count(view) for view in views]
+      together, batch_stats = model.apply_heads(
+        params, batch_stats, pack(outputs, devices), late, train=train, key=key
+      )
+      outputs = unpack(together, counts, devices)
+    return outputs, batch_stats
 
-  return in_parts(encode, micro_batches) if micro_batches > 1 else encode
 
-
-def in_parts(encode: Encode, count: int) -> Encode:
+def in_parts(encode: Callable[..., Any], count: int) -> Callable[..., Any]:
   """Encodes the rows of a batch in parts, one after the other, to save memory.
 
   Only images and outputs are kept of a part; its gradient computes it again.
-  So a loss sees the outputs of ALL rows, as no sum of gradients of small
-  batches can have it, and the gradient is that of the whole batch (Gao et al.
-  2021, arXiv 2101.06983, whose cache of gradients is what JAX does here).
+  So a loss sees the outputs of ALL rows, which summing gradients of small
+  batches cannot reproduce, and the gradient is that of the whole batch (Gao et
+  al. 2021, arXiv 2101.06983, whose cache of gradients is what JAX does here).
 
   Each part has batch-norm statistics of its own, which no order of computing
   could avoid without keeping every activation. The running ones are the mean
@@ -104,15 +160,40 @@ def in_parts(encode: Encode, count: int) -> Encode:
     return parts.swapaxes(0, 1).reshape(-1, *parts.shape[2:])
 
   def encode_parts(
-    params: Any, batch_stats: Any, views: Sequence[jax.Array]
+    params: Any,
+    batch_stats: Any,
+    views: Sequence[Rows],
+    *,
+    train: bool = True,
+    key: jax.Array | None = None,
   ) -> tuple[list[Outputs], Any]:
     @jax.checkpoint
-    def part(rows: list[jax.Array]) -> tuple[list[Outputs], Any]:
-      return encode(params, batch_stats, rows)
+    def part(rows: tuple[Any, Any]) -> tuple[list[Outputs], Any]:
+      views_of_part, part_key = rows
+      return encode(
+        params, batch_stats, views_of_part, train=train, key=part_key
+      )
 
-    outputs, stats = jax.lax.map(part, [split(view) for view in views])
+    keys = None if key is None else jax.random.split(key, count)
+    parts = jax.tree.map(split, list(views)), keys
+    outputs, stats = jax.lax.map(part, parts)
+    if not train:  # the running ones, as they came
+      return jax.tree.map(join, outputs), batch_stats
     return jax.tree.map(join, outputs), jax.tree.map(
       lambda x: jnp.mean(x, axis=0), stats
     )
 
   return encode_parts
+
+
+def _by_shape(views: Sequence[Rows]) -> list[list[int]]:
+  """Groups the positions of views of one shape, which share a pass."""
+  groups: dict[Any, list[int]] = {}
+  for position, view in enumerate(views):
+    shape = tuple(leaf.shape[1:] for leaf in jax.tree.leaves(view))
+    groups.setdefault(shape, []).append(position)
+  return list(groups.values())
+
+
+def _row_count(view: Rows) -> int:
+  return jax.tree.leaves(view)[0].shape[0]

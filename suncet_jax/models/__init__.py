@@ -5,6 +5,6 @@ rest of the code sees: `init`, `apply` and `apply_backbone` on plain dicts.
 """
 
 from suncet_jax.models.build import build
-from suncet_jax.models.model import Model, Outputs
+from suncet_jax.models.model import Head, Model, Network, Outputs
 
-__all__ = ["Model", "Outputs", "build"]
+__all__ = ["Head", "Model", "Network", "Outputs", "build"]

@@ -1,34 +1,42 @@
 """From the model part of a config to a model."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
+from flax.core import FrozenDict
 
-from suncet_jax.architectures import MODEL_NAMES, STEMS, model_faults
+from suncet_jax.architectures import MLP, MODEL_NAMES, STEMS, model_faults
 from suncet_jax.errors import UserError
-from suncet_jax.models.heads import ProjectionHead
-from suncet_jax.models.model import Model
+from suncet_jax.models.heads import MLPHead
+from suncet_jax.models.model import Head, Model, Network
 from suncet_jax.models.numerics import Numerics, numerics_of
 from suncet_jax.models.resnet import ResNet
 from suncet_jax.models.wide_resnet import WideResNet
 
 
 def build(
-  config: Any, precision: str = "float32", *, remat: bool = False
+  config: Any,
+  precision: str = "float32",
+  *,
+  heads: Mapping[str, MLP] | None = None,
+  remat: bool = False,
 ) -> Model:
   """Builds the model a config names.
 
   Args:
     config: `config.model`, an object with the attributes:
-      name: one of `model_names.MODEL_NAMES`.
+      name: one of `architectures.MODEL_NAMES`.
       width: factor 1, 2 or 4 of all channels; ResNets only.
-      stem: one of `model_names.STEMS`; WideResNets take only "cifar".
+      stem: one of `architectures.STEMS`; WideResNets take only "cifar".
       convolution: "auto" or "xla"; see `suncet_jax.convolution.convolve`.
       zero_init_residual: bool, whether each residual block of a ResNet starts
         as its shortcut.
       head: `layers` (1 to 3), `hidden` (0 = size of the features), `out`,
-        `batch_norm` and `output_batch_norm` (see `ProjectionHead`).
-    precision: one of `model_names.PRECISIONS`, of activations and products.
+        `batch_norm` and `output_batch_norm` (see `MLPHead`).
+    heads: The heads by name, in order; by default the projection head that
+      `config.head` describes.
+    precision: one of `architectures.PRECISIONS`, of activations and products.
       Parameters and statistics are float32 unless it is "float64".
     remat: whether the gradient computes residual blocks again rather than
       keeping what is inside them (Chen et al. 2016, arXiv 1604.06174).
@@ -42,18 +50,27 @@ def build(
     raise UserError(" ".join(faults))
   numerics = numerics_of(precision, config.convolution)
   feature_size = _feature_size(config)
+  wanted = heads or {"projection": MLP.from_config(config.head)}
   return Model(
     feature_size=feature_size,
-    backbone=_backbone(config, numerics, remat),
-    head=ProjectionHead(
-      layers=config.head.layers,
-      hidden=config.head.hidden or feature_size,
-      out=config.head.out,
-      batch_norm=config.head.batch_norm,
-      output_batch_norm=config.head.output_batch_norm,
-      numerics=numerics,
+    backbone=Network(_backbone(config, numerics, remat)),
+    # Hashable, so that what is known of a model can be remembered.
+    heads=FrozenDict(
+      {n: _head(mlp, feature_size, numerics) for n, mlp in wanted.items()}
     ),
   )
+
+
+def _head(mlp: MLP, feature_size: int, numerics: Numerics) -> Head:
+  module = MLPHead(
+    layers=mlp.layers,
+    hidden=mlp.hidden or feature_size,
+    out=mlp.out,
+    batch_norm=mlp.batch_norm,
+    output_batch_norm=mlp.output_batch_norm,
+    numerics=numerics,
+  )
+  return Head(Network(module), mlp.of, mlp.over_all_views)
 
 
 def _feature_size(config: Any) -> int:

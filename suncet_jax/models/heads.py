@@ -1,4 +1,4 @@
-"""The projection head between the features and the losses."""
+"""Heads between the features and the losses."""
 
 import flax.linen as nn
 import jax
@@ -8,7 +8,7 @@ from suncet_jax.models.norm import BatchNorm
 from suncet_jax.models.numerics import Numerics
 
 
-class ProjectionHead(nn.Module):
+class MLPHead(nn.Module):
   """Dense layers with ReLU between them, with or without batch norms.
 
   Chen et al. 2020 (arXiv 2002.05709), section 2.1: two layers without norms.
@@ -34,7 +34,7 @@ class ProjectionHead(nn.Module):
 
   @nn.compact
   def __call__(self, features: jax.Array, *, train: bool) -> jax.Array:
-    """Maps features [b, f] to projections [b, out] of the stored dtype."""
+    """Maps rows [b, f] to [b, out] of the stored dtype."""
     x = features
     for i in range(1, self.layers):
       x = self._dense(x, self.hidden, f"dense{i}")

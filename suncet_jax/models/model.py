@@ -1,6 +1,7 @@
 """The boundary between Flax modules and everyone else: pure functions."""
 
 import dataclasses
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -9,35 +10,107 @@ import jax.numpy as jnp
 
 from suncet_jax.errors import UserError
 
+# "features" [b, f] always, and the output of each head by its name; arrays are
+# of the dtype of the parameters, with the rows of the images first.
+Outputs = Mapping[str, jax.Array]
 
-class Outputs(NamedTuple):
-  """What a model makes of images, in the dtype of its parameters.
+# Under these names parts are kept, so that checkpoints stay valid.
+_KEPT_AS = {"projection": "head"}
+
+
+class Network(NamedTuple):
+  """A Flax module as two pure functions.
 
   Attributes:
-    features: [b, f] output of the backbone, which evaluations use.
-    projection: [b, d] output of the head, which losses use; not normalised.
+    module: Module that is called as `module(x, train=...)`.
   """
 
-  features: jax.Array
-  projection: jax.Array
+  module: nn.Module
+
+  def init(self, key: jax.Array, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Draws parameters.
+
+    Args:
+      key: PRNG key.
+      shape: Static shape of an input.
+
+    Returns:
+      (params, batch_stats); a module without norms has no statistics, {}.
+    """
+    # Compiled, the forward pass that finds the shapes is dead code; op by op
+    # it would run.
+    init = jax.jit(self.module.init, static_argnames="train")
+    variables = init(key, jnp.zeros(shape), train=False)
+    return variables["params"], variables.get("batch_stats", {})
+
+  def apply(
+    self,
+    params: Any,
+    batch_stats: Any,
+    x: jax.Array,
+    *,
+    train: bool,
+    key: jax.Array | None = None,
+  ) -> tuple[Any, Any]:
+    """Runs the module.
+
+    Args:
+      params: Parameters as `init` returns them.
+      batch_stats: Statistics as `init` returns them.
+      x: Input, rows first.
+      train: Whether norms use, and update the running ones by, the batch's
+        statistics.
+      key: PRNG key of dropout and noise, for modules that have them.
+
+    Returns:
+      (outputs, batch_stats), the statistics unchanged if not `train`.
+    """
+    outputs, updates = self.module.apply(
+      {"params": params, "batch_stats": batch_stats},
+      x,
+      train=train,
+      mutable=["batch_stats"] if train else [],
+      rngs=None if key is None else {"dropout": key},
+    )
+    return outputs, updates.get("batch_stats", batch_stats)
+
+
+class Head(NamedTuple):
+  """A network on the features, or on the output of another head.
+
+  Attributes:
+    network: The network.
+    of: What it maps: "features", or the name of a head before it.
+    over_all_views: Whether its norms see the views of all sizes together; else
+      each size by itself.
+  """
+
+  network: Network
+  of: str = "features"
+  over_all_views: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-  """A backbone and a projection head without their parameters.
+  """A backbone and its heads without their parameters.
 
   Parameters and running batch-norm statistics are plain nested dicts with the
-  top-level keys "backbone" and "head".
+  keys "backbone" and one per head: its name, but "head" for the projection.
 
   Attributes:
-    feature_size: size f of the features.
-    backbone: module from images [b, h, w, c] to features [b, f].
-    head: module from features [b, f] to projections [b, d].
+    feature_size: Size f of the features.
+    backbone: Network from images [b, h, w, c] to features [b, f].
+    heads: Heads by name, in the order in which they are applied.
   """
 
   feature_size: int
-  backbone: nn.Module
-  head: nn.Module
+  backbone: Network
+  heads: Mapping[str, Head]
+
+  @property
+  def over_all_views(self) -> tuple[str, ...]:
+    """The heads that see the views of all sizes together."""
+    return tuple(n for n, head in self.heads.items() if head.over_all_views)
 
   def init(
     self, key: jax.Array, image_shape: tuple[int, int, int]
@@ -46,68 +119,119 @@ class Model:
 
     Args:
       key: PRNG key.
-      image_shape: static (h, w, c). Parameters depend on c only.
+      image_shape: Static (h, w, c). Parameters depend on c only.
 
     Returns:
       (params, batch_stats), the statistics of mean 0 and variance 1.
     """
-    backbone_key, head_key = jax.random.split(key)
-    backbone = _init(self.backbone, backbone_key, (1, *image_shape))
-    head = _init(self.head, head_key, (1, self.feature_size))
-    params = {"backbone": backbone["params"], "head": head["params"]}
-    # A head without norms has no statistics: Flax leaves the collection out.
-    batch_stats = {
-      "backbone": backbone["batch_stats"],
-      "head": head.get("batch_stats", {}),
-    }
+    backbone_key, first_key = jax.random.split(key)
+    params, batch_stats = {}, {}
+    params["backbone"], batch_stats["backbone"] = self.backbone.init(
+      backbone_key, (1, *image_shape)
+    )
+    sizes = {"features": self.feature_size}
+    for i, (name, head) in enumerate(self.heads.items()):
+      part = part_name(name)
+      head_key = jax.random.fold_in(first_key, i) if i else first_key
+      shape = (1, sizes[head.of])
+      params[part], batch_stats[part] = head.network.init(head_key, shape)
+      sizes[name] = _output_size(head, params[part], batch_stats[part], shape)
     return params, batch_stats
 
   def apply(
-    self, params: Any, batch_stats: Any, images: jax.Array, *, train: bool
+    self,
+    params: Any,
+    batch_stats: Any,
+    images: jax.Array,
+    *,
+    train: bool,
+    key: jax.Array | None = None,
   ) -> tuple[Outputs, Any]:
-    """Runs backbone and head on one batch.
+    """Runs backbone and heads on one batch.
 
     Args:
-      params: as `init` returns them.
-      batch_stats: as `init` returns them.
+      params: Parameters as `init` returns them.
+      batch_stats: Statistics as `init` returns them.
       images: [b, h, w, c] floating point. In training all b of them share the
         batch-norm statistics, under `jit` over all devices.
-      train: whether norms use, and update the running ones by, the batch's
+      train: Whether norms use, and update the running ones by, the batch's
         statistics.
+      key: PRNG key of dropout and noise, for networks that have them.
 
     Returns:
-      (outputs, batch_stats), the statistics unchanged if not `train`.
+      (outputs by name, batch_stats), the statistics unchanged if not `train`.
 
     Raises:
-      TypeError: images are not floating point.
-      ValueError: images have not four axes, or a norm would see only one row.
+      TypeError: Images are not floating point.
+      ValueError: Images have not four axes, or a norm would see only one row.
     """
-    features, backbone_stats = self.apply_backbone(
-      params["backbone"], batch_stats["backbone"], images, train=train
+    features, new = self.apply_backbone(
+      params["backbone"], batch_stats["backbone"], images, train=train, key=key
     )
-    projection, head_stats = _apply(
-      self.head, params["head"], batch_stats["head"], features, train
+    return self.apply_heads(
+      params,
+      {**batch_stats, "backbone": new},
+      {"features": features},
+      self.heads,
+      train=train,
+      key=key,
     )
-    new_stats = {"backbone": backbone_stats, "head": head_stats}
-    return Outputs(features, projection), new_stats
+
+  def apply_heads(
+    self,
+    params: Any,
+    batch_stats: Any,
+    outputs: Outputs,
+    names: Iterable[str],
+    *,
+    train: bool,
+    key: jax.Array | None = None,
+  ) -> tuple[Outputs, Any]:
+    """Runs some heads on the outputs that they need.
+
+    Args:
+      params: Parameters of all parts.
+      batch_stats: Statistics of all parts.
+      outputs: What is there already, by name.
+      names: The heads to run, in order.
+      train: See `apply`.
+      key: See `apply`.
+
+    Returns:
+      (all outputs by name, batch_stats of all parts).
+    """
+    made, new_stats = dict(outputs), dict(batch_stats)
+    for name in names:
+      head, part = self.heads[name], part_name(name)
+      made[name], new_stats[part] = head.network.apply(
+        params[part], batch_stats[part], made[head.of], train=train, key=key
+      )
+    return made, new_stats
 
   def apply_backbone(
-    self, params: Any, batch_stats: Any, images: jax.Array, *, train: bool
+    self,
+    params: Any,
+    batch_stats: Any,
+    images: jax.Array,
+    *,
+    train: bool,
+    key: jax.Array | None = None,
   ) -> tuple[jax.Array, Any]:
     """Runs the backbone alone, as evaluations and fine-tuning do.
 
     Args:
-      params: the "backbone" part of the parameters.
-      batch_stats: the "backbone" part of the statistics.
+      params: The "backbone" part of the parameters.
+      batch_stats: The "backbone" part of the statistics.
       images: [b, h, w, c] floating point.
-      train: see `apply`.
+      train: See `apply`.
+      key: See `apply`.
 
     Returns:
       (features [b, f], batch_stats of the backbone).
 
     Raises:
-      TypeError: images are not floating point.
-      ValueError: images have not four axes, or a norm would see only one row.
+      TypeError: Images are not floating point.
+      ValueError: Images have not four axes, or a norm would see only one row.
     """
     if images.ndim != 4:
       raise UserError(
@@ -117,22 +241,22 @@ class Model:
       raise TypeError(
         f"images must be floating point in [0, 1], got {images.dtype}."
       )
-    return _apply(self.backbone, params, batch_stats, images, train)
+    return self.backbone.apply(
+      params, batch_stats, images, train=train, key=key
+    )
 
 
-def _init(
-  module: nn.Module, key: jax.Array, input_shape: tuple[int, ...]
-) -> dict[str, Any]:
-  # Compiled, the forward pass that finds the shapes is dead code; op by op it
-  # would run.
-  init = jax.jit(module.init, static_argnames="train")
-  return init(key, jnp.zeros(input_shape), train=False)
+def part_name(head: str) -> str:
+  """Returns the key of a head's parameters: "head" for the projection."""
+  return _KEPT_AS.get(head, head)
 
 
-def _apply(
-  module: nn.Module, params: Any, batch_stats: Any, x: jax.Array, train: bool
-) -> tuple[jax.Array, Any]:
-  variables = {"params": params, "batch_stats": batch_stats}
-  mutable = ["batch_stats"] if train else []
-  outputs, updates = module.apply(variables, x, train=train, mutable=mutable)
-  return outputs, updates.get("batch_stats", batch_stats)
+def _output_size(
+  head: Head, params: Any, batch_stats: Any, shape: tuple[int, ...]
+) -> int:
+  """Returns the number of columns that a head gives, without computing."""
+  outputs, _ = jax.eval_shape(
+    lambda x: head.network.apply(params, batch_stats, x, train=False),
+    jax.ShapeDtypeStruct(shape, jnp.float32),
+  )
+  return outputs.shape[-1]

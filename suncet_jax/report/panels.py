@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from suncet_jax import plugins
 from suncet_jax.report import markup
 from suncet_jax.report.chart import (
   Series,
@@ -55,7 +56,6 @@ _SECTIONS = (
         "percent",
         smooth=False,
       ),
-      _Panel("train_top1", "accuracy in training batches", "percent"),
     ),
   ),
   _Section(
@@ -64,12 +64,7 @@ _SECTIONS = (
     "that nothing is learnt: look at the learning rate. A sudden rise means "
     "that training became unstable. Long curves show a running mean, with the "
     "values behind it.",
-    (
-      _Panel("loss", "training loss", y_label="nats"),
-      _Panel("ntxent", "NT-Xent", y_label="nats"),
-      _Panel("suncet", "SuNCEt", y_label="nats"),
-      _Panel("cross_entropy", "cross-entropy", y_label="nats"),
-    ),
+    (_Panel("loss", "training loss", y_label="nats"),),
   ),
   _Section(
     "What the encoder learns",
@@ -77,12 +72,7 @@ _SECTIONS = (
     "similar one in the batch; it should rise. Alignment falls as views agree, "
     "uniformity as embeddings spread over the sphere; an effective rank that "
     "drops to a few is collapse.",
-    (
-      _Panel("contrastive_accuracy", "contrastive accuracy", "percent"),
-      _Panel("rankme", "effective rank (RankMe)", smooth=False),
-      _Panel("alignment", "alignment (lower: views agree)"),
-      _Panel("uniformity", "uniformity (lower: spread out)"),
-    ),
+    (_Panel("rankme", "effective rank (RankMe)", smooth=False),),
   ),
   _Section(
     "Optimisation",
@@ -123,7 +113,8 @@ def curve_sections(groups: Mapping[str, Sequence[Run]]) -> Iterator[str]:
     for row in run.history
     for name in row
   }
-  for section in (*_SECTIONS, _others(columns)):
+  sections = _with_methods(_SECTIONS)
+  for section in (*sections, _others(columns, sections)):
     shown = [
       panel for panel in section.panels if _is_worth_it(panel.column, groups)
     ]
@@ -194,8 +185,30 @@ def _is_worth_it(column: str, groups: Mapping[str, Sequence[Run]]) -> bool:
   return any(y.any() for runs in first.values() for _, y in runs)
 
 
-def _others(columns: set[str]) -> _Section:
-  known = {panel.column for section in _SECTIONS for panel in section.panels}
+def _with_methods(sections: Sequence[_Section]) -> list[_Section]:
+  """Adds the diagrams of what methods log to the sections they belong to."""
+  logged = {
+    series.name: series
+    for name in plugins.method_names()
+    for series in plugins.method_spec(name).series
+  }
+  return [
+    section._replace(
+      panels=(
+        *section.panels,
+        *(
+          _Panel(s.name, s.title, s.kind, s.unit, s.smooth)
+          for s in logged.values()
+          if s.section == section.heading
+        ),
+      )
+    )
+    for section in sections
+  ]
+
+
+def _others(columns: set[str], sections: Sequence[_Section]) -> _Section:
+  known = {panel.column for section in sections for panel in section.panels}
   names = sorted(columns - known - _NOT_DRAWN)
   panels = tuple(_Panel(name, name) for name in names)
   return _Section("Other measurements", "", panels)

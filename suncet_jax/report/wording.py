@@ -4,21 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from suncet_jax.console.words import ACCURACY_NAMES
+from suncet_jax.plugins import metric_explanations, metric_titles
 
-_EXPLANATIONS = {
-  "knn_top1": (
-    "weighted vote of the k nearest labelled images on backbone features"
-  ),
-  "soft_nn_top1": (
-    "similarity-weighted labels of all labelled images, temperature 0.1"
-  ),
-  "linear_top1": "a linear classifier trained on the frozen backbone",
-  "finetune_top1": "all weights trained further on the labelled images",
-  "finetune_top5": (
-    "the same, counted as right if among the five most likely classes"
-  ),
-}
 NOTHING = "\N{EN DASH}"
 _UNITS = (
   (1e18, "E"),
@@ -50,7 +37,7 @@ def metric_names(results: Sequence[Mapping[str, Any]]) -> list[str]:
     for name, value in metrics_of(result).items()
     if as_number(value) is not None
   }
-  known = [name for name in ACCURACY_NAMES if name in present]
+  known = [name for name in metric_titles() if name in present]
   return known + sorted(present - set(known))
 
 
@@ -61,12 +48,12 @@ def metrics_of(result: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def metric_label(name: str) -> str:
   """Returns what people call a metric; the name itself if it is not known."""
-  return ACCURACY_NAMES.get(name, name)
+  return metric_titles().get(name, name)
 
 
 def metric_explanation(name: str) -> str:
   """Returns one line on how a metric is measured; empty if not known."""
-  return _EXPLANATIONS.get(name, "")
+  return metric_explanations().get(name, "")
 
 
 def as_number(value: object) -> float | None:

@@ -1,41 +1,32 @@
-"""Evaluates a state: features by index, the final measures, kNN on the way."""
+"""Evaluation of a state: on validation images during training, then on test."""
 
+import functools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
+from suncet_jax import plugins
 from suncet_jax.data.augment import to_float
 from suncet_jax.data.source import Source
 from suncet_jax.devices.mesh import RowPlacement, replicated
 from suncet_jax.evals.accuracy import topk_accuracy
 from suncet_jax.evals.embed import embed
-from suncet_jax.evals.knn import knn_scores
-from suncet_jax.evals.linear import linear_probe
+from suncet_jax.evals.protocols import knn
+from suncet_jax.evals.protocols.base import Embedding
 from suncet_jax.evals.rank import rankme
-from suncet_jax.evals.soft_nn import soft_nn_scores
-from suncet_jax.models import Outputs
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.finetuning import finetune_on_labels
 from suncet_jax.train.state import TrainState
 
-
-class Embedding(NamedTuple):
-  """What an encoder makes of n images.
-
-  Attributes:
-    features: Of the backbone, float32 [n, f].
-    projection: Of the head, float32 [n, d].
-  """
-
-  features: np.ndarray
-  projection: np.ndarray
+# Whose classes the report shows, the first that there are.
+_PREDICTORS = ("linear", "knn")
 
 
 class Evaluator:
-  """Measures how well the labelled images classify other images.
+  """Evaluates the states of an experiment.
 
   Validation images serve the measures during training; their labels are never
   trained on, nor are they themselves unless `data.validation.in_pool`. Test
@@ -45,14 +36,45 @@ class Evaluator:
   def __init__(self, experiment: Experiment) -> None:
     """Compiles nothing yet."""
     self._experiment = experiment
-    self._config = experiment.config.evals
-    self._labels = experiment.dataset.train.labels
-    self._batch_size = _round_up(self._config.batch_size, experiment.mesh.size)
+    size, devices = experiment.config.evals.batch_size, experiment.mesh.size
+    self._batch_size = math.ceil(size / devices) * devices
     self._placement = RowPlacement(experiment.mesh, self._batch_size)
-    self._embedded: tuple[TrainState, Embedding, Embedding] | None = None
-    self._predicted: dict[str, tuple[TrainState, np.ndarray]] = {}
+    self._evaluated: StateUnderTest | None = None
     sharding = replicated(experiment.mesh)
-    self._apply = jax.jit(self._features, out_shardings=sharding)
+    self._apply = jax.jit(self._encode, out_shardings=sharding)
+
+  def validate(self, state: TrainState) -> dict[str, float]:
+    """Measures a state on the validation images.
+
+    Returns:
+      `val_knn_top1` in [0, 1]: the labelled images classify by weighted kNN;
+      `rankme`: effective rank of the projections.
+    """
+    pipeline = self._experiment.pipeline
+    queries = self.embed(state, pipeline.train, pipeline.splits.validation)
+    votes = knn.scores(StateUnderTest(self, state), queries.features)
+    return {
+      "val_knn_top1": topk_accuracy(votes, queries.labels).top1,
+      "rankme": rankme(queries.projection),
+    }
+
+  def evaluate(self, state: TrainState, name: str) -> dict[str, float]:
+    """Measures a state on the test images.
+
+    Args:
+      state: What to measure.
+      name: Name of an evaluation, such as "knn"; see `plugins.evaluations`.
+
+    Returns:
+      Accuracies in [0, 1] by name, e.g. `knn_top1`.
+    """
+    return plugins.evaluations()[name].run(self.under_test(state))
+
+  def under_test(self, state: TrainState) -> "StateUnderTest":
+    """Returns a state with what is known of it; kept until another is asked."""
+    if self._evaluated is None or self._evaluated.state is not state:
+      self._evaluated = StateUnderTest(self, state)
+    return self._evaluated
 
   def embed(
     self, state: TrainState, source: Source, indices: np.ndarray
@@ -67,82 +89,43 @@ class Evaluator:
     Returns:
       Their features and projections.
     """
-    return Embedding(
-      *self._over(lambda images: self._apply(state, images), source, indices)
+    features, projection = self._over(
+      lambda images: self._apply(state, images), source, indices
+    )
+    return Embedding(features, projection, source.labels[indices])
+
+  def finetuned_scores(self, state: TrainState) -> np.ndarray:
+    """Fine-tunes on the labelled images; returns logits of the test images."""
+    tuned = finetune_on_labels(self._experiment, state)
+    replicate = jax.jit(
+      lambda x: x, out_shardings=replicated(self._experiment.mesh)
+    )
+    test = self._experiment.pipeline.test
+    return self._over(
+      lambda images: replicate(tuned.predict(self._prepared(images))),
+      test,
+      np.arange(test.labels.size),
     )
 
-  def validate(self, state: TrainState) -> dict[str, float]:
-    """Measures a state on the validation images.
+  @property
+  def experiment(self) -> Experiment:
+    """The experiment whose states are evaluated."""
+    return self._experiment
 
-    Returns:
-      `val_knn_top1` in [0, 1]: the labelled images classify by weighted kNN;
-      `rankme`: effective rank of the projections.
-    """
-    splits = self._experiment.splits
-    bank = self._bank(state)
-    queries = self.embed(
-      state, self._experiment.dataset.train, splits.validation
-    )
-    labels = self._labels[splits.validation]
-    return {
-      "val_knn_top1": topk_accuracy(self._knn(bank, queries), labels).top1,
-      "rankme": rankme(queries.projection),
-    }
-
-  def evaluate(self, state: TrainState, name: str) -> dict[str, float]:
-    """Measures a state on the test images.
-
-    Args:
-      state: What to measure.
-      name: "knn", "soft_nn", "linear" or "finetune".
-
-    Returns:
-      Accuracies in [0, 1] by name, e.g. `knn_top1`.
-    """
-    test = self._experiment.dataset.test
-    if name == "finetune":
-      accuracy = topk_accuracy(self._finetuned_scores(state), test.labels)
-      return {"finetune_top1": accuracy.top1, "finetune_top5": accuracy.top5}
-    scores = {
-      "knn": self._knn,
-      "soft_nn": self._soft_nn,
-      "linear": self._linear,
-    }[name](*self._bank_and_test(state))
-    self._predicted[name] = state, np.asarray(scores).argmax(axis=1)
-    return {f"{name}_top1": topk_accuracy(scores, test.labels).top1}
-
-  def predictions(self, state: TrainState) -> tuple[str, np.ndarray]:
-    """Returns what the test images are taken for.
-
-    Args:
-      state: The encoder.
-
-    Returns:
-      How: "linear probe" where `evaluate` has trained it on this state, else
-      "kNN"; and the class of each test image, int [n].
-    """
-    for name, words in (("linear", "linear probe"), ("knn", "kNN")):
-      if name in self._predicted and self._predicted[name][0] is state:
-        return words, self._predicted[name][1]
-    self.evaluate(state, "knn")
-    return "kNN", self._predicted["knn"][1]
-
-  def test_features(self, state: TrainState) -> np.ndarray:
-    """Returns features of all test images, float32 [n, f]."""
-    return self._bank_and_test(state)[1].features
-
-  def _features(self, state: TrainState, images: jax.Array) -> Outputs:
+  def _encode(
+    self, state: TrainState, images: jax.Array
+  ) -> tuple[jax.Array, jax.Array]:
     outputs, _ = self._experiment.model.apply(
-      *state.encoder,
-      self._prepared(images),
-      train=False,
+      *state.encoder, self._prepared(images), train=False
     )
-    return outputs
+    features = outputs["features"]
+    return features, outputs.get("projection", features)
 
   def _prepared(self, images: jax.Array) -> jax.Array:
     """Returns images [b, h, w, c] as the network takes them."""
-    size = self._config.image_size
-    return to_float(images, self._experiment.augmentation, size=size)
+    size = self._experiment.config.evals.image_size
+    augmentation = self._experiment.views["view"].augmentation
+    return to_float(images, augmentation, size=size)
 
   def _over(
     self,
@@ -178,73 +161,62 @@ class Evaluator:
         images = whole
       yield images
 
-  def _bank(self, state: TrainState) -> Embedding:
-    return self.embed(
-      state, self._experiment.dataset.train, self._experiment.splits.labelled
+
+class StateUnderTest:
+  """A state and the images to measure it on: a `Context` of evaluations.
+
+  Attributes:
+    state: The state.
+    config: `config.evals`.
+    seed: Seed of the run.
+    class_count: Number of classes.
+  """
+
+  def __init__(self, evaluator: Evaluator, state: TrainState) -> None:
+    """Computes nothing yet."""
+    experiment = evaluator.experiment
+    self.state, self._evaluator = state, evaluator
+    self._pipeline = experiment.pipeline
+    self.config, self.seed = experiment.config.evals, experiment.config.seed
+    self.class_count = experiment.pipeline.class_count
+    self._predicted: dict[str, np.ndarray] = {}
+
+  @functools.cached_property
+  def bank(self) -> Embedding:
+    """The labelled training images, embedded."""
+    pipeline = self._pipeline
+    return self._evaluator.embed(
+      self.state, pipeline.train, pipeline.splits.labelled
     )
 
-  def _bank_and_test(self, state: TrainState) -> tuple[Embedding, Embedding]:
-    """Embeds labelled and test images, once for all measures of a state."""
-    if self._embedded is None or self._embedded[0] is not state:
-      test = self._experiment.dataset.test
-      every = np.arange(test.labels.size)
-      self._embedded = (
-        state,
-        self._bank(state),
-        self.embed(state, test, every),
-      )
-    return self._embedded[1:]
+  @functools.cached_property
+  def test(self) -> Embedding:
+    """The test images, embedded."""
+    test = self._pipeline.test
+    every = np.arange(test.labels.size)
+    return self._evaluator.embed(self.state, test, every)
 
-  @property
-  def _bank_labels(self) -> np.ndarray:
-    return self._labels[self._experiment.splits.labelled]
-
-  def _knn(self, bank: Embedding, queries: Embedding) -> jax.Array:
-    return knn_scores(
-      queries.features,
-      bank.features,
-      self._bank_labels,
-      class_count=self._experiment.class_count,
-      k=self._config.knn.k,
-      temperature=self._config.knn.temperature,
-    )
-
-  def _soft_nn(self, bank: Embedding, queries: Embedding) -> jax.Array:
-    # Of the projections, as in facebookresearch/suncet's evaluation.
-    return soft_nn_scores(
-      queries.projection,
-      bank.projection,
-      self._bank_labels,
-      class_count=self._experiment.class_count,
-      temperature=self._config.soft_nn.temperature,
-    )
-
-  def _linear(self, bank: Embedding, queries: Embedding) -> jax.Array:
-    settings = self._config.linear
-    probe = linear_probe(
-      bank.features,
-      self._bank_labels,
-      class_count=self._experiment.class_count,
-      epochs=settings.epochs,
-      batch_size=settings.batch_size,
-      learning_rate=settings.learning_rate,
-      weight_decay=settings.weight_decay,
-      seed=self._experiment.config.seed,
-    )
-    return probe.scores(queries.features)
-
-  def _finetuned_scores(self, state: TrainState) -> np.ndarray:
+  def finetuned_scores(self) -> np.ndarray:
     """Fine-tunes on the labelled images; returns logits of the test images."""
-    experiment = self._experiment
-    tuned = finetune_on_labels(experiment, state)
-    replicate = jax.jit(lambda x: x, out_shardings=replicated(experiment.mesh))
-    test = experiment.dataset.test
-    return self._over(
-      lambda images: replicate(tuned.predict(self._prepared(images))),
-      test,
-      np.arange(test.labels.size),
-    )
+    return self._evaluator.finetuned_scores(self.state)
 
+  def accuracy(
+    self, name: str, scores: Any, *, top: tuple[int, ...] = (1,)
+  ) -> dict[str, float]:
+    """Counts how many test images are classified right; see `Context`."""
+    self._predicted[name] = np.asarray(scores).argmax(axis=1)
+    found = topk_accuracy(scores, self._pipeline.test.labels)
+    among = {1: found.top1, 5: found.top5}
+    return {f"{name}_top{k}": among[k] for k in top}
 
-def _round_up(count: int, multiple: int) -> int:
-  return math.ceil(count / multiple) * multiple
+  def predictions(self) -> tuple[str, np.ndarray]:
+    """Returns what the test images are taken for.
+
+    Returns:
+      Title of the classifier, "linear probe" where it was evaluated, else
+      "kNN"; and the class of each test image, int [n].
+    """
+    if not any(name in self._predicted for name in _PREDICTORS):
+      plugins.evaluations()["knn"].run(self)
+    name = next(name for name in _PREDICTORS if name in self._predicted)
+    return plugins.evaluations()[name].title, self._predicted[name]

@@ -1,27 +1,24 @@
 """Everything that a configuration describes, built and ready to run."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from suncet_jax import methods, models, optim
-from suncet_jax.config.validation import METHODS_WITHOUT_LABELS
-from suncet_jax.data.augment import Augmentation
-from suncet_jax.data.load import load
-from suncet_jax.data.sampling.build import make_order
-from suncet_jax.data.source import Dataset, Source
-from suncet_jax.data.splits import Splits, check_labels, make_splits
+from suncet_jax import models, optim, plugins
+from suncet_jax.data.augment.view import View, named_views
+from suncet_jax.data.pipeline import Pipeline, open_data
+from suncet_jax.data.source import Dataset
 from suncet_jax.data.stream import Stream
 from suncet_jax.devices.mesh import check_divisible, make_mesh, replicated
-from suncet_jax.errors import UserError
+from suncet_jax.methods import base as methods
+from suncet_jax.methods.encode import Encoder
 from suncet_jax.rng import RngStream
 from suncet_jax.train.state import TrainState, init_state
 from suncet_jax.train.step import StepFn, make_step
-from suncet_jax.workdir.digest import tree_digest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,40 +28,43 @@ class Experiment:
   Attributes:
     config: What it was built from.
     mesh: All devices.
-    dataset: Training and test images.
-    splits: Unlabelled pool, labelled and validation images.
-    augmentation: Of the views.
-    model_config: `config.model`, but for what the method decides.
+    pipeline: The data.
+    stream: The input batches, on the devices.
+    views: The kinds of views by name.
     model: The encoder.
-    method: What a step optimises.
+    method: What a step optimizes.
     optimizer: From gradients to updates.
     schedule: From step to learning rate.
-    stream: The input batches.
-    steps_per_epoch: Over the unlabelled pool.
   """
 
   config: ConfigDict
   mesh: jax.sharding.Mesh
-  dataset: Dataset
-  splits: Splits
-  augmentation: Augmentation
-  model_config: ConfigDict
+  pipeline: Pipeline
+  stream: Stream
+  views: Mapping[str, View]
   model: models.Model
   method: methods.Method
   optimizer: optax.GradientTransformation
   schedule: optax.Schedule
-  stream: Stream
-  steps_per_epoch: int
+
+  @property
+  def steps_per_epoch(self) -> int:
+    """Steps over the unlabelled pool."""
+    return self.pipeline.steps_per_epoch
 
   @property
   def total_steps(self) -> int:
     """Steps of the whole training."""
     return self.config.train.epochs * self.steps_per_epoch
 
-  @property
-  def class_count(self) -> int:
-    """Number of classes."""
-    return len(self.dataset.class_names)
+  def batch_spec(self, epoch: int) -> methods.BatchSpec:
+    """Returns the views that the steps of an epoch need."""
+    spec = plugins.method_spec(self.config.method.name)
+    unlabelled, labelled = spec.groups(self.config, epoch)
+    return methods.BatchSpec(
+      tuple(self.views[name] for name in unlabelled),
+      tuple(self.views[name] for name in labelled),
+    )
 
   def initial_state(self) -> TrainState:
     """Returns the state before the first step, on all devices."""
@@ -89,23 +89,21 @@ class Experiment:
 
   def step_fn(self) -> StepFn:
     """Returns the jitted training step."""
+    train = self.config.train
     return make_step(
       self.method,
-      methods.make_encode(
-        self.model,
-        self.mesh.size,
-        micro_batches=self.config.train.micro_batches,
-      ),
+      Encoder(self.model, self.mesh, micro_batches=train.micro_batches),
       self.optimizer,
       self.schedule,
       self.mesh,
-      max_skipped_in_a_row=self.config.train.max_skipped_in_a_row,
-      are_cropped=self.dataset.train.crops_on_host,
-      ema_decay=self.config.train.ema_decay,
+      max_skipped_in_a_row=train.max_skipped_in_a_row,
+      steps_per_epoch=self.steps_per_epoch,
+      ema_decay=train.ema_decay,
     )
 
   def _init(self, seed: int) -> TrainState:
-    size, channels = self.augmentation.size, self.dataset.train.image_shape[-1]
+    size = self.config.augment.size
+    channels = self.pipeline.train.image_shape[-1]
     key = jax.random.fold_in(jax.random.key(seed), RngStream.INITIAL_PARAMETERS)
     return init_state(
       key,
@@ -118,7 +116,7 @@ class Experiment:
 
 
 def build(config: ConfigDict, dataset: Dataset | None = None) -> Experiment:
-  """Loads the data and builds all parts.
+  """Opens the data and builds all parts.
 
   Args:
     config: A validated configuration.
@@ -133,91 +131,26 @@ def build(config: ConfigDict, dataset: Dataset | None = None) -> Experiment:
   mesh = make_mesh()
   parts = config.train.micro_batches
   check_divisible(mesh, parts, **{"data.batch_size": config.data.batch_size})
-  dataset = dataset or load(config)
-  train = dataset.train
-  if dataset.test.image_shape != train.image_shape:
-    raise UserError(
-      f"Test images are {dataset.test.image_shape} (h, w, c), training images "
-      f"{train.image_shape}; expected the same."
-    )
-  check_labels("Test", dataset.test.labels, len(dataset.class_names))
-  splits = make_splits(train.labels, train.names, config, dataset.class_names)
-  order = make_order(config, dataset, splits)
-  if config.method.name not in METHODS_WITHOUT_LABELS:
+  pipeline = open_data(config, dataset)
+  if plugins.uses_labels(config):
     name = "data.labelled.classes_per_batch x images_per_class"
-    check_divisible(mesh, parts, **{name: order.labelled_batch_size})
-  steps_per_epoch = order.unlabelled.steps_per_epoch
-  augmentation = _augmentation(config, train)
-  optimizer, schedule = optim.make_optimizer(config, steps_per_epoch)
-  of_method = model_config(config, len(dataset.class_names))
+    count = pipeline.order.labelled_batch_size
+    check_divisible(mesh, parts, **{name: count})
+  optimizer, schedule = optim.make_optimizer(config, pipeline.steps_per_epoch)
+  spec = plugins.method_spec(config.method.name)
   return Experiment(
     config=config,
     mesh=mesh,
-    dataset=dataset,
-    splits=splits,
-    augmentation=augmentation,
-    model_config=of_method,
-    model=models.build(of_method, config.precision, remat=config.train.remat),
-    method=methods.make_method(config, augmentation, mesh),
+    pipeline=pipeline,
+    stream=pipeline.stream(mesh),
+    views=named_views(config, is_cropped=pipeline.train.crops_on_host),
+    model=models.build(
+      config.model,
+      config.precision,
+      heads=spec.heads(config, pipeline.class_count),
+      remat=config.train.remat,
+    ),
+    method=methods.build(config, pipeline.class_count),
     optimizer=optimizer,
     schedule=schedule,
-    stream=Stream(
-      train,
-      order,
-      mesh=mesh,
-      batch_size=config.data.batch_size,
-      seed=config.seed,
-    ),
-    steps_per_epoch=steps_per_epoch,
-  )
-
-
-def model_config(config: ConfigDict, class_count: int) -> ConfigDict:
-  """Returns `config.model`; supervised training has a classifier as head.
-
-  Args:
-    config: The whole configuration.
-    class_count: Number of classes.
-  """
-  model = config.model.copy_and_resolve_references()
-  if config.method.name == "supervised":
-    model.head.update(layers=1, out=class_count, output_batch_norm=False)
-  return model
-
-
-def _augmentation(config: ConfigDict, source: Source) -> Augmentation:
-  """Reads `config.augment` and checks it against the images."""
-  augmentation = Augmentation.from_config(config.augment)
-  channels = source.image_shape[-1]
-  if augmentation.mean and len(augmentation.mean) != channels:
-    raise UserError(
-      f"augment.mean has {len(augmentation.mean)} values, but the images have "
-      f"{channels} channels."
-    )
-  return augmentation
-
-
-def data_digest(experiment: Experiment) -> str:
-  """Returns a digest of what a resumed run must find unchanged.
-
-  The order of images follows from these and the seed.
-  """
-  dataset = experiment.dataset
-  names = [
-    np.frombuffer("\n".join(source.names or ()).encode(), np.uint8)
-    for source in (dataset.train, dataset.test)
-  ]
-  labels = [dataset.train.labels, dataset.test.labels]
-  return tree_digest((experiment.splits._asdict(), labels, names))
-
-
-def split_summary(experiment: Experiment) -> str:
-  """Returns one line on the data: how many images of each kind."""
-  splits = experiment.splits
-  return (
-    f"{experiment.dataset.name}: {splits.pool.size:,} unlabelled, "
-    f"{splits.labelled.size:,} labelled "
-    f"({np.unique(experiment.dataset.train.labels[splits.labelled]).size} "
-    f"classes), {splits.validation.size:,} validation, "
-    f"{experiment.dataset.test.labels.size:,} test images"
   )

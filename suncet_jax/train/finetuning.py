@@ -1,14 +1,14 @@
 """Fine-tuning of a trained state on the labelled images of its run."""
 
-import dataclasses
 from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
 
-from suncet_jax.data.augment import Augmentation, augment
+from suncet_jax.data.augment.view import View
 from suncet_jax.data.source import Request
 from suncet_jax.data.stream import draw_crops, host_crops, load_rows
+from suncet_jax.data.views import Augmentation
 from suncet_jax.devices.mesh import RowPlacement
 from suncet_jax.evals.finetune import FineTuned, finetune
 from suncet_jax.rng import RngStream, permutation
@@ -31,14 +31,15 @@ def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
   """
   settings = experiment.config.evals.finetune
   batches = _LabelledBatches(experiment)
+  loaded = iter(batches)
   params, batch_stats = state.encoder
   return finetune(
     experiment.model.apply_backbone,
     params["backbone"],
     batch_stats["backbone"],
-    batches,
+    lambda step: next(loaded),  # asked for in order: 0, 1, 2, ...
     feature_size=experiment.model.feature_size,
-    class_count=experiment.class_count,
+    class_count=experiment.pipeline.class_count,
     steps=settings.epochs * batches.steps_per_epoch,
     learning_rate_peak=settings.learning_rate * batches.batch_size / 256,
     prepare=_prepare(experiment),
@@ -47,7 +48,7 @@ def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
 
 
 class _LabelledBatches:
-  """step -> (images, labels) on the devices, for fine-tuning.
+  """Batches (images, labels) on the devices, for fine-tuning, in order.
 
   Each epoch has a new order; its last incomplete batch is dropped.
   """
@@ -55,23 +56,17 @@ class _LabelledBatches:
   def __init__(self, experiment: Experiment) -> None:
     wanted = experiment.config.evals.finetune.batch_size
     self._experiment = experiment
-    self._labelled = experiment.splits.labelled
+    self._labelled = experiment.pipeline.splits.labelled
     size = min(wanted, self._labelled.size)
     self.batch_size = (
       max(size // experiment.mesh.size, 1) * experiment.mesh.size
     )
     self.steps_per_epoch = max(1, self._labelled.size // self.batch_size)
     self._placement = RowPlacement(experiment.mesh, self.batch_size)
-    view = _crop_and_flip(experiment)
-    self._crops = host_crops(experiment.dataset.train, [view])
-    self._steps = self._loaded()
+    self._crops = host_crops([_crop_and_flip(experiment)])
 
-  def __call__(self, step: int) -> tuple[jax.Array, jax.Array]:
-    del step  # the caller counts as we do: 0, 1, 2, ...
-    return next(self._steps)
-
-  def _loaded(self) -> Iterator[tuple[jax.Array, jax.Array]]:
-    source = self._experiment.dataset.train
+  def __iter__(self) -> Iterator[tuple[jax.Array, jax.Array]]:
+    source = self._experiment.pipeline.train
     epochs = self._experiment.config.evals.finetune.epochs
     steps = range(epochs * self.steps_per_epoch)
     requests = map(self._rows, steps)
@@ -95,21 +90,24 @@ class _LabelledBatches:
     return Request(self._labelled[chosen[self._placement.rows]], draws)
 
 
-def _crop_and_flip(experiment: Experiment) -> Augmentation:
-  """Returns the augmentation of fine-tuning."""
-  settings = experiment.config.evals.finetune
-  views = experiment.augmentation
-  return Augmentation(
-    size=views.size,
+def _crop_and_flip(experiment: Experiment) -> View:
+  """Returns the views of fine-tuning."""
+  settings, augment = (
+    experiment.config.evals.finetune,
+    experiment.config.augment,
+  )
+  augmentation = Augmentation(
+    size=augment.size,
     crop_scale=tuple(settings.crop_scale),
-    crop_ratio=views.crop_ratio,
+    crop_ratio=tuple(augment.crop_ratio),
     flip_prob=settings.flip_prob,
     jitter_prob=0.0,
     grayscale_prob=0.0,
     blur_prob=0.0,
-    mean=views.mean,
-    std=views.std,
+    mean=tuple(augment.mean),
+    std=tuple(augment.std),
   )
+  return View(augmentation, experiment.pipeline.train.crops_on_host)
 
 
 def _prepare(
@@ -117,10 +115,8 @@ def _prepare(
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
   """Returns what makes views: images, key -> images."""
   view = _crop_and_flip(experiment)
-  if experiment.dataset.train.crops_on_host:
-    view = dataclasses.replace(view, crop_scale=None)
 
   def prepare(images: jax.Array, key: jax.Array) -> jax.Array:
-    return augment(images, jax.random.split(key, images.shape[0]), view)
+    return view.on_device(images, jax.random.split(key, images.shape[0]))
 
   return prepare

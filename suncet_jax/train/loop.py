@@ -66,7 +66,7 @@ class Loop:
       for phase, step, batch in self._all_batches(int(state.step)):
         before = metrics
         state, metrics = self._step_fn(
-          state, batch, phase.plan, self._experiment.config.seed
+          state, batch, phase.spec, self._experiment.config.seed
         )
         self._latest = metrics
         if not before:
@@ -103,7 +103,7 @@ class Loop:
     start = max(phase.start, first)
     steps = range(start, phase.stop)
     batches = self._experiment.stream.batches(
-      steps, phase.plan.unlabelled, phase.plan.labelled
+      steps, phase.spec.unlabelled, phase.spec.labelled
     )
     for step in steps:
       was_idle, before = self._is_idle(), time.monotonic()

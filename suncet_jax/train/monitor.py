@@ -227,3 +227,9 @@ class Display:
     if self._region:
       self._region.close()
       self._region = None
+
+
+def print_once(text: str) -> None:
+  """Prints a line on process 0 of a job."""
+  if is_first():
+    terminal.say(text)

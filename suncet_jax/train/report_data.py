@@ -42,9 +42,10 @@ def report(
 
   All processes call it, since all must embed; only process 0 writes.
   """
-  test = experiment.dataset.test
-  features = evaluator.test_features(state)
-  predicted_by, predictions = evaluator.predictions(state)
+  test = experiment.pipeline.test
+  under_test = evaluator.under_test(state)
+  features = under_test.test.features
+  predicted_by, predictions = under_test.predictions()
   if not is_first():
     return
   sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
@@ -53,7 +54,7 @@ def report(
   neighbours, neighbour_labels = _neighbours(experiment, features, sample)
   data = ReportData(
     command=command,
-    class_names=experiment.dataset.class_names,
+    class_names=experiment.pipeline.dataset.class_names,
     labels=test.labels,
     predictions=predictions,
     predicted_by=predicted_by,
@@ -102,10 +103,12 @@ def _small(images: np.ndarray) -> np.ndarray:
 def _views(experiment: Experiment) -> tuple[np.ndarray, list[str]]:
   """Returns training images beside some of their views, at the views' size."""
   # What the host would crop is cropped here, and shown before normalisation.
-  shown = dataclasses.replace(experiment.augmentation, mean=(), std=())
-  pool = experiment.splits.pool
+  shown = dataclasses.replace(
+    experiment.views["view"].augmentation, mean=(), std=()
+  )
+  pool = experiment.pipeline.splits.pool
   chosen = pool[:: max(1, pool.size // _SHOWN_IMAGES)][:_SHOWN_IMAGES]
-  images = next(experiment.dataset.train.images([chosen]))
+  images = next(experiment.pipeline.train.images([chosen]))
   shape = (len(chosen), shown.size, shown.size, images.shape[-1])
   whole = jax.image.resize(images / 255.0, shape, "linear")
   make = jax.jit(augment, static_argnums=2)
@@ -125,7 +128,7 @@ def _neighbours(
 
   Both come from the sample that the map shows; one query per class.
   """
-  test = experiment.dataset.test
+  test = experiment.pipeline.test
   labels = test.labels[sample]
   _, queries = np.unique(labels, return_index=True)
   queries = queries[:_SHOWN_QUERIES]

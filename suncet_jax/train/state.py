@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from suncet_jax.methods import Method
+from suncet_jax.methods.base import Method
 from suncet_jax.models import Model
 
 
@@ -17,10 +17,10 @@ class TrainState:
 
   Attributes:
     step: int32, steps taken.
-    params: Parameters of backbone and head.
+    params: Parameters of backbone and heads.
     batch_stats: Running statistics of batch norm.
     opt_state: Of the optimizer.
-    method_state: Of the method, e.g. a momentum encoder.
+    method_state: State of the method, e.g. a momentum encoder; () if none.
     average: (params, batch_stats) averaged over the steps; () if they are not.
     skipped: int32, steps that were not finite and changed nothing.
     skipped_in_a_row: int32, how many of them came last.
@@ -55,22 +55,23 @@ def init_state(
   Args:
     key: A typed PRNG key.
     model: The encoder.
-    method: Gives `method_state`.
-    optimizer: Gives `opt_state`.
+    method: The method; gives `method_state` and may constrain parameters.
+    optimizer: The optimizer; gives `opt_state`.
     image_shape: (h, w, c) of the views.
     is_averaged: Whether to keep an average of the weights.
 
   Returns:
     The state.
   """
-  params, batch_stats = model.init(key, image_shape)
+  drawn, batch_stats = model.init(key, image_shape)
+  params, method_state = method.init(drawn, batch_stats)
   # One array each: a donated buffer must not be given twice.
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
     batch_stats=batch_stats,
     opt_state=optimizer.init(params),
-    method_state=method.init(params, batch_stats),
+    method_state=method_state,
     average=jax.tree.map(jnp.copy, (params, batch_stats))
     if is_averaged
     else (),

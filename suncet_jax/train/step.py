@@ -1,6 +1,5 @@
-"""One training step: a pure function, jitted once per plan."""
+"""One training step: a pure function, jitted once per batch spec."""
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +8,22 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from suncet_jax.data.augment import Augmentation, augment
+from suncet_jax.data.augment.view import View
 from suncet_jax.data.stream import Batch
 from suncet_jax.devices.mesh import replicated
-from suncet_jax.methods import BatchSpec, Encode, Method, StepOutput, Views
+from suncet_jax.methods.base import (
+  BatchSpec,
+  Encode,
+  Method,
+  Moment,
+  StepOutput,
+  Views,
+)
 from suncet_jax.rng import RngStream
 from suncet_jax.train.state import TrainState
 
 Metrics = dict[str, jax.Array]
+# (state, batch, batch spec, seed) -> (new state, metrics)
 StepFn = Callable[
   [TrainState, Batch, BatchSpec, int], tuple[TrainState, Metrics]
 ]
@@ -30,10 +37,10 @@ def make_step(
   mesh: jax.sharding.Mesh,
   *,
   max_skipped_in_a_row: int,
-  are_cropped: bool = False,
+  steps_per_epoch: int = 1,
   ema_decay: float = 0.0,
 ) -> StepFn:
-  """Builds the jitted step (state, batch, plan, seed) -> (state, metrics).
+  """Builds the jitted step (state, batch, spec, seed) -> (state, metrics).
 
   The state is donated. The seed, of the augmentation, is an argument so that
   runs of several seeds share a compiled program. A step whose loss, gradient
@@ -49,8 +56,9 @@ def make_step(
     schedule: The optimiser's learning rate, for the log.
     mesh: The devices; the new state lies on all of them.
     max_skipped_in_a_row: The limit described above.
-    are_cropped: Whether the host has cropped the images of each view.
-    ema_decay: Of the averaged weights, where the state has them.
+    steps_per_epoch: Steps over the unlabelled pool, for methods that go by the
+      epoch.
+    ema_decay: Decay of the averaged weights, where the state has them.
 
   Returns:
     The step; metrics are float32 scalars.
@@ -64,11 +72,17 @@ def make_step(
     out_shardings=(sharding, sharding),
   )
   def step(
-    state: TrainState, batch: Batch, plan: BatchSpec, seed: jax.Array
+    state: TrainState, batch: Batch, spec: BatchSpec, seed: jax.Array
   ) -> tuple[TrainState, Metrics]:
-    views = make_views(batch, plan, state.step, seed, are_cropped=are_cropped)
+    views = make_views(batch, spec, state.step, seed)
+    moment = _moment(state.step, steps_per_epoch, seed)
     (loss, output), gradient = jax.value_and_grad(method.loss, has_aux=True)(
-      state.params, state.batch_stats, state.method_state, views, encode
+      state.params,
+      state.batch_stats,
+      state.method_state,
+      views,
+      encode,
+      moment,
     )
     gradient_norm = optax.tree.norm(gradient)
     is_good = (
@@ -77,7 +91,7 @@ def make_step(
       & (state.skipped_in_a_row < max_skipped_in_a_row)
     )
     new = _advance(
-      state, gradient, output, method, optimizer, is_good, ema_decay
+      state, gradient, output, method, optimizer, moment, is_good, ema_decay
     )
     metrics = {
       "loss": loss,
@@ -96,22 +110,19 @@ def make_step(
 
 def make_views(
   batch: Batch,
-  plan: BatchSpec,
+  spec: BatchSpec,
   step: jax.Array,
   seed: int | jax.Array,
-  *,
-  are_cropped: bool = False,
 ) -> Views:
-  """Augments the images of a batch as a plan wants them.
+  """Augments the images of a batch as a batch spec wants them.
 
   Every random number depends on (seed, step, stream, view, position) only.
 
   Args:
     batch: The images as the stream gives them.
-    plan: Which views of them to make.
+    spec: Which views of them to make.
     step: int32 scalar.
-    seed: Of the run; an integer scalar.
-    are_cropped: Whether the host has cropped the images of each view.
+    seed: Seed of the run, an integer scalar.
 
   Returns:
     The views.
@@ -120,28 +131,37 @@ def make_views(
 
   def views(
     images: tuple[jax.Array, ...],
-    augmentations: tuple[Augmentation, ...],
+    kinds: tuple[View, ...],
     rng_stream: RngStream,
   ) -> tuple[jax.Array, ...]:
     if not images:
       return ()
     made = []
-    for view, augmentation in enumerate(augmentations):
-      view_key = jax.random.fold_in(jax.random.fold_in(key, rng_stream), view)
+    for number, view in enumerate(kinds):
+      view_key = jax.random.fold_in(jax.random.fold_in(key, rng_stream), number)
       keys = jax.vmap(jax.random.fold_in, (None, 0))(
         view_key, jnp.arange(images[0].shape[0])
       )
-      if are_cropped:
-        augmentation = dataclasses.replace(augmentation, crop_scale=None)
       # The stream gives one image for all views, or one crop for each.
-      pixels = images[view % len(images)]
-      made.append(augment(pixels, keys, augmentation))
+      pixels = images[number % len(images)]
+      made.append(view.on_device(pixels, keys))
     return tuple(made)
 
   return Views(
-    views(batch.unlabelled, plan.unlabelled, RngStream.UNLABELLED_VIEW),
-    views(batch.labelled, plan.labelled, RngStream.LABELLED_VIEW),
+    views(batch.unlabelled, spec.unlabelled, RngStream.UNLABELLED_VIEW),
+    views(batch.labelled, spec.labelled, RngStream.LABELLED_VIEW),
     batch.labels,
+  )
+
+
+def _moment(
+  step: jax.Array, steps_per_epoch: int, seed: int | jax.Array
+) -> Moment:
+  key = jax.random.fold_in(jax.random.key(seed), step)
+  return Moment(
+    step=step,
+    epoch=step.astype(jnp.float32) / steps_per_epoch,
+    key=jax.random.fold_in(key, RngStream.METHOD),
   )
 
 
@@ -161,17 +181,23 @@ def _advance(
   output: StepOutput,
   method: Method,
   optimizer: optax.GradientTransformation,
+  moment: Moment,
   is_good: jax.Array,
   ema_decay: float,
 ) -> TrainState:
   """Returns the next state: updated where `is_good`, else as it was."""
   updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-  params = optax.apply_updates(state.params, updates)
+  params, method_state = method.update(
+    optax.apply_updates(state.params, updates),
+    state.method_state,
+    output.aux,
+    moment,
+  )
   new = (
     params,
     output.batch_stats,
     opt_state,
-    method.update(state.method_state, params, output.aux),
+    method_state,
     _averaged(state, (params, output.batch_stats), ema_decay),
   )
   old = (

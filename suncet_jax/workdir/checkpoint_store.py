@@ -10,9 +10,11 @@ import errno
 import logging as python_logging
 import os
 import shutil
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 from etils import epath
@@ -21,7 +23,13 @@ from orbax.checkpoint import checkpoint_managers as policies
 from suncet_jax.errors import UserError
 from suncet_jax.workdir.digest import leaf_digests
 
+# Fields of the state by the names that they had until version 0.1.
+_RENAMED = {"extras": "method_state"}
 _BYTES_BESIDE_ARRAYS = 500_000  # names, shapes, digests; generously
+
+
+# Arrays, digests by path, and what lies beside them.
+_Content = tuple[Any, dict[str, str], dict[str, Any]]
 
 
 class TreeMismatchError(UserError):
@@ -120,6 +128,29 @@ class Store:
     self, template: Any, step: int | None
   ) -> tuple[Any, dict[str, Any]] | None:
     """Returns arrays and metadata of a step; see `Checkpoints.restore`."""
+    return self._newest(step, lambda step: self._whole(step, template))
+
+  def newest_parts(
+    self, names: Iterable[str]
+  ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Returns parts of the newest intact step, for who knows no template.
+
+    Args:
+      names: Fields of the saved state, such as "params".
+
+    Returns:
+      (nested dicts of NumPy arrays by field, metadata); None if there is no
+      step. Fields that hold no array are left out.
+
+    Raises:
+      ValueError: If every step is damaged.
+    """
+    return self._newest(None, lambda step: self._parts(step, names))
+
+  def _newest(
+    self, step: int | None, read: Callable[[int], _Content]
+  ) -> tuple[Any, dict[str, Any]] | None:
+    """Returns a step, or the newest one that can be read and is intact."""
     steps = sorted(self._manager.all_steps(), reverse=True)
     if step is not None:
       if step not in steps:
@@ -129,7 +160,7 @@ class Store:
         )
       steps = [step]
     for candidate in steps:
-      restored = self._try(candidate, template)
+      restored = self._try(candidate, read)
       if restored is not None:
         return restored
       if not self._is_read_only:
@@ -162,14 +193,17 @@ class Store:
     except OSError:  # a bucket, not a disk
       return None
 
-  def _try(self, step: int, template: Any) -> tuple[Any, dict[str, Any]] | None:
+  def _try(
+    self, step: int, read: Callable[[int], _Content]
+  ) -> tuple[Any, dict[str, Any]] | None:
     """Returns a step if it is intact."""
     try:
-      meta = self._read(step, meta=ocp.args.JsonRestore())["meta"]
-      _check_same_tree(meta["leaves"], _describe(template), step)
-      args = ocp.args.StandardRestore(template)
-      arrays = self._read(step, state=args)["state"]
-      damaged = _differing(leaf_digests(arrays), meta["digests"])
+      arrays, digests, meta = read(step)
+      damaged = [
+        path
+        for path, digest in digests.items()
+        if meta["digests"].get(path) != digest
+      ]
       if not damaged:
         return arrays, meta["notes"]
       reason = f"digest mismatch of {', '.join(damaged[:3])}"
@@ -185,6 +219,47 @@ class Store:
       reason,
     )
     return None
+
+  def _whole(self, step: int, template: Any) -> _Content:
+    meta = self._read(step, meta=ocp.args.JsonRestore())["meta"]
+    _check_same_tree(meta["leaves"], _describe(template), step)
+    wanted = self._as_saved(step, template)
+    args = ocp.args.StandardRestore(wanted)
+    arrays = self._read(step, state=args)["state"]
+    if wanted is not template:
+      arrays = template.replace(
+        **{_RENAMED.get(name, name): tree for name, tree in arrays.items()}
+      )
+    return arrays, leaf_digests(arrays), meta
+
+  def _as_saved(self, step: int, template: Any) -> Any:
+    """Returns a template with the names that the step was saved with."""
+    saved = self._saved_tree(step)
+    if not isinstance(saved, dict) or not _RENAMED.keys() & saved.keys():
+      return template
+    return {name: getattr(template, _RENAMED.get(name, name)) for name in saved}
+
+  def _saved_tree(self, step: int) -> Any:
+    """Returns what Orbax says of the arrays of a step, nested as they are."""
+    handler = ocp.PyTreeCheckpointHandler()
+    return handler.metadata(self._folder / str(step) / "state").tree
+
+  def _parts(self, step: int, names: Iterable[str]) -> _Content:
+    meta = self._read(step, meta=ocp.args.JsonRestore())["meta"]
+    saved = self._saved_tree(step)
+    template = {
+      name: jax.tree.map(lambda x: np.empty(x.shape, x.dtype), saved[name])
+      for name in names
+      if jax.tree.leaves(saved.get(name))
+    }
+    args = ocp.args.PyTreeRestore(template, partial_restore=True)
+    arrays = self._read(step, state=args)["state"]
+    digests = {
+      f".{name}{path}": digest
+      for name, tree in arrays.items()
+      for path, digest in leaf_digests(tree).items()
+    }
+    return arrays, digests, meta
 
   def _read(self, step: int, **items: Any) -> Any:
     return self._manager.restore(step, args=ocp.args.Composite(**items))
@@ -232,6 +307,7 @@ def _check_same_tree(
       for path in differing[:10]
     )
     raise TreeMismatchError(
-      f"The checkpoint of step {step} is of another model or optimiser; "
-      f"{len(differing)} leaves differ (saved -> wanted):\n{lines}"
+      f"The checkpoint of step {step} is of another model or optimizer; "
+      f"{len(differing)} leaves differ (saved -> wanted):\n{lines}\n"
+      "Use another --workdir, or the version that the run began with."
     )

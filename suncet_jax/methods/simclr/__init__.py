@@ -1,1 +1,1 @@
-"""SimCLR."""
+"""SimCLR: instance discrimination, without labels."""

@@ -6,39 +6,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from ml_collections import ConfigDict
 
-from suncet_jax.data.augment import Augmentation
-from suncet_jax.methods.base import BatchSpec, Encode, StepOutput, Views
-from suncet_jax.methods.encode import pack
+from suncet_jax.methods.base import Encode, Method, Moment, StepOutput, Views
 
 
 @dataclasses.dataclass(frozen=True)
-class Supervised:
+class Supervised(Method):
   """Cross-entropy of the labelled images; what the others have to beat.
 
-  The head of the model is a linear classifier: its outputs are the logits. No
-  unlabelled image is loaded, yet an epoch has as many steps as the other
+  No unlabelled image is loaded, yet an epoch has as many steps as the other
   methods' epochs have.
-
-  Attributes:
-    augmentation: Of each view.
-    mesh: The devices that rows are spread over.
-    labelled_views: Views per labelled image.
   """
-
-  augmentation: Augmentation
-  mesh: jax.sharding.Mesh
-  labelled_views: int = 1
-
-  def plan(self, epoch: int) -> BatchSpec:
-    """The labelled images only, in every epoch."""
-    del epoch
-    return BatchSpec((), (self.augmentation,) * self.labelled_views)
-
-  def init(self, params: Any, batch_stats: Any) -> tuple[()]:
-    """It has no state of its own."""
-    del params, batch_stats
-    return ()
 
   def loss(
     self,
@@ -47,12 +26,13 @@ class Supervised:
     method_state: Any,
     views: Views,
     encode: Encode,
+    moment: Moment,
   ) -> tuple[jax.Array, StepOutput]:
-    """Mean cross-entropy of all views, in nats."""
-    del method_state
+    """Returns the mean cross-entropy of all views, in nats."""
+    del method_state, moment
     outputs, batch_stats = encode(params, batch_stats, views.labelled)
-    logits = pack([out.projection for out in outputs], self.mesh.size)
-    labels = pack([views.labels] * len(outputs), self.mesh.size)
+    logits = encode.join([out["logits"] for out in outputs])
+    labels = encode.join([views.labels] * len(outputs))
     value = optax.softmax_cross_entropy_with_integer_labels(
       logits, labels
     ).mean()
@@ -60,7 +40,8 @@ class Supervised:
     metrics = {"cross_entropy": value, "train_top1": is_right.mean()}
     return value, StepOutput(batch_stats, metrics)
 
-  def update(self, method_state: Any, params: Any, aux: Any) -> Any:
-    """It has no state of its own."""
-    del params, aux
-    return method_state
+
+def build(config: ConfigDict, class_count: int) -> Supervised:
+  """Builds supervised training; it has no settings of its own."""
+  del config, class_count
+  return Supervised()

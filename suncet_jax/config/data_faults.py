@@ -1,12 +1,9 @@
-"""Checks of `config.data` and of what else describes images."""
+"""Faults in how the fields of data and images fit together."""
 
 import pathlib
 from collections.abc import Iterator
 
 from ml_collections import ConfigDict
-
-SOURCES = ("digits", "tfds", "folder", "arrays")
-READINGS = ("memory", "random", "streaming")
 
 _SCHEME = "tfds:"  # of a list that TFDS has
 

@@ -1,0 +1,176 @@
+"""The fields of a run: model, optimizer, training, evaluation, log."""
+
+from suncet_jax.architectures import (
+  CONVOLUTIONS,
+  HEAD_LAYERS,
+  MODEL_NAMES,
+  PRECISIONS,
+  STEMS,
+  WIDTHS,
+)
+from suncet_jax.fields import (
+  BELOW_ONE,
+  NOT_NEGATIVE,
+  POSITIVE,
+  Check,
+  Field,
+  Fields,
+  one_of,
+)
+
+_RATE = "a learning rate that float32 can hold"
+
+SEED = Field(
+  0,
+  "Seed of everything random: weights, order of images, views, data splits.",
+  # As a key of JAX's random numbers a larger seed would lose its upper bits.
+  Check(lambda v: 0 <= v < 2**31, "at least 0 and below 2**31"),
+)
+PRECISION = Field(
+  "float32",
+  'dtype of activations and their products: "float32" or "bfloat16". '
+  "Parameters, statistics, sums and losses are float32 in both. "
+  '("float64": tests.)',
+  one_of(*PRECISIONS),
+)
+
+MODEL: Fields = {
+  "name": Field("resnet50", "Architecture.", one_of(*MODEL_NAMES)),
+  "width": Field(1, "Factor of all channels; ResNets only.", one_of(*WIDTHS)),
+  "stem": Field("imagenet", "First layers.", one_of(*STEMS)),
+  "convolution": Field(
+    "auto",
+    '"auto": on one CPU device oneDNN\'s, if it is there (python -m '
+    "suncet_jax.doctor says), else XLA's. \"xla\": XLA's everywhere.",
+    one_of(*CONVOLUTIONS),
+  ),
+  "zero_init_residual": Field(
+    False, "Whether each residual block starts as its shortcut."
+  ),
+  "head": {
+    "layers": Field(
+      2, "Dense layers of the projection head.", one_of(*HEAD_LAYERS)
+    ),
+    "hidden": Field(
+      0, "Units of all but the last; 0: as many as features.", NOT_NEGATIVE
+    ),
+    "out": Field(128, "Units of the last.", POSITIVE),
+    "batch_norm": Field(False, "Whether a norm follows each hidden layer."),
+    "output_batch_norm": Field(
+      False, "Whether a norm without bias follows the last layer."
+    ),
+  },
+}
+
+OPTIM: Fields = {
+  "name": Field("lars", "Optimizer.", one_of("lars", "sgd")),
+  "start_lr": Field(
+    0.0, "Learning rate at step 0.", Check(lambda v: 0 <= v < 1e30, _RATE)
+  ),
+  "peak_lr": Field(
+    1.0,
+    "Learning rate after the warm-up.",
+    Check(lambda v: 0 < v < 1e30, f"{_RATE}, > 0"),
+  ),
+  "final_lr": Field(0.0, "Learning rate at the last step.", NOT_NEGATIVE),
+  "warmup_epochs": Field(
+    0.0, "Epochs in which the learning rate rises.", NOT_NEGATIVE
+  ),
+  "momentum": Field(0.9, "Momentum of the updates.", BELOW_ONE),
+  "weight_decay": Field(0.0, "Factor of the weight decay.", NOT_NEGATIVE),
+  "trust_coefficient": Field(
+    0.001, "LARS: ratio of update norm to parameter norm.", POSITIVE
+  ),
+  "exclude_bias_and_norm": Field(
+    False,
+    "Whether biases and norm parameters get neither decay nor LARS scaling.",
+  ),
+}
+
+TRAIN: Fields = {
+  "epochs": Field(
+    100,
+    "Epochs over the unlabelled pool, the last incomplete batch dropped.",
+    POSITIVE,
+  ),
+  "max_skipped_in_a_row": Field(
+    10,
+    "Steps with a loss or gradient that is not finite change nothing; so many "
+    "in a row end the run.",
+    POSITIVE,
+  ),
+  "debug_nans": Field(
+    False,
+    "Whether to stop at the operation that makes the first NaN.",
+    decides_result=False,
+  ),
+  # Two ways to less memory.
+  "remat": Field(
+    False,
+    "Whether to keep only what goes into each residual block and compute the "
+    "block again for its gradient; the same result in less memory.",
+  ),
+  "micro_batches": Field(
+    1,
+    "Parts in which the network sees a batch, each with a batch norm of its "
+    "own, computed again for the gradient; the losses see all rows.",
+    POSITIVE,
+  ),
+  "ema_decay": Field(
+    0.0,
+    "Evaluate an exponential moving average of the weights over the steps, "
+    "such as 0.999; 0: the weights themselves.",
+    BELOW_ONE,
+  ),
+  "compilation_cache": Field(
+    True,
+    "Whether to keep compiled programs in the run's folder: going on starts "
+    "sooner.",
+    decides_result=False,
+  ),
+}
+
+EVALS: Fields = {
+  "final": Field(
+    ("knn", "soft_nn", "linear", "finetune"),
+    "Evaluations on the test images at the end.",
+  ),
+  "batch_size": Field(256, "Images per evaluated batch.", POSITIVE),
+  "image_size": Field(
+    0,
+    "Pixels that images are resized to for evaluation; 0: as they are. A "
+    "network whose strides do not divide the size sees other borders than in "
+    "training, and fine-tuning suffers from it.",
+    NOT_NEGATIVE,
+  ),
+  "every_epochs": Field(
+    1.0, "Epochs between kNN on the validation images; 0: never.", NOT_NEGATIVE
+  ),
+}
+
+LOG: Fields = {
+  "every_steps": Field(
+    10, "Steps between two rows of metrics.", POSITIVE, decides_result=False
+  ),
+  "tensorboard": Field(
+    True, "Whether to write TensorBoard events.", decides_result=False
+  ),
+  "report": Field(
+    True,
+    "Whether to write report.html when the run is done.",
+    decides_result=False,
+  ),
+}
+
+CHECKPOINT: Fields = {
+  "every_epochs": Field(
+    1.0, "Epochs between two checkpoints.", POSITIVE, decides_result=False
+  ),
+  "keep": Field(2, "Newest checkpoints kept.", POSITIVE, decides_result=False),
+  "keep_every_epochs": Field(
+    0,
+    "Also keep one for good every so many epochs; 0: no.",
+    NOT_NEGATIVE,
+    decides_result=False,
+  ),
+}

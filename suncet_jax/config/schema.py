@@ -1,0 +1,124 @@
+"""The configuration: fields that all runs have, and those of the method."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from suncet_jax import plugins
+from suncet_jax.config.data_fields import AUGMENT, DATA, MULTICROP
+from suncet_jax.config.run_fields import (
+  CHECKPOINT,
+  EVALS,
+  LOG,
+  MODEL,
+  OPTIM,
+  PRECISION,
+  SEED,
+  TRAIN,
+)
+from suncet_jax.errors import UserError
+from suncet_jax.fields import Field, Fields, defaults
+
+# Until version 0.1 every configuration held these, whatever its method.
+_FORMERLY_OF_ALL = frozenset(
+  ("temperature", "stop_gradient_keys", "suncet_weight", "supervised_epochs")
+)
+
+
+def base(method: str = "suncet") -> ConfigDict:
+  """Returns a configuration with every field set to a neutral default.
+
+  A file in `configs/` takes this, sets what its data set needs and says where
+  each number comes from. Sizes of batches are global: over all devices.
+
+  Args:
+    method: Name of the method, whose fields `config.method` holds.
+
+  Raises:
+    ValueError: If there is no such method.
+  """
+  return ConfigDict(defaults(all_fields(method)))
+
+
+def all_fields(method: str) -> Fields:
+  """Returns the fields of a configuration, nested as it is.
+
+  Args:
+    method: Name of the method.
+
+  Raises:
+    ValueError: If there is no such method.
+  """
+  spec = plugins.method_spec(method)
+  name = Field(
+    method, f"Method: {', '.join(plugins.method_names())}, or yours."
+  )
+  evaluations = plugins.evaluations().items()
+  return {
+    "seed": SEED,
+    "precision": PRECISION,
+    "method": {"name": name, **spec.fields},
+    "data": DATA,
+    "augment": AUGMENT,
+    "multicrop": MULTICROP,
+    "model": MODEL,
+    "optim": OPTIM,
+    "train": TRAIN,
+    "evals": {
+      **EVALS,
+      **{key: found.fields for key, found in evaluations if found.fields},
+    },
+    "log": LOG,
+    "checkpoint": CHECKPOINT,
+  }
+
+
+def from_dict(values: Mapping[str, Any]) -> ConfigDict:
+  """Returns a configuration that was kept as nested dicts, such as in JSON.
+
+  Fields that are newer than it have their defaults, which do what was done
+  before there was such a field.
+
+  Raises:
+    ValueError: If the method, or a field, is not known.
+  """
+  values = upgraded(values)
+  config = base(values["method"]["name"])
+  try:
+    config.lock()  # a field that is not there is an error
+    config.update(values)
+    config.unlock()
+  except (AttributeError, KeyError, TypeError) as error:
+    raise UserError(f"The configuration does not fit: {error}") from error
+  return config
+
+
+def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns kept values without what this version has no use for.
+
+  Args:
+    values: A configuration as nested dicts, of this version or an older one.
+  """
+  method = dict(values.get("method", {}))
+  if "name" not in method:
+    return dict(values)
+  own = plugins.method_spec(method["name"]).fields
+  for name in _FORMERLY_OF_ALL - own.keys():
+    method.pop(name, None)
+  return {**values, "method": method}
+
+
+def apply_recipe(config: ConfigDict, name: str) -> None:
+  """Sets the method's own numbers for a data set.
+
+  Args:
+    config: What to set them in; its other fields are set already.
+    name: Name of the recipe, a function in the method's recipes.py; a method
+      without one keeps its defaults.
+  """
+  method = config.method.name
+  if plugins.has_part(method, "recipes"):
+    recipe = getattr(plugins.method_module(method, "recipes"), name, None)
+    if recipe is not None:
+      recipe(config)

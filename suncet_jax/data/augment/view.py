@@ -1,0 +1,77 @@
+"""A view: what the host does of it, and what the device does."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+import jax
+from ml_collections import ConfigDict
+
+from suncet_jax.data.augment.transform import augment
+from suncet_jax.data.source import Crop
+from suncet_jax.data.views import Augmentation
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+  """How views of one kind are made; hashable, static under jit.
+
+  Attributes:
+    augmentation: What is drawn for each image.
+    is_cropped: Whether the source crops, on the host: image files are decoded
+      only where they are cropped. Else the device does everything.
+  """
+
+  augmentation: Augmentation
+  is_cropped: bool = False
+
+  @property
+  def size(self) -> int:
+    """Height and width, in pixels."""
+    return self.augmentation.size
+
+  @property
+  def host_crop(self) -> Crop | None:
+    """The crop that the source is to make; None if it gives whole images."""
+    if not self.is_cropped:
+      return None
+    a = self.augmentation
+    return Crop(a.size, a.crop_scale or (1.0, 1.0), a.crop_ratio)
+
+  def on_device(self, pixels: jax.Array, keys: jax.Array) -> jax.Array:
+    """Draws a view of each image; for use inside a jitted step.
+
+    Args:
+      pixels: uint8 [b, h, w, c], what the source gives for this view.
+      keys: [b] typed PRNG keys.
+
+    Returns:
+      float32 [b, size, size, c].
+    """
+    return augment(pixels, keys, self._of_device)
+
+  @functools.cached_property
+  def _of_device(self) -> Augmentation:
+    if not self.is_cropped:
+      return self.augmentation
+    return dataclasses.replace(self.augmentation, crop_scale=None)
+
+
+def named_views(config: ConfigDict, *, is_cropped: bool) -> Mapping[str, View]:
+  """Returns the kinds of views that a method may ask for, by name.
+
+  Args:
+    config: The whole configuration; `augment` and `multicrop` are read.
+    is_cropped: Whether the source crops.
+
+  Returns:
+    "view": `config.augment`; "small": the same with the crops and the size of
+    `config.multicrop`.
+  """
+  large = Augmentation.from_config(config.augment)
+  small = dataclasses.replace(
+    large,
+    size=config.multicrop.size,
+    crop_scale=tuple(config.multicrop.crop_scale),
+  )
+  return {"view": View(large, is_cropped), "small": View(small, is_cropped)}

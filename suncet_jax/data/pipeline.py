@@ -1,0 +1,125 @@
+"""All of a run's data, opened once."""
+
+import dataclasses
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from suncet_jax.data.load import load
+from suncet_jax.data.sampling.build import Order, make_order
+from suncet_jax.data.source import Dataset, Source
+from suncet_jax.data.splits import Splits, check_labels, make_splits
+from suncet_jax.data.stream import Stream
+from suncet_jax.errors import UserError
+from suncet_jax.workdir.digest import tree_digest
+
+
+@dataclasses.dataclass(frozen=True)
+class Pipeline:
+  """The data of a run.
+
+  Attributes:
+    dataset: Training and test images.
+    splits: Unlabelled pool, labelled and validation images.
+    order: Which images each step sees.
+    batch_size: Unlabelled images per step, over all devices.
+    seed: Seed of the run.
+  """
+
+  dataset: Dataset
+  splits: Splits
+  order: Order
+  batch_size: int
+  seed: int
+
+  @property
+  def train(self) -> Source:
+    """The training images."""
+    return self.dataset.train
+
+  @property
+  def test(self) -> Source:
+    """The test images."""
+    return self.dataset.test
+
+  @property
+  def class_count(self) -> int:
+    """Number of classes."""
+    return len(self.dataset.class_names)
+
+  @property
+  def steps_per_epoch(self) -> int:
+    """Full batches of the unlabelled pool."""
+    return self.order.unlabelled.steps_per_epoch
+
+  def stream(self, mesh: jax.sharding.Mesh) -> Stream:
+    """Returns the batches of any range of steps, on the devices of a mesh."""
+    return Stream(
+      self.train,
+      self.order,
+      mesh=mesh,
+      batch_size=self.batch_size,
+      seed=self.seed,
+    )
+
+  def digest(self) -> str:
+    """Returns a digest of what a resumed run must find unchanged.
+
+    The order of images follows from these and the seed.
+    """
+    names = [
+      np.frombuffer("\n".join(source.names or ()).encode(), np.uint8)
+      for source in (self.train, self.test)
+    ]
+    labels = [self.train.labels, self.test.labels]
+    return tree_digest((self.splits._asdict(), labels, names))
+
+  def summary(self) -> str:
+    """Returns one line: how many images of each kind."""
+    splits = self.splits
+    classes = np.unique(self.train.labels[splits.labelled]).size
+    return (
+      f"{self.dataset.name}: {splits.pool.size:,} unlabelled, "
+      f"{splits.labelled.size:,} labelled ({classes} classes), "
+      f"{splits.validation.size:,} validation, "
+      f"{self.test.labels.size:,} test images"
+    )
+
+
+def open_data(config: ConfigDict, dataset: Dataset | None = None) -> Pipeline:
+  """Opens the data that a configuration describes.
+
+  Args:
+    config: The whole configuration, validated.
+    dataset: The data, instead of what `config.data` names.
+
+  Raises:
+    ValueError: If the data do not fit the configuration, or one another.
+  """
+  dataset = dataset or load(config)
+  train, test, classes = dataset.train, dataset.test, dataset.class_names
+  if test.image_shape != train.image_shape:
+    raise UserError(
+      f"Test images are {test.image_shape} (h, w, c), training images "
+      f"{train.image_shape}; expected the same."
+    )
+  _check_channels(config, train)
+  check_labels("Test", test.labels, len(classes))
+  splits = make_splits(train.labels, train.names, config, classes)
+  return Pipeline(
+    dataset=dataset,
+    splits=splits,
+    order=make_order(config, dataset, splits),
+    batch_size=config.data.batch_size,
+    seed=config.seed,
+  )
+
+
+def _check_channels(config: ConfigDict, source: Source) -> None:
+  mean, channels = config.augment.mean, source.image_shape[-1]
+  if mean and len(mean) != channels:
+    raise UserError(
+      f"augment.mean has {len(mean)} values, but the images have {channels} "
+      "channels."
+    )

@@ -1,0 +1,44 @@
+"""Fine-tuning: the whole network, trained further on the labelled images."""
+
+from suncet_jax.evals.protocols.base import Context
+from suncet_jax.fields import FRACTION, POSITIVE, Field, interval
+from suncet_jax.plugins import EvaluationSpec
+
+
+class FineTuning(EvaluationSpec):
+  """Backbone and a new classifier; see `suncet_jax.train.finetuning`.
+
+  The protocol of Assran et al. 2020 (arXiv 2006.10803): crop and flip only, the
+  projection head dropped.
+  """
+
+  title = "fine-tuned"
+  explanation = "all weights trained further on the labelled images"
+  cost = 4
+  fields = {
+    "epochs": Field(30, "Epochs over the labelled images.", POSITIVE),
+    "batch_size": Field(4096, "Labelled images per step.", POSITIVE),
+    "learning_rate": Field(
+      0.05, "Peak learning rate for a batch of 256.", POSITIVE
+    ),
+    "crop_scale": Field(
+      (0.08, 1.0), "Area of a crop as a share of the image's.", interval(1.0)
+    ),
+    "flip_prob": Field(0.5, "Probability of a mirror image.", FRACTION),
+  }
+  metrics = {
+    "finetune_top1": "fine-tuned",
+    "finetune_top5": "fine-tuned, top 5",
+  }
+  notes = {
+    "finetune_top5": (
+      "the same, counted as right if among the five most likely classes"
+    )
+  }
+
+  def run(self, context: Context) -> dict[str, float]:
+    """Returns `finetune_top1` and `finetune_top5`."""
+    return context.accuracy("finetune", context.finetuned_scores(), top=(1, 5))
+
+
+SPEC = FineTuning()

@@ -1,0 +1,172 @@
+"""The result of a run: final evaluations, result.json, table and report."""
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import logging
+from etils import epath
+
+from suncet_jax import convolution, plugins
+from suncet_jax.config import fingerprint, from_dict, validate
+from suncet_jax.console import terminal
+from suncet_jax.devices.processes import is_first, value_from_first
+from suncet_jax.files.formats import write_json
+from suncet_jax.train.evaluation import Evaluator
+from suncet_jax.train.experiment import Experiment, build
+from suncet_jax.train.monitor import print_once
+from suncet_jax.train.phases import phases
+from suncet_jax.train.resume import check_same_data
+from suncet_jax.train.state import TrainState
+from suncet_jax.workdir.checkpoints import Checkpoints
+from suncet_jax.workdir.digest import tree_digest
+from suncet_jax.workdir.folder import FolderError, RunFolder
+
+_PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "suncet_jax")
+_TITLE = "test accuracy, top 1"
+
+
+def evaluate_finally(
+  experiment: Experiment,
+  folder: RunFolder,
+  evaluator: Evaluator,
+  state: TrainState,
+) -> dict[str, float]:
+  """Runs the final evaluations, but for those an interrupted run has done."""
+  digest = tree_digest(state.params)
+  # All must leave out the same ones, since they measure together.
+  done = value_from_first(folder.evaluations(digest))
+  for name in experiment.config.evals.final:
+    if plugins.evaluations()[name].metrics.keys() <= done.keys():
+      continue
+    print_once(f"Evaluating: {name}")
+    try:
+      done |= evaluator.evaluate(state, name)
+    except FloatingPointError as error:  # the others are still worth having
+      logging.error("%s is left out of the result: %s", name, error)
+    if is_first():
+      folder.write_evaluations(digest, done)
+  return done
+
+
+def evaluate_again(
+  workdir: epath.PathLike, names: Sequence[str], step: int | None
+) -> int:
+  """Evaluates a checkpoint of a run and prints the accuracies.
+
+  They are also written to evaluations-STEP.json in the run's folder; its
+  result.json stays as it is.
+
+  Args:
+    workdir: The folder of a run, finished or not.
+    names: Which evaluations; see `Evaluator.evaluate`.
+    step: Which checkpoint; None: the newest.
+
+  Returns:
+    The exit code.
+
+  Raises:
+    ValueError: If the folder holds no run, or no such checkpoint.
+  """
+  folder = RunFolder(workdir)
+  config = from_dict(folder.config())
+  validate(config, check_files=True)
+  if not folder.checkpoints.exists():
+    raise FolderError(f"{folder.path} holds no checkpoint yet.")
+  experiment = build(config)
+  with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
+    restored = checkpoints.restore(experiment.state_template(), step)
+  if restored is None:
+    raise FolderError(f"{folder.path} holds no checkpoint yet.")
+  state, kept = restored
+  check_same_data(kept, experiment.pipeline.digest())
+  evaluator = Evaluator(experiment)
+  metrics: dict[str, float] = {}
+  for name in names:
+    print_once(f"Evaluating step {int(state.step)}: {name}")
+    metrics |= evaluator.evaluate(state, name)
+  if is_first():
+    path = folder.path / f"evaluations-{int(state.step)}.json"
+    write_json(path, metrics)
+    _show_accuracies(metrics)
+    print_once(f"Written to {path}")
+  return 0
+
+
+def content(
+  experiment: Experiment,
+  state: TrainState,
+  seconds: float,
+  metrics: dict[str, float],
+) -> dict[str, Any]:
+  """Returns what result.json holds.
+
+  Args:
+    experiment: What was run.
+    state: The last state.
+    seconds: Time that training took.
+    metrics: Final measures by name.
+  """
+  config, step = experiment.config, int(state.step)
+  last = phases(experiment)[-1]
+  name, _ = convolution.in_use(config.model.convolution, config.precision)
+  return {
+    "step": step,
+    "images_seen": last.images_at(step),
+    "flops": last.flops_at(step),
+    "epochs": step / experiment.steps_per_epoch,
+    "seconds": round(seconds, 1),
+    "params_digest": tree_digest(state.params),
+    "metrics": metrics,
+    "config_fingerprint": fingerprint(config.to_dict()),
+    "versions": {
+      "python": platform.python_version(),
+      **{name: importlib.metadata.version(name) for name in _PACKAGES},
+      "convolution": name,
+    },
+  }
+
+
+def report(
+  experiment: Experiment,
+  folder: RunFolder,
+  evaluator: Evaluator,
+  state: TrainState,
+  content: dict[str, Any],
+  command: str,
+) -> None:
+  """Writes report.html; a picture that fails does not cost the result."""
+  # matplotlib and scikit-learn take a second to import: at the end, not before.
+  from suncet_jax.train import report_data
+
+  try:
+    report_data.report(experiment, folder, evaluator, state, content, command)
+  except Exception:
+    logging.exception("The report could not be written.")
+
+
+def show(content: Mapping[str, Any], folder: RunFolder) -> None:
+  """Prints a result on process 0."""
+  if is_first():
+    _show_accuracies(content["metrics"])
+  print_once(
+    f"{content['step']:,} steps, {content['epochs']:g} epochs, "
+    f"{content['images_seen']:,} images in {content['seconds']:.0f} s; "
+    f"parameters {content['params_digest']}"
+  )
+  if (folder.path / "report.html").exists():
+    print_once(f"Report: {folder.path / 'report.html'}")
+
+
+def _show_accuracies(metrics: Mapping[str, Any]) -> None:
+  """Prints accuracies in [0, 1] as a table; other metrics are left out."""
+  rows = [
+    (title, f"{metrics[name]:.1%}")
+    for name, title in plugins.metric_titles().items()
+    if name in metrics
+  ]
+  lines = [_TITLE, *(f"  {title:<26}{value:>7}" for title, value in rows)]
+  terminal.show(
+    "\n".join(lines), lambda: terminal.table(("", ""), rows, title=_TITLE)
+  )

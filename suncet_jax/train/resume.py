@@ -1,0 +1,116 @@
+"""Going on: whose the folder is, and whether data and order are the same."""
+
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from suncet_jax import plugins
+from suncet_jax.devices.processes import is_first, value_from_first
+from suncet_jax.train.experiment import Experiment
+from suncet_jax.train.monitor import print_once
+from suncet_jax.train.state import TrainState
+from suncet_jax.workdir.checkpoints import Checkpoints
+from suncet_jax.workdir.folder import (
+  FolderError,
+  FolderInUseError,
+  RunFolder,
+  check_same_config,
+)
+
+
+def claim(folder: RunFolder, config: ConfigDict) -> None:
+  """Claims the folder on process 0; all processes learn the outcome.
+
+  Raises:
+    FolderInUseError: If another process is at work in it.
+    FolderError: If it belongs to another run, or cannot be written to.
+  """
+  problem: FolderError | FolderInUseError | None = None
+  if is_first():
+    try:
+      folder.claim(config)
+    except (FolderError, FolderInUseError) as error:
+      problem = error
+  in_use = isinstance(problem, FolderInUseError)
+  in_use, message = value_from_first((in_use, str(problem or "")))
+  if message:
+    raise FolderInUseError(message) if in_use else FolderError(message)
+
+
+def metadata(experiment: Experiment) -> dict[str, Any]:
+  """Returns what every checkpoint of a run says of it, as JSON values."""
+  config, pipeline = experiment.config, experiment.pipeline
+  spec = plugins.method_spec(config.method.name)
+  heads = spec.heads(config, pipeline.class_count)
+  return {
+    "config": config.to_dict(),
+    "data": pipeline.digest(),
+    "processes": jax.process_count(),
+    # All that it takes to build the model again, without the data.
+    "model": {
+      "name": config.model.name,
+      "heads": {name: head._asdict() for name, head in heads.items()},
+      "channels": pipeline.train.image_shape[-1],
+      "classes": pipeline.class_count,
+    },
+  }
+
+
+def start(
+  experiment: Experiment, checkpoints: Checkpoints, metadata: dict[str, Any]
+) -> tuple[TrainState, float]:
+  """Returns the state to train from, and the seconds spent before.
+
+  Args:
+    experiment: What is run.
+    checkpoints: Checkpoints of the folder.
+    metadata: What this run would write of itself.
+
+  Raises:
+    FolderError: If the newest checkpoint is of other data, another order or
+      another configuration.
+  """
+  restored = checkpoints.restore(experiment.state_template())
+  if not restored:
+    return experiment.initial_state(), 0.0
+  state, kept = restored
+  # What config.json says too, unless it was edited or removed.
+  check_same_config(
+    "The checkpoint was made with", kept["config"], metadata["config"]
+  )
+  check_same_data(kept, metadata["data"])
+  _check_same_order(experiment, kept)
+  print_once(
+    f"Going on from step {int(state.step)} of {experiment.total_steps}."
+  )
+  return state, kept["seconds"]
+
+
+def check_same_data(kept: dict[str, Any], digest: str) -> None:
+  """Checks that the images are those a checkpoint was made with.
+
+  Args:
+    kept: Metadata of the checkpoint.
+    digest: Digest of the data at hand; see `Pipeline.digest`.
+
+  Raises:
+    FolderError: If they are not.
+  """
+  if kept["data"] != digest:
+    raise FolderError(
+      "The data set is not the one that this run began with: training or test "
+      "images were added, removed, renamed or relabelled, or a list of images "
+      "has changed. Restore it, or use another --workdir."
+    )
+
+
+def _check_same_order(experiment: Experiment, kept: dict[str, Any]) -> None:
+  """Checks that streamed images come in the order they began with."""
+  began_with, count = kept["processes"], jax.process_count()
+  if experiment.config.data.reading == "streaming" and began_with != count:
+    raise FolderError(
+      f"This run began with {began_with} processes, now there are {count}. The "
+      "order of streamed data depends on their number: go on with as many, or "
+      "use another --workdir."
+    )
