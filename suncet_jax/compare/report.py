@@ -11,8 +11,17 @@ from suncet_jax.compare import criterion, tables
 from suncet_jax.compare.folder import Measured
 from suncet_jax.console.words import counted
 from suncet_jax.files import storage
-from suncet_jax.report import chart, markup
-from suncet_jax.report.page import page
+from suncet_jax.report import chart
+from suncet_jax.report.page import (
+  Code,
+  Column,
+  Folded,
+  Paragraph,
+  Part,
+  Section,
+  Table,
+  page,
+)
 from suncet_jax.report.picture import curves_png
 
 _AXES = {
@@ -72,24 +81,19 @@ def write_report(
 def _page(results: Sequence[Measured], command: str) -> str:
   parts = []
   for labels, group in _by_labels(results).items():
-    names = list(tables.by_name(group))
+    colors = chart.color_names(list(tables.by_name(group)))
     draw = functools.partial(_chart, group)
     charts = [draw(accuracy) for accuracy in tables.MEASURES]
-    parts.append(
-      markup.section(
-        f"labels={labels}",
-        chart.chart_group(charts, names, list(_AXES)),
-        *_tables(group),
-      )
-    )
-  words = markup.code_block((criterion.__doc__ or "").strip())
-  parts.append(markup.section("The criterion", words))
-  parts.append(markup.section("To repeat it", markup.code_block(command)))
+    curves = chart.ChartGroup(charts, colors, list(_AXES))
+    parts.append(Section(f"labels={labels}", [curves, *_tables(group)]))
+  words = (criterion.__doc__ or "").strip()
+  parts.append(Section("The criterion", [Code(words)]))
+  parts.append(Section("To repeat it", [Code(command)]))
   seeds = counted(len({result.seed for result in results}), "seed")
   return page("Methods compared at equal budgets", parts, seeds)
 
 
-def _chart(results: Sequence[Measured], accuracy: str) -> str:
+def _chart(results: Sequence[Measured], accuracy: str) -> chart.Chart:
   return chart.curves(
     tables.MEASURES[accuracy],
     _series(results, accuracy),
@@ -118,21 +122,22 @@ def _points(
   return np.array([p[x] for p in curve]), np.array([p[y] for p in curve])
 
 
-def _tables(results: Sequence[Measured]) -> Iterator[str]:
+def _tables(results: Sequence[Measured]) -> Iterator[Part]:
   for title, make in _TABLES.items():
     table = make(results)
     if table is None:
       continue
-    rows = [
-      [markup.cell(text, place > 0) for place, text in enumerate(row)]
-      for row in table.rows
+    columns = [
+      Column(name, is_number=place > 0)
+      for place, name in enumerate(table.header)
     ]
-    inside = markup.table(table.header, rows)
-    is_long = len(rows) > 2 * len(tables.by_name(results))
+    shown = Table(columns, table.rows)
+    is_long = len(table.rows) > 2 * len(tables.by_name(results))
     if is_long:
-      yield markup.folded(title, inside)
+      yield Folded(title, shown)
     else:
-      yield markup.paragraph(title, is_soft=True) + inside
+      yield Paragraph(title, is_soft=True)
+      yield shown
 
 
 def all_tables(

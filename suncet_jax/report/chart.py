@@ -4,8 +4,7 @@ The page's own script draws them with Bokeh, colours them for light and dark
 pages, and changes their horizontal axis.
 """
 
-import html
-import json
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
+from suncet_jax.report.page import Part, from_template
 from suncet_jax.report.spread import (
   Curve,
   finite_curve,
@@ -35,7 +35,7 @@ from suncet_jax.report.spread import (
 
 Series = Mapping[str, Sequence[Curve]]
 
-COLOURS = 18  # of page.css, --c0 to --c17
+COLORS = 18  # of page.css, --c0 to --c17
 _HEIGHT = 270  # pixels
 _TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
 # A curve with fewer points than this also shows where they are.
@@ -47,6 +47,48 @@ _LOG_RATIO = 10.0
 _SHORT = "return suncet.short(tick)"
 
 
+@dataclasses.dataclass(frozen=True)
+class Drawing(Part):
+  """A figure that the page's script draws with Bokeh.
+
+  Attributes:
+    data: Figure as Bokeh reads it.
+    height: Height of the figure in pixels.
+    words: Figure in words, for those who cannot see it.
+  """
+
+  data: Mapping[str, Any]
+  height: int
+  words: str
+  template = "drawing.html.j2"
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart(Part):
+  """A drawing below its title; None where there is nothing to draw."""
+
+  title: str
+  drawing: Drawing | None
+  template = "chart.html.j2"
+
+
+@dataclasses.dataclass(frozen=True)
+class ChartGroup(Part):
+  """Charts side by side, under one legend and one choice of axis.
+
+  Attributes:
+    charts: Charts of the group.
+    colors: Colours of page.css by the names of the curves. Each name becomes
+      a button that hides and shows its curves; one name alone needs none.
+    axes: Labels of the horizontal axes to choose from, as given to `curves`.
+  """
+
+  charts: Sequence[Chart]
+  colors: Mapping[str, str]
+  axes: Sequence[str]
+  template = "chart_group.html.j2"
+
+
 def curves(
   title: str,
   axes: Mapping[str, Series],
@@ -54,8 +96,8 @@ def curves(
   y_label: str = "",
   kind: str = "number",
   smooth: bool = False,
-  colours: Mapping[str, str] | None = None,
-) -> str:
+  colors: Mapping[str, str] | None = None,
+) -> Chart:
   """Returns a diagram to zoom and to point at.
 
   A name with several runs is drawn as their mean with a band of one sample
@@ -65,122 +107,50 @@ def curves(
     title: what is drawn.
     axes: from the label of a horizontal axis ("epochs", "images processed") to
       the curves against it, by name, one (x [n], y [n]) per run. The first
-      axis is shown; `chart_group` makes buttons for the others.
+      axis is shown; `ChartGroup` has buttons for the others.
     y_label: unit of the values.
     kind: of the values: "number", "percent" (fractions, shown as percent) or
       "log" (logarithmic where they span more than a factor of ten).
     smooth: whether long curves are noisy: they get a running mean, with the
       values behind it.
-    colours: from name to a colour of page.css, as `colour_names` gives them.
-
-  Returns:
-    HTML, a <figure>; a sentence where there is nothing to draw.
+    colors: from name to a colour of page.css, as `color_names` gives them.
   """
   axes = {label: _drawn(series) for label, series in axes.items()}
   axes = {label: series for label, series in axes.items() if series}
-  head = f"<h3>{html.escape(title)}</h3>"
   if not axes:
-    return (
-      f'<figure class="chart-box">{head}<p class="soft">Nothing to draw yet.'
-      "</p></figure>"
-    )
+    return Chart(title, None)
   names = list(
     dict.fromkeys(name for series in axes.values() for name in series)
   )
-  colours = colours or colour_names(names)
+  colors = colors or color_names(names)
   first = next(iter(axes))
   plot = _figure(first, y_label, kind, axes[first])
   hovered = []
   for name in names:
     by_axis = {x: series[name] for x, series in axes.items() if name in series}
-    hovered.append(_draw(plot, name, by_axis, colours[name], smooth))
+    hovered.append(_draw(plot, name, by_axis, colors[name], smooth))
   _add_hover(plot, hovered, kind)
   words = _in_words(title, axes[first], kind)
-  return f'<figure class="chart-box">{head}{embedded(plot, words)}</figure>'
+  return Chart(title, drawing(plot, words))
 
 
-def chart_group(
-  charts: Sequence[str],
-  names: Sequence[str],
-  axes: Sequence[str],
-  colours: Mapping[str, str] | None = None,
-) -> str:
-  """Returns diagrams side by side, under one legend and one choice of axis.
-
-  Args:
-    charts: what `curves` returned.
-    names: of the curves; each becomes a button that hides and shows it. One
-      name alone needs none.
-    axes: labels of the horizontal axes to choose from, as given to `curves`.
-    colours: as given to `curves`.
-
-  Returns:
-    HTML.
-  """
-  colours = colours or colour_names(names)
-  legend = "".join(
-    f'<button type="button" aria-pressed="true" data-series='
-    f'"{html.escape(name)}"><i style="--dot: var(--{colours[name]})"></i>'
-    f"{html.escape(name)}</button>"
-    for name in names
-  )
-  switch = "".join(
-    f'<button type="button" aria-pressed="{str(not place).lower()}" '
-    f'data-axis="{html.escape(axis)}">{html.escape(axis)}</button>'
-    for place, axis in enumerate(axes)
-  )
-  columns = "in-threes" if len(charts) % 3 == 0 else "in-twos"
-  bars = ""
-  if len(axes) > 1:
-    bars += (
-      '<div class="switch" role="group" aria-label="horizontal axis">'
-      f"<span>against</span>{switch}</div>"
-    )
-  if len(names) > 1:
-    bars += (
-      f'<div class="legend" role="group" aria-label="curves">{legend}</div>'
-    )
-  return (
-    f'<div class="chart-group">{bars}<div class="charts {columns}">'
-    f"{''.join(charts)}</div></div>"
-  )
-
-
-def colour_names(names: Sequence[str]) -> dict[str, str]:
+def color_names(names: Sequence[str]) -> dict[str, str]:
   """Returns a colour of page.css per name: "c0" to "c17", in their order."""
-  return {name: f"c{place % COLOURS}" for place, name in enumerate(names)}
+  return {name: f"c{place % COLORS}" for place, name in enumerate(names)}
 
 
-def embedded(plot: figure, words: str) -> str:
-  """Returns a Bokeh figure as HTML that the page's script draws.
+def drawing(plot: figure, words: str) -> Drawing:
+  """Returns a Bokeh figure as a part of a page.
 
   Args:
     plot: the figure; a glyph named c0 to c17 or other takes that colour of the
       page.
     words: the figure in words, for those who cannot see it.
-
-  Returns:
-    HTML; its data are inert text until then.
   """
   plot.update(
     background_fill_color=None, border_fill_color=None, outline_line_color=None
   )
-  # Inside <script> only "<" could end it early.
-  data = json.dumps(json_item(plot)).replace("<", "\\u003c")
-  return (
-    f'<div class="chart" role="img" aria-label="{html.escape(words)}" '
-    f'style="min-height: {plot.height}px"><script type="application/json">'
-    f"{data}</script></div>"
-  )
-
-
-def tooltip(inside: str) -> str:
-  """Returns what is shown at the pointer, in the colours of the page."""
-  style = (
-    "margin: -5px; padding: 6px 9px; font: 13px/1.4 system-ui, sans-serif; "
-    "background: var(--paper); color: var(--ink)"
-  )
-  return f'<div style="{style}">{inside}</div>'
+  return Drawing(json_item(plot), plot.height, words)
 
 
 def short_axis() -> CustomJSTickFormatter:
@@ -245,7 +215,7 @@ def _draw(
   plot: figure,
   name: str,
   by_axis: Mapping[str, Sequence[Curve]],
-  colour: str,
+  color: str,
   smooth: bool,
 ) -> GlyphRenderer:
   """Draws the runs of one name; returns what the pointer meets.
@@ -263,15 +233,15 @@ def _draw(
   if count > 1 or is_noisy:
     for run in range(count):
       thin = _lines({x: runs[run : run + 1] for x, runs in by_axis.items()})
-      draw(Line(name=colour, line_alpha=0.3), thin)
+      draw(Line(name=color, line_alpha=0.3), thin)
   if is_noisy:
     by_axis = {x: list(map(_smoothed, runs)) for x, runs in by_axis.items()}
   source = _lines(by_axis)
   if count > 1:
-    draw(VArea(y1="low", y2="high", name=colour, fill_alpha=0.15), source)
-  draw(Line(name=colour, line_width=2), source)
+    draw(VArea(y1="low", y2="high", name=color, fill_alpha=0.15), source)
+  draw(Line(name=color, line_width=2), source)
   if len(source.data["x"]) < MARKED_POINTS:
-    draw(Scatter(name=colour, size=5, line_alpha=0.0), source)
+    draw(Scatter(name=color, size=5, line_alpha=0.0), source)
   # Wider than what is seen, so that a pointer need not be exact.
   return draw(Scatter(size=16, fill_alpha=0.0, line_alpha=0.0), source)
 
@@ -318,9 +288,7 @@ def _add_hover(plot: figure, targets: list, kind: str) -> None:
     HoverTool(
       renderers=targets,
       limit=1,
-      tooltips=tooltip(
-        "<b>$name</b><br>@y{custom}@spread{custom}<br>at @x{custom}"
-      ),
+      tooltips=from_template("curve_tooltip.html.j2"),
       formatters={
         column: CustomJSHover(code=code) for column, code in shown.items()
       },

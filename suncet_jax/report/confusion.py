@@ -1,26 +1,60 @@
 """Which classes the encoder takes for which."""
 
-import html
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from suncet_jax.report import markup, wording
+from suncet_jax.report import wording
 from suncet_jax.report.data import ReportData
+from suncet_jax.report.page import Column, Paragraph, Part, Table
 
 # As many classes fit on a page; of more, those with most confusions are shown.
 _MOST_CLASSES = 20
 _MOST_CONFUSIONS = 12
 
 
-def confusion_parts(data: ReportData) -> list[str]:
+@dataclasses.dataclass(frozen=True)
+class Cell:
+  """A cell of the matrix.
+
+  Attributes:
+    text: Percent of the row; empty for nothing.
+    words: Count behind it, shown at the pointer.
+    tint: Strength of the cell's colour in percent.
+    is_right: Whether it is on the diagonal.
+  """
+
+  text: str
+  words: str
+  tint: int
+  is_right: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Confusions(Part):
+  """A confusion matrix beside its most frequent confusions.
+
+  Attributes:
+    names: Names of the classes, above the columns.
+    rows: Rows of the matrix, each behind the name of its class.
+    frequent: Table of the most frequent confusions; None if there are none.
+  """
+
+  names: Sequence[str]
+  rows: Sequence[tuple[str, Sequence[Cell]]]
+  frequent: Table | None
+  template = "confusion.html.j2"
+
+
+def confusion_parts(data: ReportData) -> list[Part]:
   """Returns the confusion matrix and the most frequent confusions.
 
   Args:
     data: of the run.
 
   Returns:
-    HTML parts; none if nothing was predicted.
+    Parts of a page; none if nothing was predicted.
   """
   is_known = (data.labels >= 0) & (data.predictions >= 0)
   labels, predictions = data.labels[is_known], data.predictions[is_known]
@@ -38,11 +72,13 @@ def confusion_parts(data: ReportData) -> list[str]:
       f" Of {len(counts)} classes, {len(shown)} with frequent confusions are "
       "shown."
     )
-  matrix = _matrix(counts, shown, [data.class_name(label) for label in shown])
-  return [
-    markup.paragraph(words, is_soft=True),
-    f'<div class="beside">{matrix}{_list(counts, data)}</div>',
+  names = [data.class_name(label) for label in shown]
+  rows = [
+    (name, _row(counts[label], label, shown))
+    for label, name in zip(shown, names, strict=True)
   ]
+  confusions = Confusions(names, rows, _frequent(counts, data))
+  return [Paragraph(words, is_soft=True), confusions]
 
 
 def confusion_counts(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
@@ -78,54 +114,35 @@ def _most_frequent(counts: np.ndarray, limit: int) -> list[tuple[int, int]]:
   return list(zip(labels.tolist(), others.tolist(), strict=True))
 
 
-def _matrix(
-  counts: np.ndarray, shown: Sequence[int], names: Sequence[str]
-) -> str:
-  head = "".join(
-    f'<th scope="col" title="{html.escape(name)}">{html.escape(name)}</th>'
-    for name in names
-  )
-  rows = []
-  for label, name in zip(shown, names, strict=True):
-    total = max(1, counts[label].sum())
-    cells = "".join(
-      _cell(counts[label, other], total, other == label) for other in shown
-    )
-    title = html.escape(name)
-    rows.append(f'<tr><th scope="row" title="{title}">{title}</th>{cells}</tr>')
-  return (
-    '<div class="wide" tabindex="0" role="region" '
-    'aria-label="confusion matrix">'
-    f'<table class="matrix"><thead><tr><td></td>{head}</tr></thead>'
-    f"<tbody>{''.join(rows)}</tbody></table></div>"
-  )
+def _row(counts: np.ndarray, label: int, shown: Sequence[int]) -> list[Cell]:
+  total = max(1, counts.sum())
+  return [_cell(counts[other], total, other == label) for other in shown]
 
 
-def _cell(count: int, total: int, is_right: bool) -> str:
+def _cell(count: int, total: int, is_right: bool) -> Cell:
   share = count / total
   # The eye must find a few percent off the diagonal.
   tint = 100 * (share if is_right else min(1.0, 2 * share))
-  text = f"{100 * share:.0f}" if 100 * share > 0.5 else "&lt;1"
-  return (
-    f'<td class="{"right" if is_right else ""}" style="--share: {tint:.0f}%" '
-    f'title="{count} of {total}">{text if count else ""}</td>'
+  text = f"{100 * share:.0f}" if 100 * share > 0.5 else "<1"
+  return Cell(
+    text=text if count else "",
+    words=f"{count} of {total}",
+    tint=round(tint),
+    is_right=is_right,
   )
 
 
-def _list(counts: np.ndarray, data: ReportData) -> str:
+def _frequent(counts: np.ndarray, data: ReportData) -> Table | None:
   rows = []
   for label, other in _most_frequent(counts, _MOST_CONFUSIONS):
     count = int(counts[label, other])
-    rows.append(
-      [
-        markup.cell(data.class_name(label)),
-        markup.cell(data.class_name(other)),
-        markup.cell(wording.count(count), is_number=True),
-        markup.cell(wording.percent(count / counts[label].sum()), True),
-      ]
-    )
-  if not rows:
-    return ""
-  header = ("true class", "taken for", "images", "of its class")
-  inside = markup.table(header, rows)
-  return f"<div><h3>Most frequent confusions</h3>{inside}</div>"
+    share = wording.percent(count / counts[label].sum())
+    names = data.class_name(label), data.class_name(other)
+    rows.append([*names, wording.count(count), share])
+  columns = (
+    Column("true class"),
+    Column("taken for"),
+    Column("images", is_number=True),
+    Column("of its class", is_number=True),
+  )
+  return Table(columns, rows) if rows else None

@@ -1,18 +1,54 @@
 """Small images in a page: grids of them, and sheets for pointing at."""
 
 import base64
-import html
+import dataclasses
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from PIL import Image
 
 from suncet_jax.report.data import ReportData
+from suncet_jax.report.page import Part
 
 _QUALITY = 85
 # Up to this size every pixel counts, and is shown as a square.
 _SMALL = 48
+
+
+@dataclasses.dataclass(frozen=True)
+class GridImage:
+  """An image of a grid.
+
+  Attributes:
+    address: Image as a data: URL.
+    words: Image in words, also shown at the pointer.
+    caption: Text below the image; may be empty.
+    classes: Classes of page.css: "first" of a row, "same" or "other".
+    is_small: Whether its pixels are shown as squares.
+  """
+
+  address: str
+  words: str
+  caption: str
+  classes: str
+  is_small: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageGrid(Part):
+  """Images in rows.
+
+  Attributes:
+    images: Images of the grid, row by row.
+    columns: Number of images in a row.
+    width: Largest width of an image, in rem.
+  """
+
+  images: Sequence[GridImage]
+  columns: int
+  width: int
+  template = "images.html.j2"
 
 
 def address(image: np.ndarray) -> str:
@@ -53,12 +89,12 @@ def sheet(images: np.ndarray) -> tuple[np.ndarray, int]:
   return grid.reshape(rows * h, columns * w, c), columns
 
 
-def views_grid(data: ReportData) -> str:
-  """Returns images beside their augmented views; empty if there are none."""
+def views_grid(data: ReportData) -> ImageGrid | None:
+  """Returns images beside their augmented views; None if there are none."""
   titles = [str(title) for title in data.view_titles]
   return _grid(
     (
-      _figure(image, titles[column], titles[column] if row == 0 else "", column)
+      _image(image, titles[column], titles[column] if row == 0 else "", column)
       for row, images in enumerate(data.views)
       for column, image in enumerate(images)
     ),
@@ -66,21 +102,21 @@ def views_grid(data: ReportData) -> str:
   )
 
 
-def neighbours_grid(data: ReportData) -> str:
+def neighbours_grid(data: ReportData) -> ImageGrid | None:
   """Returns queries and their nearest images, marked by agreement of class.
 
   What is of another class has a dashed frame, so that it can be told without
-  colours; empty if there are none.
+  colours; None if there are none.
   """
   return _grid(_neighbours(data), data.neighbours)
 
 
-def _neighbours(data: ReportData) -> Iterator[str]:
+def _neighbours(data: ReportData) -> Iterator[GridImage]:
   for (row, column), label in np.ndenumerate(data.neighbour_labels):
     name = data.class_name(int(label))
     image = data.neighbours[row, column]
     if column == 0:
-      yield _figure(image, f"test image of class {name}", name, 0)
+      yield _image(image, f"test image of class {name}", name, 0)
       continue
     query = data.neighbour_labels[row, 0]
     is_same = bool(label == query and label >= 0)
@@ -88,29 +124,23 @@ def _neighbours(data: ReportData) -> Iterator[str]:
       f"neighbour {column}, of {'the same' if is_same else 'another'} class"
     )
     style = "same" if is_same else "other"
-    yield _figure(image, f"{words}: {name}", name, column, style)
+    yield _image(image, f"{words}: {name}", name, column, style)
 
 
-def _grid(figures: Iterator[str], images: np.ndarray) -> str:
-  if not images.size:
-    return ""
-  columns = images.shape[1]
-  width = 5 if max(images.shape[2:4]) <= _SMALL else 8
-  style = f"--columns: {columns}; --width: {width}rem"
-  return (
-    '<div class="wide" tabindex="0" role="region" aria-label="images">'
-    f'<div class="images" style="{style}">{"".join(figures)}</div></div>'
-  )
+def _grid(images: Iterable[GridImage], pixels: np.ndarray) -> ImageGrid | None:
+  if not pixels.size:
+    return None
+  width = 5 if max(pixels.shape[2:4]) <= _SMALL else 8
+  return ImageGrid(list(images), pixels.shape[1], width)
 
 
-def _figure(
-  image: np.ndarray, words: str, caption: str, column: int, style: str = ""
-) -> str:
-  pixels = "pixels" if max(image.shape[:2]) <= _SMALL else ""
-  classes = " ".join(filter(None, (style, "" if column else "first")))
-  below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-  return (
-    f'<figure class="{classes}"><img class="{pixels}" '
-    f'alt="{html.escape(words)}" title="{html.escape(words)}" '
-    f'src="{address(image)}">{below}</figure>'
+def _image(
+  pixels: np.ndarray, words: str, caption: str, column: int, style: str = ""
+) -> GridImage:
+  return GridImage(
+    address=address(pixels),
+    words=words,
+    caption=caption,
+    classes=" ".join(filter(None, (style, "" if column else "first"))),
+    is_small=max(pixels.shape[:2]) <= _SMALL,
   )

@@ -26,11 +26,11 @@ const suncet = {
     return getComputedStyle(root).getPropertyValue(name).trim();
   }
 
-  function paintAxis(model, colours) {
+  function paintAxis(model, colors) {
     model.setv({
-      axis_line_color: colours.line, major_tick_line_color: null,
-      minor_tick_line_color: null, major_label_text_color: colours.soft,
-      axis_label_text_color: colours.soft, axis_label_text_font_style: "normal",
+      axis_line_color: colors.line, major_tick_line_color: null,
+      minor_tick_line_color: null, major_label_text_color: colors.soft,
+      axis_label_text_color: colors.soft, axis_label_text_font_style: "normal",
       axis_label_text_font_size: "13px", major_label_text_font_size: "12px",
       axis_label_text_font: "system-ui, sans-serif",
       major_label_text_font: "system-ui, sans-serif",
@@ -38,10 +38,10 @@ const suncet = {
   }
 
   function paintGlyph(model) {
-    const colour = css(`--${model.name}`);
+    const color = css(`--${model.name}`);
     const changes = {};
     for (const name of ["line_color", "fill_color"]) {
-      if (name in model.properties) changes[name] = colour;
+      if (name in model.properties) changes[name] = color;
     }
     model.setv(changes);
   }
@@ -51,11 +51,11 @@ const suncet = {
   }
 
   function paint() {
-    const colours = {soft: css("--soft"), line: css("--line")};
+    const colors = {soft: css("--soft"), line: css("--line")};
     for (const model of models()) {
-      if (model.type.endsWith("Axis")) paintAxis(model, colours);
+      if (model.type.endsWith("Axis")) paintAxis(model, colors);
       else if (model.type === "Grid") {
-        model.setv({grid_line_color: colours.line});
+        model.setv({grid_line_color: colors.line});
       } else if (/^(c\d+|other)$/.test(model.name ?? "")) paintGlyph(model);
     }
   }

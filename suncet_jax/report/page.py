@@ -1,64 +1,167 @@
-"""The page around a report's parts: one file that refers to no other."""
+"""Pages made of parts: plain data, and a template per kind that shows it.
 
+The templates are in `templates/`; they escape every text that they are given.
+"""
+
+import dataclasses
 import functools
 import importlib.resources
 import re
-from collections.abc import Iterable
-from html import escape
+from collections.abc import Sequence
+from typing import ClassVar
 
+import jinja2
 from bokeh.resources import Resources
 
-# As `markup.section` begins one.
-_SECTION = re.compile(r'<section id="([^"]*)">\n<h2>(.*?)</h2>')
+
+class Part:
+  """Something that a page shows.
+
+  Attributes:
+    template: Name of the template that shows the part, by the name `part`.
+  """
+
+  template: ClassVar[str]
 
 
-def page(title: str, parts: Iterable[str], subtitle: str = "") -> str:
+@dataclasses.dataclass(frozen=True)
+class Section(Part):
+  """Parts under a heading, which the menu of the page names."""
+
+  title: str
+  parts: Sequence[Part]
+  template = "section.html.j2"
+
+  @property
+  def id(self) -> str:
+    """Address of the section in its page."""
+    return re.sub(r"\W+", "-", self.title.lower()).strip("-")
+
+
+@dataclasses.dataclass(frozen=True)
+class Paragraph(Part):
+  """Text; soft text is in a quieter colour."""
+
+  text: str
+  is_soft: bool = False
+  template = "paragraph.html.j2"
+
+
+@dataclasses.dataclass(frozen=True)
+class Code(Part):
+  """Text as code, its line breaks kept."""
+
+  text: str
+  template = "code.html.j2"
+
+
+@dataclasses.dataclass(frozen=True)
+class Folded(Part):
+  """A part that opens on a click on its summary."""
+
+  summary: str
+  inside: Part
+  template = "folded.html.j2"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiles(Part):
+  """Large figures, each above what it is.
+
+  Attributes:
+    facts: Pairs of text: the figure, what it is.
+  """
+
+  facts: Sequence[tuple[str, str]]
+  template = "tiles.html.j2"
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+  """A column of a table; numbers keep to the right."""
+
+  title: str = ""
+  is_number: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Keyed:
+  """Text of a cell behind a dot in a colour of page.css, the key to a curve."""
+
+  text: str
+  color: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Table(Part):
+  """A table, which scrolls by itself where the page is too narrow.
+
+  Attributes:
+    columns: Columns of the table. There is a header if any has a title.
+    rows: Rows of the table, one cell per column.
+  """
+
+  columns: Sequence[Column]
+  rows: Sequence[Sequence[str | Keyed]]
+  template = "table.html.j2"
+
+  @property
+  def has_header(self) -> bool:
+    """Whether any column has a title."""
+    return any(column.title for column in self.columns)
+
+
+def page(title: str, parts: Sequence[Part], subtitle: str = "") -> str:
   """Returns a whole HTML document, with the library that draws its charts.
 
   Args:
-    title: text of the title and of the first heading.
-    parts: HTML, one part after the other: what `markup`, `chart` and the other
-      modules of this package return.
-    subtitle: text below the heading.
+    title: Text of the title and of the first heading.
+    parts: Parts of the page, one below the other.
+    subtitle: Text below the heading.
 
   Returns:
     The document; it refers to no other file.
   """
-  body = "\n".join(parts)
-  links = "\n".join(
-    f'<a href="#{address}">{heading}</a>'
-    for address, heading in _SECTION.findall(body)
+  return from_template(
+    "page.html.j2",
+    title=title,
+    subtitle=subtitle,
+    parts=parts,
+    sections=[part for part in parts if isinstance(part, Section)],
+    style=_asset("page.css"),
+    bokeh=_bokeh(),
+    script=_asset("page.js"),
   )
-  below = f'<p class="soft">{escape(subtitle)}</p>' if subtitle else ""
-  return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{escape(title)}</title>
-<style>
-{_asset("page.css")}</style>
-</head>
-<body>
-<header>
-<h1>{escape(title)}</h1>
-{below}
-<nav aria-label="sections">
-{links}
-</nav>
-</header>
-<main>
-{body}
-</main>
-<script>
-{_bokeh()}
-</script>
-<script>
-{_asset("page.js")}</script>
-</body>
-</html>
-"""
+
+
+def part_html(part: Part) -> str:
+  """Returns one part as HTML, without the page around it."""
+  return from_template(part.template, part=part)
+
+
+def from_template(name: str, **values: object) -> str:
+  """Returns what a template of `templates/` makes of values."""
+  return _templates().get_template(name).render(values)
+
+
+def present(*parts: Part | None) -> list[Part]:
+  """Returns the parts that are there."""
+  return [part for part in parts if part is not None]
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+  environment = jinja2.Environment(
+    loader=jinja2.PackageLoader("suncet_jax.report"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+  )
+  # Charts are written as Bokeh orders them.
+  environment.policies["json.dumps_kwargs"] = {}
+  return environment
 
 
 def _asset(name: str) -> str:

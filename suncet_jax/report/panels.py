@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from suncet_jax import plugins
-from suncet_jax.report import markup
 from suncet_jax.report.chart import (
+  Chart,
+  ChartGroup,
   Series,
-  chart_group,
-  colour_names,
+  color_names,
   curves,
 )
+from suncet_jax.report.page import Paragraph, Part, Section
 from suncet_jax.report.runs import Run
 from suncet_jax.workdir.metrics_csv import curve
 
@@ -97,14 +98,14 @@ _SECTIONS = (
 )
 
 
-def curve_sections(groups: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+def curve_sections(groups: Mapping[str, Sequence[Run]]) -> Iterator[Section]:
   """Yields the sections of a page that show curves.
 
   Args:
     groups: from a setting's name to its runs; each gets one colour.
 
   Yields:
-    HTML; sections without any curve are left out.
+    Sections; those without any curve are left out.
   """
   columns = {
     name
@@ -119,9 +120,10 @@ def curve_sections(groups: Mapping[str, Sequence[Run]]) -> Iterator[str]:
       panel for panel in section.panels if _is_worth_it(panel.column, groups)
     ]
     if shown:
-      words = [markup.paragraph(section.words, is_soft=True)]
-      words = words if section.words else []
-      yield markup.section(section.heading, *words, _group(shown, groups))
+      parts: list[Part] = [_group(shown, groups)]
+      if section.words:
+        parts.insert(0, Paragraph(section.words, is_soft=True))
+      yield Section(section.heading, parts)
 
 
 def series_of(
@@ -156,9 +158,9 @@ def series_of(
 
 def _group(
   panels: Sequence[_Panel], groups: Mapping[str, Sequence[Run]]
-) -> str:
-  colours = colour_names(list(groups))
-  charts: list[str] = []
+) -> ChartGroup:
+  colors = color_names(list(groups))
+  charts: list[Chart] = []
   axes: dict[str, Series] = {}
   for panel in panels:
     series = series_of(groups, panel.column)
@@ -170,10 +172,10 @@ def _group(
         y_label=panel.y_label,
         kind=panel.kind,
         smooth=panel.smooth,
-        colours=colours,
+        colors=colors,
       )
     )
-  return chart_group(charts, list(groups), list(axes), colours)
+  return ChartGroup(charts, colors, list(axes))
 
 
 def _is_worth_it(column: str, groups: Mapping[str, Sequence[Run]]) -> bool:

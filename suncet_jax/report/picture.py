@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from suncet_jax.report.chart import MARKED_POINTS, Series, colour_names
+from suncet_jax.report.chart import MARKED_POINTS, Series, color_names
 from suncet_jax.report.spread import Curve, finite_curve, mean_and_spread
 from suncet_jax.report.wording import short
 
@@ -27,7 +27,7 @@ def curves_png(
   *,
   y_label: str = "",
   kind: str = "number",
-  colours: Mapping[str, str] | None = None,
+  colors: Mapping[str, str] | None = None,
 ) -> bytes:
   """Draws curves, one panel per horizontal axis, mean and spread over runs.
 
@@ -36,13 +36,13 @@ def curves_png(
     axes: as for `chart.curves`; here all of them are shown.
     y_label: unit of the values.
     kind: "number", "percent" (fractions, shown as percent) or "log".
-    colours: as for `chart.curves`.
+    colors: as for `chart.curves`.
 
   Returns:
     Content of the file; the same data are the same bytes.
   """
   names = list(dict.fromkeys(n for series in axes.values() for n in series))
-  colours = colours or colour_names(names)
+  colors = colors or color_names(names)
   width, height = _INCHES
   figure = Figure((width * len(axes), height), _DOTS_PER_INCH)
   FigureCanvasAgg(figure)
@@ -52,7 +52,7 @@ def curves_png(
   for panel, (label, series) in zip(panels, axes.items(), strict=True):
     for name, runs in series.items():
       text = f"{name} ({len(runs)} runs)" if len(runs) > 1 else name
-      legend[text] = _draw(panel, runs, _palette()[colours[name]])
+      legend[text] = _draw(panel, runs, _palette()[colors[name]])
     _frame(panel, label, kind)
   panels[0].set_ylabel(y_label, color=_INK)
   panels[0].set_title(title, loc="left", color=_INK, parse_math=False)
@@ -63,14 +63,14 @@ def curves_png(
   return buffer.getvalue()
 
 
-def _draw(panel: Axes, runs: Sequence[Curve], colour: str) -> Artist:
+def _draw(panel: Axes, runs: Sequence[Curve], color: str) -> Artist:
   for run in runs if len(runs) > 1 else ():
-    panel.plot(*finite_curve(run), color=colour, lw=0.7, alpha=0.35)
+    panel.plot(*finite_curve(run), color=color, lw=0.7, alpha=0.35)
   x, mean, deviation, _ = mean_and_spread(runs)
   low, high = mean - deviation, mean + deviation
-  panel.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
+  panel.fill_between(x, low, high, color=color, alpha=0.15, lw=0)
   marker = "o" if len(x) < MARKED_POINTS else ""
-  return panel.plot(x, mean, color=colour, lw=1.8, marker=marker, ms=3.5)[0]
+  return panel.plot(x, mean, color=color, lw=1.8, marker=marker, ms=3.5)[0]
 
 
 def _frame(panel: Axes, x_label: str, kind: str) -> None:

@@ -71,25 +71,9 @@ def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
   names = [place.name for place in places]
   if len(set(names)) < len(names):
     names = [str(path) for path in paths]
-  return [read_run(path, name) for path, name in zip(paths, names, strict=True)]
-
-
-def read_run(folder: epath.PathLike, name: str) -> Run:
-  """Reads one folder, as `read_runs` does."""
-  folder = epath.Path(folder)
-  metrics, config = folder / "metrics.csv", folder / "config.json"
-  if not metrics.is_file() and not config.is_file():
-    raise UserError(
-      f"expected the folder of a run, but {folder} has neither metrics.csv nor "
-      "config.json"
-    )
-  return Run(
-    name=name,
-    config=read_json_if_there(config),
-    history=read_history(metrics) if metrics.is_file() else [],
-    result=read_json_if_there(folder / "result.json"),
-    data=load_data(folder),
-  )
+  return [
+    _read_run(path, name) for path, name in zip(paths, names, strict=True)
+  ]
 
 
 def settings(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -131,6 +115,23 @@ def differing_fields(configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
   for name in dict.fromkeys(name for config in flat for name in config):
     if len({config.get(name, _ABSENT) for config in flat}) > 1:
       yield name
+
+
+def _read_run(folder: epath.PathLike, name: str) -> Run:
+  folder = epath.Path(folder)
+  metrics, config = folder / "metrics.csv", folder / "config.json"
+  if not metrics.is_file() and not config.is_file():
+    raise UserError(
+      f"expected the folder of a run, but {folder} has neither metrics.csv nor "
+      "config.json"
+    )
+  return Run(
+    name=name,
+    config=read_json_if_there(config),
+    history=read_history(metrics) if metrics.is_file() else [],
+    result=read_json_if_there(folder / "result.json"),
+    data=load_data(folder),
+  )
 
 
 def _setting(run: Run) -> str:

@@ -1,28 +1,47 @@
 """The map of embeddings, on which the pointer shows the image."""
 
-import html
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, Scatter
 from bokeh.plotting import figure
 
 from suncet_jax.report.chart import (
-  COLOURS,
-  chart_group,
-  colour_names,
-  embedded,
+  COLORS,
+  Drawing,
+  color_names,
+  drawing,
   empty_figure,
-  tooltip,
 )
 from suncet_jax.report.data import ReportData
 from suncet_jax.report.images import address, sheet
+from suncet_jax.report.page import Part, from_template
 
 _HEIGHT = 540  # pixels
 _SHOWN = 96  # pixels, size of an image beside the pointer
 
 
-def embedding_chart(data: ReportData, name: str) -> str:
+@dataclasses.dataclass(frozen=True)
+class EmbeddingMap(Part):
+  """A map of images, which the pointer shows.
+
+  Attributes:
+    drawing: Map itself.
+    colors: Colours of page.css by the names of the classes, as in a
+      `ChartGroup`.
+    sheet: Name of the sheet of all images, unique in the page.
+    address: Sheet as a data: URL.
+  """
+
+  drawing: Drawing
+  colors: Mapping[str, str]
+  sheet: str
+  address: str
+  template = "map.html.j2"
+
+
+def embedding_chart(data: ReportData, name: str) -> EmbeddingMap | None:
   """Returns the map of a run's test images.
 
   With more classes than colours the most frequent get a colour each and the
@@ -33,37 +52,30 @@ def embedding_chart(data: ReportData, name: str) -> str:
     name: unique among the maps of a page: letters and digits.
 
   Returns:
-    HTML; empty if there is nothing to show.
+    The map; None if there is nothing to show.
   """
   if not data.mapped.size:
-    return ""
+    return None
   labels = data.labels[data.mapped]
   shown = _frequent_classes(labels)
-  names = [data.class_name(label) for label in shown]
-  colours = colour_names(names)
+  colors = color_names([data.class_name(label) for label in shown])
   plot = _empty_map()
   whole, columns = sheet(data.thumbnails)
   for label in shown:
-    _draw(plot, data, labels == label, colours[data.class_name(label)], columns)
+    _draw(plot, data, labels == label, colors[data.class_name(label)], columns)
   is_other = ~np.isin(labels, shown)
   if is_other.any():
-    names.append("other classes")
-    colours["other classes"] = "other"
+    colors["other classes"] = "other"
     _draw(plot, data, is_other, "other", columns, "other classes")
   plot.add_tools(_hover(name, data.thumbnails.shape, len(whole), columns))
   words = f"Map of {len(labels)} test images of {len(set(labels))} classes."
-  box = f'<div class="chart-box map">{embedded(plot, words)}</div>'
-  images = (
-    f'<script type="text/plain" data-sheet="{html.escape(name)}">'
-    f"{address(whole)}</script>"
-  )
-  return chart_group([box], names, [], colours) + images
+  return EmbeddingMap(drawing(plot, words), colors, name, address(whole))
 
 
 def _frequent_classes(labels: np.ndarray) -> list[int]:
   """Returns the most frequent classes, in the order of their numbers."""
   classes, counts = np.unique(labels[labels >= 0], return_counts=True)
-  order = np.argsort(-counts, kind="stable")[:COLOURS]
+  order = np.argsort(-counts, kind="stable")[:COLORS]
   return sorted(int(label) for label in classes[order])
 
 
@@ -79,7 +91,7 @@ def _draw(
   plot: figure,
   data: ReportData,
   chosen: np.ndarray,
-  colour: str,
+  color: str,
   columns: int,
   name: str | None = None,
 ) -> None:
@@ -102,7 +114,7 @@ def _draw(
       ).tolist(),
     }
   )
-  glyph = Scatter(name=colour, marker="marker", size=7)
+  glyph = Scatter(name=color, marker="marker", size=7)
   glyph.update(fill_alpha=0.75, line_alpha=0.9, line_width=1.5)
   plot.add_glyph(source, glyph, name=name or names[0])
 
@@ -114,17 +126,13 @@ def _shown_height(shape: Sequence[int]) -> int:
 def _hover(
   name: str, shape: Sequence[int], sheet_height: int, columns: int
 ) -> HoverTool:
-  rows = sheet_height // shape[1]
-  height = _shown_height(shape)
-  picture = (
-    f"width: {_SHOWN}px; height: {height}px; image-rendering: "
-    f"{'pixelated' if shape[2] < _SHOWN / 2 else 'auto'}; "
-    f"background: var(--{name}) -@{{left}}px -@{{top}}px / "
-    f"{_SHOWN * columns}px {height * rows}px"
+  tooltip = from_template(
+    "image_tooltip.html.j2",
+    sheet=name,
+    width=_SHOWN,
+    height=_shown_height(shape),
+    columns=columns,
+    rows=sheet_height // shape[1],
+    is_small=shape[2] < _SHOWN / 2,
   )
-  return HoverTool(
-    limit=1,
-    tooltips=tooltip(
-      f'<div style="{picture}"></div><b>@label</b><br>taken for @predicted'
-    ),
-  )
+  return HoverTool(limit=1, tooltips=tooltip)

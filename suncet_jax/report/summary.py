@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from suncet_jax.report import markup, wording
-from suncet_jax.report.chart import colour_names
+from suncet_jax.report import wording
+from suncet_jax.report.chart import color_names
+from suncet_jax.report.page import Column, Folded, Keyed, Table, Tiles
 from suncet_jax.report.runs import Run
 from suncet_jax.workdir.metrics_csv import curve, last_value
 
 _KNN = "val_knn_top1"
-_ABOUT = ("run", "setting", "seed")
+_ABOUT = (Column("run"), Column("setting"), Column("seed", is_number=True))
 _EFFORT = (
   "epochs",
   "images",
@@ -23,7 +24,7 @@ _EFFORT = (
 )
 
 
-def run_tiles(run: Run) -> str:
+def run_tiles(run: Run) -> list[Tiles]:
   """Returns one run's accuracies and effort as large figures."""
   metrics = wording.metrics_of(run.result)
   accuracies = [
@@ -33,79 +34,74 @@ def run_tiles(run: Run) -> str:
   accuracies.append(
     (wording.percent(last_value(run.history, _KNN)), "kNN, validation images")
   )
-  return "".join(
-    markup.tiles(fact for fact in part if fact[0] != wording.NOTHING)
-    for part in (accuracies, efforts(run))
-  )
+  return [
+    Tiles([fact for fact in facts if fact[0] != wording.NOTHING])
+    for facts in (accuracies, efforts(run))
+  ]
 
 
-def run_facts(run: Run) -> str:
-  """Returns a table of what identifies the result of one run."""
+def run_facts(run: Run) -> Table | None:
+  """Returns a table of what identifies the result of one run, if anything."""
   rows = [
     ("steps", wording.count(run.latest("step"))),
     ("digest of the parameters", run.result.get("params_digest")),
     ("fingerprint of the config", run.result.get("config_fingerprint")),
     ("versions", wording.versions(run.result.get("versions"))),
   ]
-  cells = [
-    [markup.cell(name), markup.cell(str(value))]
+  known = [
+    (name, str(value))
     for name, value in rows
     if value not in (None, wording.NOTHING)
   ]
-  return markup.table((), cells) if cells else ""
+  return Table((Column(), Column()), known) if known else None
 
 
-def explanations(runs: Sequence[Run]) -> str:
-  """Returns what the accuracies of the runs measure."""
-  names = wording.metric_names([run.result for run in runs])
-  known = [name for name in names if wording.metric_explanation(name)]
+def explanations(runs: Sequence[Run]) -> Folded | None:
+  """Returns what the accuracies of the runs measure, where that is known."""
   rows = [
-    [
-      markup.cell(wording.metric_label(name)),
-      markup.cell(wording.metric_explanation(name)),
-    ]
-    for name in known
+    (wording.metric_label(name), wording.metric_explanation(name))
+    for name in wording.metric_names([run.result for run in runs])
+    if wording.metric_explanation(name)
   ]
-  if not rows:
-    return ""
-  return markup.folded("how accuracies are measured", markup.table((), rows))
+  table = Table((Column(), Column()), rows)
+  return Folded("how accuracies are measured", table) if rows else None
 
 
-def accuracy_table(groups: Mapping[str, Sequence[Run]]) -> str:
+def accuracy_table(groups: Mapping[str, Sequence[Run]]) -> Table:
   """Returns a table of how far each run is and of its accuracies.
 
   Args:
     groups: from a setting's name to its runs.
 
   Returns:
-    HTML, one row per run.
+    One row per run.
   """
   results = [run.result for runs in groups.values() for run in runs]
   names = wording.metric_names(results)
   labels = [f"{wording.metric_label(name)}, test" for name in names]
+  numbers = _numbers("kNN, validation", *labels)
   rows = []
   for run, about in _about(groups):
     metrics = wording.metrics_of(run.result)
     values = [last_value(run.history, _KNN), *map(metrics.get, names)]
-    numbers = [markup.cell(wording.percent(value), True) for value in values]
-    rows.append([*about, markup.cell(state_of(run)), *numbers])
-  return markup.table([*_ABOUT, "state", "kNN, validation", *labels], rows)
+    rows.append([*about, state_of(run), *map(wording.percent, values)])
+  return Table([*_ABOUT, Column("state"), *numbers], rows)
 
 
-def effort_table(groups: Mapping[str, Sequence[Run]]) -> str:
+def effort_table(groups: Mapping[str, Sequence[Run]]) -> Table:
   """Returns a table of what each run has cost so far.
 
   Args:
     groups: from a setting's name to its runs.
 
   Returns:
-    HTML, one row per run.
+    One row per run.
   """
   rows = [
-    [*about, *(markup.cell(text, True) for text, _ in efforts(run))]
+    [*about, *(figure for figure, _ in efforts(run))]
     for run, about in _about(groups)
   ]
-  return markup.table([*_ABOUT, *_EFFORT], rows)
+  return Table([*_ABOUT, *_numbers(*_EFFORT)], rows)
 
 
 def efforts(run: Run) -> list[tuple[str, str]]:
@@ -121,27 +117,27 @@ def efforts(run: Run) -> list[tuple[str, str]]:
   ]
 
 
-def mean_table(groups: Mapping[str, Sequence[Run]]) -> str:
+def mean_table(groups: Mapping[str, Sequence[Run]]) -> Table | None:
   """Returns a table of means and standard deviations per setting.
 
   Args:
     groups: from a setting's name to its runs.
 
   Returns:
-    HTML, one row per setting with at least two finished runs; empty if there
-    is no such setting. The deviation is that of a sample, in percent points.
+    One row per setting with at least two finished runs; None if there is no
+    such setting. The deviation is that of a sample, in percent points.
   """
   results = [run.result for runs in groups.values() for run in runs]
   names = wording.metric_names(results)
-  rows = []
-  for setting, colour in colour_names(list(groups)).items():
+  rows: list[Sequence[str | Keyed]] = []
+  for setting, color in color_names(list(groups)).items():
     finished = [run for run in groups[setting] if run.result]
     if len(finished) > 1:
-      cells = [_mean(finished, name) for name in names]
-      number = markup.cell(str(len(finished)), is_number=True)
-      rows.append([markup.keyed_cell(colour, setting), number, *cells])
-  header = ["setting", "runs", *(wording.metric_label(name) for name in names)]
-  return markup.table(header, rows) if rows and names else ""
+      means = [_mean(finished, name) for name in names]
+      rows.append([Keyed(setting, color), str(len(finished)), *means])
+  numbers = _numbers("runs", *map(wording.metric_label, names))
+  columns = [Column("setting"), *numbers]
+  return Table(columns, rows) if rows and names else None
 
 
 def state_of(run: Run) -> str:
@@ -166,14 +162,17 @@ def wait_share(run: Run) -> float | None:
 
 def _about(
   groups: Mapping[str, Sequence[Run]],
-) -> Iterator[tuple[Run, list[str]]]:
+) -> Iterator[tuple[Run, list[str | Keyed]]]:
   """Yields every run and the cells that name it."""
-  colours = colour_names(list(groups))
+  colors = color_names(list(groups))
   for setting, runs in groups.items():
     for run in runs:
       seed = str(run.config.get("seed", wording.NOTHING))
-      name = markup.keyed_cell(colours[setting], run.name)
-      yield run, [name, markup.cell(setting), markup.cell(seed, True)]
+      yield run, [Keyed(run.name, colors[setting]), setting, seed]
+
+
+def _numbers(*titles: str) -> list[Column]:
+  return [Column(title, is_number=True) for title in titles]
 
 
 def _mean(runs: Sequence[Run], name: str) -> str:
@@ -182,7 +181,6 @@ def _mean(runs: Sequence[Run], name: str) -> str:
   ]
   numbers = [value for value in values if value is not None]
   if len(numbers) < len(runs) or len(numbers) < 2:
-    return markup.cell(wording.NOTHING, is_number=True)
+    return wording.NOTHING
   mean, deviation = statistics.mean(numbers), statistics.stdev(numbers)
-  text = f"{100 * mean:.1f} ± {100 * deviation:.1f} %"
-  return markup.cell(text, is_number=True)
+  return f"{100 * mean:.1f} ± {100 * deviation:.1f} %"

@@ -8,11 +8,21 @@ from etils import epath
 from suncet_jax.console.words import counted
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
-from suncet_jax.report import markup, summary, wording
+from suncet_jax.report import summary, wording
 from suncet_jax.report.confusion import confusion_parts
 from suncet_jax.report.data import ReportData
 from suncet_jax.report.images import neighbours_grid, views_grid
-from suncet_jax.report.page import page
+from suncet_jax.report.page import (
+  Code,
+  Column,
+  Folded,
+  Paragraph,
+  Part,
+  Section,
+  Table,
+  page,
+  present,
+)
 from suncet_jax.report.panels import curve_sections
 from suncet_jax.report.runs import (
   Run,
@@ -81,36 +91,39 @@ def report_page(runs: Sequence[Run]) -> str:
 
 
 def _one(run: Run) -> str:
-  groups = settings([run])
-  parts = [summary.run_tiles(run), summary.explanations([run])]
-  first, *rest = [*curve_sections(groups), ""]
-  parts.append(first)
-  if run.data is None:
-    parts.append(
-      markup.section("Images", markup.paragraph(_NO_DATA, is_soft=True))
-    )
-  else:
-    parts += _image_sections(run.data)
-  parts += rest
-  parts.append(markup.section("The run", *_repetition(run)))
+  curves = list(curve_sections(settings([run])))
+  parts = present(
+    *summary.run_tiles(run),
+    summary.explanations([run]),
+    *curves[:1],
+    *_image_sections(run.data),
+    *curves[1:],
+    Section("The run", _repetition(run)),
+  )
   return page(run.name, parts, _subtitle(run))
 
 
 def _several(runs: Sequence[Run]) -> str:
   groups = settings(runs)
-  means = summary.mean_table(groups)
-  parts = [markup.section("Results", summary.accuracy_table(groups))]
-  if means:
-    words = "Mean and sample standard deviation of the finished runs."
-    text = markup.paragraph(words, is_soft=True)
-    parts.append(markup.section("Means over seeds", text, means))
-  parts.append(summary.explanations(runs))
-  parts += curve_sections(groups)
-  parts.append(markup.section("Effort", summary.effort_table(groups)))
-  parts.append(markup.section("What differs", _differences(groups)))
-  parts += _maps(groups)
+  parts = present(
+    Section("Results", [summary.accuracy_table(groups)]),
+    _means(groups),
+    summary.explanations(runs),
+    *curve_sections(groups),
+    Section("Effort", [summary.effort_table(groups)]),
+    Section("What differs", [_differences(groups)]),
+    *_maps(groups),
+  )
   count = f"{len(runs)} runs of {counted(len(groups), 'setting')}"
   return page("Runs compared", parts, count)
+
+
+def _means(groups: Mapping[str, Sequence[Run]]) -> Section | None:
+  means = summary.mean_table(groups)
+  if means is None:
+    return None
+  words = "Mean and sample standard deviation of the finished runs."
+  return Section("Means over seeds", [Paragraph(words, is_soft=True), means])
 
 
 def _subtitle(run: Run) -> str:
@@ -125,56 +138,62 @@ def _subtitle(run: Run) -> str:
   return ", ".join(word for word in words if word)
 
 
-def _image_sections(data: ReportData) -> Iterator[str]:
-  parts = (
+def _image_sections(data: ReportData | None) -> Iterator[Section]:
+  if data is None:
+    yield Section("Images", [Paragraph(_NO_DATA, is_soft=True)])
+    return
+  sections: tuple[tuple[str, str, Sequence[Part | None]], ...] = (
     ("Map of the embeddings", _MAP_WORDS, [embedding_chart(data, "sheet")]),
     ("Confusion matrix", "", confusion_parts(data)),
     ("Nearest neighbours", _NEIGHBOUR_WORDS, [neighbours_grid(data)]),
     ("Augmented views", _VIEW_WORDS, [views_grid(data)]),
   )
-  for heading, words, inside in parts:
-    if any(inside):
-      text = [markup.paragraph(words, is_soft=True)] if words else []
-      yield markup.section(heading, *text, *inside)
+  for title, words, inside in sections:
+    shown = present(*inside)
+    if shown and words:
+      shown.insert(0, Paragraph(words, is_soft=True))
+    if shown:
+      yield Section(title, shown)
 
 
-def _maps(groups: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+def _maps(groups: Mapping[str, Sequence[Run]]) -> Iterator[Section]:
   """Yields map and confusions of the first finished run of each setting."""
   for number, (setting, runs) in enumerate(groups.items()):
     run = next((run for run in runs if run.data is not None), None)
     if run is None or run.data is None:
       continue
-    inside = [
+    parts = present(
+      Paragraph(f"Of the run {run.name}. {_MAP_WORDS}", is_soft=True),
       embedding_chart(run.data, f"sheet{number}"),
       *confusion_parts(run.data),
-    ]
-    words = markup.paragraph(f"Of the run {run.name}. {_MAP_WORDS}", True)
-    yield markup.section(f"Map of {setting}", words, *inside)
+    )
+    yield Section(f"Map of {setting}", parts)
 
 
-def _differences(groups: Mapping[str, Sequence[Run]]) -> str:
+def _differences(groups: Mapping[str, Sequence[Run]]) -> Part:
   """Shows the fields of the configs that differ, one column per setting."""
   runs = [run for members in groups.values() for run in members]
   names = list(differing_fields([run.config for run in runs]))
   if not names:
-    return markup.paragraph("The configs are the same.", is_soft=True)
+    return Paragraph("The configs are the same.", is_soft=True)
   rows = []
   for name in names:
-    cells = [markup.cell(name)]
+    cells = [name]
     for members in groups.values():
       values = [
         fields(run.config).get(name, wording.NOTHING) for run in members
       ]
-      cells.append(markup.cell(", ".join(dict.fromkeys(values))))
+      cells.append(", ".join(dict.fromkeys(values)))
     rows.append(cells)
-  return markup.table(["field", *groups], rows)
+  return Table([Column(title) for title in ("field", *groups)], rows)
 
 
-def _repetition(run: Run) -> Iterator[str]:
-  """Yields what is needed to run it again."""
-  yield summary.run_facts(run)
-  if run.data is not None and run.data.command:
-    yield markup.code_block(run.data.command)
-  if run.config:
-    text = json.dumps(run.config, indent=2, ensure_ascii=False)
-    yield markup.folded("the whole config", markup.code_block(text))
+def _repetition(run: Run) -> list[Part]:
+  """Returns what is needed to run it again."""
+  command = run.data.command if run.data is not None else ""
+  config = json.dumps(run.config, indent=2, ensure_ascii=False)
+  return present(
+    summary.run_facts(run),
+    Code(command) if command else None,
+    Folded("the whole config", Code(config)) if run.config else None,
+  )

@@ -13,13 +13,14 @@ from suncet_jax.devices.processes import is_first
 from suncet_jax.files import storage
 from suncet_jax.report.data import ReportData, save_data
 from suncet_jax.report.embedding import embedding_map
-from suncet_jax.report.runs import read_run
+from suncet_jax.report.runs import Run
 from suncet_jax.report.write import report_page
 from suncet_jax.rng import permutation
 from suncet_jax.train.evaluation import Evaluator
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.state import TrainState
 from suncet_jax.workdir.folder import RunFolder
+from suncet_jax.workdir.metrics_csv import read_history
 
 _MAPPED_IMAGES = 1500
 _THUMBNAIL = 48  # pixels, largest side
@@ -42,17 +43,39 @@ def report(
 
   All processes call it, since all must embed; only process 0 writes.
   """
-  test = experiment.pipeline.test
   under_test = evaluator.under_test(state)
   features = under_test.test.features
   predicted_by, predictions = under_test.predictions()
   if not is_first():
     return
+  data = _gather(experiment, features, predicted_by, predictions, command)
+  save_data(folder.path, data)
+  metrics = folder.path / "metrics.csv"
+  run = Run(
+    name=folder.path.name,
+    config=experiment.config.to_dict(),
+    history=read_history(metrics) if metrics.is_file() else [],
+    result=result,
+    data=data,
+  )
+  page = report_page([run])
+  storage.write(folder.path / "report.html", page.encode("utf-8"))
+
+
+def _gather(
+  experiment: Experiment,
+  features: np.ndarray,
+  predicted_by: str,
+  predictions: np.ndarray,
+  command: str,
+) -> ReportData:
+  """Returns what the run keeps, with a sample of the test images."""
+  test = experiment.pipeline.test
   sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
   sample = sample[np.isfinite(features[sample]).all(axis=1)]
   views, titles = _views(experiment)
   neighbours, neighbour_labels = _neighbours(experiment, features, sample)
-  data = ReportData(
+  return ReportData(
     command=command,
     class_names=experiment.pipeline.dataset.class_names,
     labels=test.labels,
@@ -66,11 +89,6 @@ def report(
     views=views,
     view_titles=titles,
   )
-  save_data(folder.path, data)
-  run = read_run(folder.path, folder.path.name)
-  run = dataclasses.replace(run, result=result)
-  page = report_page([run])
-  storage.write(folder.path / "report.html", page.encode("utf-8"))
 
 
 def _thumbnails(source: Source, indices: np.ndarray) -> np.ndarray:

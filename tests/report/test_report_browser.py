@@ -21,9 +21,9 @@ _DRAWN = "return document.documentElement.dataset.drawn"
 # canvas turns every notation of a colour into four bytes.
 _FAINT_TEXTS = """
 const context = document.createElement("canvas").getContext("2d");
-function bytes(colour) {
+function bytes(color) {
   context.clearRect(0, 0, 1, 1);
-  context.fillStyle = colour;
+  context.fillStyle = color;
   context.fillRect(0, 0, 1, 1);
   return [...context.getImageData(0, 0, 1, 1).data];
 }
@@ -34,8 +34,8 @@ function luminance([r, g, b]) {
 }
 function behind(element) {
   for (let e = element; e; e = e.parentElement) {
-    const colour = bytes(getComputedStyle(e).backgroundColor);
-    if (colour[3] === 255) return colour;
+    const color = bytes(getComputedStyle(e).backgroundColor);
+    if (color[3] === 255) return color;
   }
   return [255, 255, 255];
 }
@@ -45,10 +45,10 @@ function contrast(a, b) {
 }
 let seen = 0;
 const faint = [];
-function check(what, colour, element) {
+function check(what, color, element) {
   seen += 1;
-  const ratio = contrast(bytes(colour), behind(element));
-  if (ratio < 4.5) faint.push(`${what}: ${colour}, ${ratio.toFixed(2)}`);
+  const ratio = contrast(bytes(color), behind(element));
+  if (ratio < 4.5) faint.push(`${what}: ${color}, ${ratio.toFixed(2)}`);
 }
 for (const e of document.querySelectorAll("body *")) {
   const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
@@ -198,18 +198,18 @@ def test_pages_fit_a_phone(browser, pages):
 
 def test_texts_can_be_read_in_both_modes_and_when_it_switches(browser, pages):
   _open(browser, pages[0])
-  colours = set()
+  colors = set()
   for media in ((), (_DARK,), ()):
     _set_media(browser, *media)
     seen, faint = browser.execute_script(_FAINT_TEXTS)
     assert seen > 100
     assert faint == []
-    colours.add(
+    colors.add(
       browser.execute_script(
         "return suncet.views[0].model.below[0].axis_label_text_color"
       )
     )
-  assert len(colours) == 2
+  assert len(colors) == 2
 
 
 def test_buttons_change_the_axis_and_hide_a_setting(browser, pages):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from suncet_jax.report.chart import chart_group, curves
+from suncet_jax.report.chart import ChartGroup, curves
+from suncet_jax.report.page import part_html
 from suncet_jax.report.picture import curves_png
 from suncet_jax.report.spread import mean_and_spread, running_mean, thinned
 
@@ -59,8 +60,9 @@ def _series(axis=1.0):
   return {"a": [(axis * x, x), (axis * x, x + 2)], "b": [(axis * x, -x)]}
 
 
-def _document(html):
-  """Returns the Bokeh models in a chart, by type."""
+def _document(chart):
+  """Returns the Bokeh models that a page has of a chart, by type."""
+  html = part_html(chart)
   text = re.search(r'<script type="application/json">(.*?)</script>', html)
   found = {}
 
@@ -101,20 +103,21 @@ def test_logarithmic_axis_only_where_it_is_possible(kind, low, axis):
 
 def test_nothing_to_draw_is_said():
   nothing = {"epochs": {"a": [(np.zeros(1), np.full(1, np.nan))]}}
-  assert "Nothing to draw" in curves("t", nothing)
-  assert "Nothing to draw" in curves("t", {})
+  assert "Nothing to draw" in part_html(curves("t", nothing))
+  assert "Nothing to draw" in part_html(curves("t", {}))
 
 
 def test_texts_in_charts_cannot_end_their_script():
   name = "</script><b>"
-  html = curves(name, {name: {name: [(np.arange(3.0), np.arange(3.0))]}})
-  html += chart_group([html], [name, "x"], [name, "y"])
+  chart = curves(name, {name: {name: [(np.arange(3.0), np.arange(3.0))]}})
+  group = ChartGroup([chart], {name: "c0", "x": "c1"}, [name, "y"])
+  html = part_html(group)
   assert html.count("</script>") == html.count("<script type=")
   assert "<b>" not in html
 
 
 def test_description_says_where_curves_end():
-  html = curves("acc", {"epochs": _series()}, kind="percent")
+  html = part_html(curves("acc", {"epochs": _series()}, kind="percent"))
   assert 'aria-label="acc: a ends at 500.0 %, b ends at -400.0 %."' in html
 
 
@@ -125,6 +128,6 @@ def test_picture_is_repeatable_and_takes_names_literally():
   content = draw()
   assert content == draw()
   with Image.open(io.BytesIO(content)) as image:
-    colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 24)}
+    colors = {color for _, color in image.convert("RGB").getcolors(1 << 24)}
     assert image.width > 1.5 * image.height
-  assert {(0x25, 0x63, 0xA8), (0xC4, 0x3D, 0x3D)} <= colours
+  assert {(0x25, 0x63, 0xA8), (0xC4, 0x3D, 0x3D)} <= colors

@@ -12,6 +12,7 @@ from report_runs import NAMES, data, history, make_run
 from suncet_jax import report
 from suncet_jax.report.__main__ import main
 from suncet_jax.report.confusion import confusion_counts, confusion_parts
+from suncet_jax.report.page import part_html
 
 _NOTHING = np.zeros((0,), np.int64)
 
@@ -135,7 +136,7 @@ def test_runs_of_one_name_are_told_apart(tmp_path):
 def test_confusions_are_counted_and_listed():
   counts = confusion_counts(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0]))
   np.testing.assert_array_equal(counts, [[1, 1, 0], [0, 1, 0], [1, 0, 0]])
-  page = "".join(confusion_parts(data()))
+  page = "".join(map(part_html, confusion_parts(data())))
   texts = [text for text in _texts(page) if text]
   assert any("60 test images, by linear probe" in text for text in texts)
   # Of 20 images of class 0, two are taken for class 2.
@@ -152,7 +153,7 @@ def test_many_classes_show_those_that_are_confused():
     predictions=predictions,
     class_names=[f"n{i}" for i in range(1000)],
   )
-  page = "".join(confusion_parts(kept))
+  page = "".join(map(part_html, confusion_parts(kept)))
   assert 'title="3 of 3">100<' in page
   assert "Of 1000 classes, 2 with frequent confusions" in page
   assert page.count("<tr>") < 30
