@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from suncet_jax.errors import UserError
-from suncet_jax.plugins import method_spec
+from suncet_jax.plugins import method_names, method_spec
 
 # Where a variant's next field begins: values such as (0.2,1.0) have commas too.
 _NEXT_FIELD = re.compile(r",(?=[\w.]+=)")
@@ -90,8 +90,9 @@ def _parse_method(text: str) -> Entry:
     method_spec(method)
   except UserError as error:
     raise UserError(
-      f"--methods has {method!r}: {error} Each may have a share of the budget "
-      "behind an @ if it is not 1, such as suncet@0.5."
+      f"--methods has {method!r}, expected some of "
+      f"{', '.join(method_names())}, or a module of your own, each with a share "
+      "of the budget behind an @ if it is not 1, such as suncet@0.5."
     ) from error
   return Entry(method, _share(text, share) if share else 1.0)
 

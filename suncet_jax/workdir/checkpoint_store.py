@@ -237,7 +237,10 @@ class Store:
     saved = self._saved_tree(step)
     if not isinstance(saved, dict) or not _RENAMED.keys() & saved.keys():
       return template
-    return {name: getattr(template, _RENAMED.get(name, name)) for name in saved}
+    return {
+      name: getattr(template, _RENAMED.get(str(name), str(name)))
+      for name in saved
+    }
 
   def _saved_tree(self, step: int) -> Any:
     """Returns what Orbax says of the arrays of a step, nested as they are."""
