@@ -22,6 +22,8 @@ def is_terminal(stream: TextIO) -> bool:
   Args:
     stream: Such as `sys.stdout`.
   """
+  # Rich's stand-in, while a bar is drawn, does not tell its encoding.
+  stream = getattr(stream, "rich_proxied_file", stream)
   in_notebook = "JPY_PARENT_PID" in os.environ
   kind = os.environ.get("TERM", "")
   if in_notebook or kind in ("", "dumb", "unknown"):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import jax
 import numpy as np
+from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from suncet_jax import models
@@ -164,9 +165,9 @@ def _shapes(model: str, channels: int) -> Mapping[Path, tuple[int, ...]]:
   shape = (_ANY_SIZE, _ANY_SIZE, channels)
   variables = jax.eval_shape(lambda: init(jax.random.key(0), shape))
   return {
-    tuple(entry.key for entry in path): leaf.shape
+    path: leaf.shape
     for tree in variables
-    for path, leaf in jax.tree.leaves_with_path(tree)
+    for path, leaf in flatten_dict(tree).items()
   }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from flax.traverse_util import unflatten_dict
 
 from suncet_jax.errors import UserError
 
@@ -73,13 +74,13 @@ class Weights(NamedTuple):
   @property
   def variables(self) -> tuple[dict[str, Any], dict[str, Any]]:
     """(params, batch_stats) as nested dicts, as `Model.apply` takes them."""
-    params: dict[str, Any] = {"backbone": {}, "head": {}}
-    batch_stats: dict[str, Any] = {"backbone": {}, "head": {}}
+    kinds: tuple[Leaves, Leaves] = {}, {}
     for path, leaf in self.leaves.items():
-      tree = batch_stats if is_statistic(path) else params
-      for name in path[:-1]:
-        tree = tree.setdefault(name, {})
-      tree[path[-1]] = leaf
+      kinds[is_statistic(path)][path] = leaf
+    # A network without a head has an empty one.
+    params, batch_stats = (
+      {"backbone": {}, "head": {}} | unflatten_dict(kind) for kind in kinds
+    )
     return params, batch_stats
 
 

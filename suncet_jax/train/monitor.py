@@ -3,15 +3,14 @@
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from absl import logging
 from etils import epath
 
 from suncet_jax.console import terminal
-from suncet_jax.console.live import Region
-from suncet_jax.console.progress import bar, facts, remaining
+from suncet_jax.console.progress import bar, facts, live_lines, remaining
 from suncet_jax.devices.host import hide_accelerators
 from suncet_jax.devices.processes import is_first
 from suncet_jax.workdir.metrics_csv import MetricsFile
@@ -118,7 +117,7 @@ class Monitor:
       return
     self._table.add(row)
     scalars = {k: v for k, v in row.items() if k != "step"}
-    self._on_events("write_scalars", step, scalars)
+    self._on_events(lambda events: events.write_scalars(step, scalars))
     self._show(step, row)
 
   def _show(self, step: int, row: Mapping[str, float]) -> None:
@@ -141,7 +140,7 @@ class Monitor:
   def close(self) -> None:
     """Puts everything on disk and ends."""
     self.flush()
-    self._on_events("close")
+    self._on_events(lambda events: events.close())
     if self._is_writer:
       self._display.close()
 
@@ -149,14 +148,14 @@ class Monitor:
     """Puts everything on disk; called before a checkpoint is saved."""
     if self._is_writer:
       self._table.write()
-    self._on_events("flush")
+    self._on_events(lambda events: events.flush())
 
-  def _on_events(self, method: str, *arguments: Any) -> None:
-    """Writes TensorBoard events; where that fails, the run does without."""
+  def _on_events(self, act: Callable[[Any], None]) -> None:
+    """Uses the TensorBoard writer; where that fails, the run does without."""
     if self._events is None:
       return
     try:
-      getattr(self._events, method)(*arguments)
+      act(self._events)
     except Exception as error:  # TensorFlow's own kinds; a full disk, say
       self._events = None
       logging.error("No more TensorBoard events until a restart: %s", error)
@@ -184,12 +183,8 @@ class Display:
       total_steps: Where the run will end.
     """
     self._total_steps = total_steps
-    self._region: Region | None = None
-    self._latest: dict[str, str] = {}  # of each metric
-    if terminal.is_terminal(sys.stderr):
-      self._region = Region(sys.stderr)
-      # Short: XLA may say that this is slow, in lines that cover it.
-      self._region.draw(facts("compiling the first step ..."))
+    self._latest: dict[str, str] = {}  # metric -> its newest text
+    self._live = live_lines(facts("compiling the first step ..."))
 
   def show(self, row: Mapping[str, float], left: float) -> None:
     """Shows the metrics of a step.
@@ -202,7 +197,7 @@ class Display:
     speed = row.get("images_per_second")
     texts = {"speed": f"{speed:,.0f} img/s"} if speed else {}
     metrics = {k: v.format(row[k]) for k, v in _SHOWN.items() if k in row}
-    if self._region is None:
+    if self._live is None:
       minutes, seconds = divmod(int(left), 60)
       clock = f"left {minutes}:{seconds:02d}"
       line = [place, *texts.values(), clock, *metrics.values()]
@@ -212,10 +207,10 @@ class Display:
     is_record = _RECORD in metrics
     if is_record:
       kept = [place, *(metrics[k] for k in ("loss", _RECORD) if k in metrics)]
-      self._region.print(facts("  ".join(kept)))
+      self._live.console.print(facts("  ".join(kept)))
     done = row["step"] / self._total_steps
     drawn = bar(done, f"{place}  {remaining(left)}", self._below())
-    self._region.draw(drawn, at_once=is_record or done == 1)
+    self._live.update(drawn, refresh=is_record or done == 1)
 
   def _below(self) -> str:
     """Returns the newest metrics, for the line below the bar."""
@@ -224,9 +219,9 @@ class Display:
 
   def close(self) -> None:
     """Leaves the bar as it was at last."""
-    if self._region:
-      self._region.close()
-      self._region = None
+    if self._live:
+      self._live.stop()
+      self._live = None
 
 
 def print_once(text: str) -> None:

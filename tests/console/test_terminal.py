@@ -11,11 +11,13 @@ import subprocess
 import sys
 import termios
 import textwrap
-import types
+import time
 
+import absl.logging
 import pyte
 import pytest
 import running
+from absl import flags
 
 from suncet_jax.console import progress, terminal
 from suncet_jax.train import accuracies, monitor
@@ -37,6 +39,10 @@ class _Terminal:
     self.written = b""
     self._screen = pyte.Screen(_COLUMNS, _ROWS)
     self._emulator = pyte.ByteStream(self._screen)
+
+  def narrow(self, columns):
+    """Makes it narrower; before anything is written."""
+    self._screen.resize(columns=columns)
 
   @contextlib.contextmanager
   def attached(self):
@@ -63,6 +69,11 @@ class _Terminal:
     self.read()
     lines = (line.rstrip() for line in self._screen.display)
     return [line for line in lines if line]
+
+  def has_cursor(self):
+    """Whether the cursor can be seen."""
+    self.read()
+    return not self._screen.cursor.hidden
 
   def below(self):
     """Returns the text from the cursor's line on."""
@@ -92,12 +103,21 @@ def _piped():
     yield out, err
 
 
-def _monitor(folder, monkeypatch, seconds):
-  """A monitor whose clock shows one of `seconds` after the other."""
-  times = iter(seconds)
-  clock = types.SimpleNamespace(monotonic=lambda: next(times))
+class _Clock:
+  """A clock that stands still until it is set."""
+
+  def __init__(self):
+    self.now = 0.0
+
+  def monotonic(self):
+    return self.now
+
+
+def _train(folder, monkeypatch):
+  """What a loop does in two logged steps, at 10 and 20 minutes."""
+  clock = _Clock()
   monkeypatch.setattr(monitor, "time", clock)
-  return monitor.Monitor(
+  made = monitor.Monitor(
     folder,
     resume_step=0,
     total_steps=400,
@@ -105,23 +125,19 @@ def _monitor(folder, monkeypatch, seconds):
     began=0.0,
     tensorboard=False,
   )
-
-
-def _train(made):
-  """What a loop does in two logged steps, 600 and 600.5 seconds long."""
+  clock.now = 2.25
   made.first_step_done()
+  clock.now = 600.0
   made.log(100, 1.0, 5_000, _METRICS)
-  made.waited(0.25)
-  made.log(200, 2.04, 10_000, _METRICS | {"val_knn_top1": 0.625})
+  made.waited(300.0)
+  clock.now = 1200.0
+  made.log(200, 2.04, 6_005_000, _METRICS | {"val_knn_top1": 0.625})
   made.close()
-
-
-_TIMES = (0.0, 2.25, 600.0, 600.0, 600.0, 600.5, 600.5, 1200.0)
 
 
 def test_a_pipe_gets_the_plain_lines(tmp_path, monkeypatch):
   with _piped() as (out, err):
-    _train(_monitor(tmp_path, monkeypatch, _TIMES))
+    _train(tmp_path, monkeypatch)
   assert out.getvalue() == "First step after 2.2 s\n"
   assert err.getvalue() == (
     "step 100/400  epoch 1.0  left 30:00"
@@ -133,7 +149,7 @@ def test_a_pipe_gets_the_plain_lines(tmp_path, monkeypatch):
 
 def test_a_terminal_gets_a_bar(screen, tmp_path, monkeypatch):
   with screen.attached():
-    _train(_monitor(tmp_path, monkeypatch, _TIMES))
+    _train(tmp_path, monkeypatch)
   first, record, bar, facts = screen.lines()
   assert first == "First step after 2.2 s"
   assert record == "step 200/400  epoch 2.0  loss 4.500  knn 62.5%"
@@ -165,29 +181,73 @@ def test_the_first_step_is_awaited(screen):
   assert not any("compiling" in line for line in screen.lines())
 
 
-def test_what_others_print_is_whole(screen):
-  # Absl's handler, too, has kept the stream that was there when it was made.
-  handler = logging.StreamHandler(screen.stream)
+@pytest.fixture
+def absl_handler(screen, monkeypatch):
+  """Absl's handler, which has kept the stream that was there when it began."""
+  handler = absl.logging.get_absl_handler()
+  monkeypatch.setattr(handler.python_handler, "stream", screen.stream)
+  was_parsed = flags.FLAGS.is_parsed()
+  flags.FLAGS.mark_as_parsed()  # before, it takes whatever stream there is
+  yield handler
+  if not was_parsed:
+    flags.FLAGS.unparse_flags()
+
+
+def test_what_others_print_is_whole(screen, absl_handler):
   record = logging.LogRecord("", logging.ERROR, "", 1, "two\nlines", (), None)
   with _bar(screen) as display:
     print("a.py:1: UserWarning: careful\n  x = 1", file=sys.stderr)
-    handler.handle(record)
-    print("from Python")
+    absl_handler.handle(record)
+    print("from Python, [red]no markup")
     display.show(_ROW, left=60)
     os.write(screen.stream.fileno(), b"from a library\n")
     display.show(_ROW | {"val_knn_top1": 0.625}, left=60)
     lines = screen.lines()
-    attributes = [*sys.stderr.__dict__, *sys.stdout.__dict__]
-    assert attributes.count("write") == 2
     display.close()
-    attributes = [*sys.stderr.__dict__, *sys.stdout.__dict__]
-    assert "write" not in attributes  # nothing stays changed
+    print("afterwards")
+    absl_handler.handle(record)
+    after = screen.lines()
   assert lines[0].endswith("knn 50.0%")
   assert lines[1:3] == ["a.py:1: UserWarning: careful", "  x = 1"]
-  assert lines[3:5] == ["two", "lines"]
-  assert lines[5:7] == ["from Python", "from a library"]
+  assert lines[3].endswith("] two")
+  assert lines[4:6] == ["lines", "from Python, [red]no markup"]
+  assert lines[6] == "from a library"
   # The record, the bar and the metrics, once.
   assert ["knn 62.5%" in line for line in lines[7:]] == [True, False, True]
+  assert after[:-3] == lines
+  assert after[-3] == "afterwards"
+  assert after[-2].endswith("] two")
+  assert after[-1] == "lines"
+
+
+def test_a_library_that_covers_the_bar_does_so_briefly(screen):
+  with _bar(screen) as display:
+    os.write(screen.stream.fileno(), b"one\ntwo\nthree\n")
+    deadline = time.monotonic() + 60
+    while sum("step 3/4" in line for line in screen.lines()) < 2:
+      assert time.monotonic() < deadline
+      time.sleep(0.05)
+    display.close()
+  _, first, *_, bar, metrics = screen.lines()
+  assert first == "one"
+  assert "━" in bar
+  assert "step 3/4" in bar
+  assert metrics.startswith("1,234 img/s")
+
+
+def test_a_narrow_terminal(screen, monkeypatch):
+  monkeypatch.setenv("COLUMNS", "40")
+  screen.narrow(40)
+  with _bar(screen) as display:
+    for knn in (0.25, 0.125):
+      display.show(_ROW | {"val_knn_top1": knn}, left=60)
+  lines = screen.lines()
+  assert [line for line in lines if line.startswith("step 3/4")] == [
+    "step 3/4  epoch 0.5  loss 4.500  knn",
+  ] * 3
+  (bar,) = [line for line in lines if "left 0:01:00" in line]
+  assert "75%  step 3/4" in bar
+  assert sum("img/s" in line for line in lines) == 1
 
 
 def test_drawing_is_rare(screen):
@@ -201,15 +261,11 @@ def test_drawing_is_rare(screen):
   assert drawn <= 1 + 50 // 4  # rather none, but the machine may be slow
 
 
-def test_nothing_of_the_terminal_is_changed(screen):
+def test_the_cursor_can_be_seen(screen):
   with _bar(screen):
-    screen.read()
-  screen.read()
-  # Colours, "erase below", "up": no hidden cursor, no other screen or mode.
-  codes = re.findall(rb"\x1b(\[[\d;]*[A-Za-z]|.)", screen.written)
-  assert {(code[:1], code[-1:]) for code in codes} == {
-    (b"[", end) for end in (b"m", b"J", b"A")
-  }
+    assert screen.has_cursor()
+  assert screen.has_cursor()
+  assert b"\x1b[?1049" not in screen.written  # no other screen
 
 
 def test_no_color(screen, monkeypatch):
@@ -324,7 +380,25 @@ def test_kill_leaves_the_terminal_as_it_was(screen):
   assert _in_terminal(screen, body).wait(60) == -9
   assert any("step 1/1000" in line for line in screen.lines())
   assert termios.tcgetattr(screen.stream) == before
-  assert b"\x1b[?" not in screen.written
+  assert screen.has_cursor()
+
+
+@pytest.mark.parametrize(
+  ("end", "code"),
+  [
+    ("raise RuntimeError('broken')", 1),
+    ("raise KeyboardInterrupt", -2),
+    ("os.kill(os.getpid(), signal.SIGTERM)", -15),
+    ("sys.exit(3)", 3),
+  ],
+)
+def test_the_cursor_can_be_seen_after_any_end(screen, end, code):
+  body = f"display.show(row, 60); {end}"
+  assert _in_terminal(screen, body).wait(60) == code
+  assert screen.has_cursor()
+  lines = screen.lines()
+  assert any("step 1/1000" in line for line in lines)
+  assert ("RuntimeError: broken" in lines) == ("broken" in end)
 
 
 def test_ctrl_c_is_told_and_the_bar_ends(screen):
@@ -352,12 +426,13 @@ def test_ctrl_c_is_told_and_the_bar_ends(screen):
   assert lines[-1] == "Saved"
   assert "step 1/1000" in lines[-3]
   assert any("SIGINT received" in line for line in lines)
+  assert screen.has_cursor()
 
 
 def test_a_reader_that_leaves_ends_nothing():
   code = textwrap.dedent("""
     import sys
-    from suncet_jax import terminal
+    from suncet_jax.console import terminal
     terminal.say("first")
     sys.stdin.readline()
     terminal.say("second")
