@@ -44,7 +44,7 @@ ROWS = {
   ),
 }
 
-# Of the optimiser, in every column; the time does not depend on it.
+# Of the optimizer, in every column; the time does not depend on it.
 LEARNING_RATE = 0.01
 MOMENTUM = 0.9
 TEMPERATURE = 0.1
