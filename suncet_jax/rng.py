@@ -10,7 +10,7 @@ import enum
 import numpy as np
 
 
-class Purpose(enum.IntEnum):
+class RngStream(enum.IntEnum):
   """What a random number is for; part of its address."""
 
   UNLABELLED_ORDER = 1

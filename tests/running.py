@@ -56,7 +56,7 @@ def run_code(code, *arguments, timeout=300, **settings):
   return process.returncode, output
 
 
-def _start(*arguments, cache=None, devices=1, cwd=None, optimised=False):
+def _start(*arguments, cache=None, devices=1, cwd=None, optimized=False):
   """Starts Python.
 
   Args:
@@ -64,7 +64,7 @@ def _start(*arguments, cache=None, devices=1, cwd=None, optimised=False):
     cache: Folder of compiled programs that several runs share, if any.
     devices: Virtual CPU devices.
     cwd: The working directory, if not this one.
-    optimised: Whether XLA optimises. Tests compile much and compute little,
+    optimized: Whether XLA optimises. Tests compile much and compute little,
       but without oneDNN, on several devices, convolutions get slow otherwise.
 
   Returns:
@@ -72,7 +72,7 @@ def _start(*arguments, cache=None, devices=1, cwd=None, optimised=False):
   """
   settings = {
     "jax_num_cpu_devices": devices,
-    "jax_disable_most_optimizations": not optimised,
+    "jax_disable_most_optimizations": not optimized,
   }
   if cache is not None:
     settings["jax_compilation_cache_dir"] = str(cache)

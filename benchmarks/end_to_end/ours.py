@@ -20,17 +20,17 @@ _ENDLESS = 1_000_000  # steps, more than anyone measures
 def make() -> Job:
   """Returns the job of steps that include their input."""
   keep_freed_memory()
-  parts = _experiment()
-  step, state = parts.step_fn(), parts.initial_state()
-  plan = parts.method.plan(0)
-  batches = parts.stream.batches(
+  experiment = _experiment()
+  step, state = experiment.step_fn(), experiment.initial_state()
+  plan = experiment.method.plan(0)
+  batches = experiment.stream.batches(
     range(_ENDLESS), plan.unlabelled, plan.labelled
   )
 
   def job(steps: int) -> None:
     nonlocal state
     for _ in range(steps):
-      state, _ = step(state, next(batches), plan, parts.config.seed)
+      state, _ = step(state, next(batches), plan, experiment.config.seed)
     jax.block_until_ready(state)
 
   return job
@@ -45,19 +45,19 @@ def write(folder: str) -> Done:
   Returns:
     The job whose fact is `views`, the number that a step encodes.
   """
-  parts = _experiment()
-  source, path = parts.dataset.train, pathlib.Path(folder)
+  experiment = _experiment()
+  source, path = experiment.dataset.train, pathlib.Path(folder)
   everything = np.arange(len(source.labels))
   (pixels,) = source.images([everything])
   for name, values in {
     "pixels": pixels,
     "labels": source.labels,
-    "pool": parts.splits.pool,
-    "labelled": parts.splits.labelled,
+    "pool": experiment.splits.pool,
+    "labelled": experiment.splits.labelled,
   }.items():
     np.save(path / f"{name}.npy", values)
-  (path / "config.json").write_text(parts.config.to_json())
-  data = parts.config.data
+  (path / "config.json").write_text(experiment.config.to_json())
+  data = experiment.config.data
   labelled = data.labelled.classes_per_batch * data.labelled.images_per_class
   return Done({"views": 2 * data.batch_size + labelled})
 

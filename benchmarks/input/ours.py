@@ -19,7 +19,7 @@ from suncet_jax.data.source import Source
 from suncet_jax.data.stream import Stream
 from suncet_jax.devices.host import keep_freed_memory
 from suncet_jax.devices.mesh import make_mesh
-from suncet_jax.methods import Plan
+from suncet_jax.methods import BatchSpec
 from suncet_jax.train.step import make_views
 
 _ENDLESS = 1_000_000  # steps, more than anyone measures
@@ -37,7 +37,7 @@ def make(row: str, folder: str, *, host_only: bool) -> CoreJob:
   keep_freed_memory()
   wanted = ROWS[row]
   source = _source(wanted, pathlib.Path(folder))
-  plan = Plan((Augmentation.from_config(wanted.augment),) * 2)
+  plan = BatchSpec((Augmentation.from_config(wanted.augment),) * 2)
   batches = enumerate(
     _stream(source, wanted.images).batches(range(_ENDLESS), plan.unlabelled)
   )

@@ -78,7 +78,7 @@ def resnet50_work(network: Network, embedding: int) -> Work:
     outputs += places * layer.features
     products += places * layer.kernel**2 * layer.channels * layer.features
   # Backward there are two products where there is one forward. Kept are what
-  # a convolution gives and, normalised, what the next one takes, in bfloat16.
+  # a convolution gives and, normalized, what the next one takes, in bfloat16.
   return Work(3 * 2 * products, 2 * 2 * outputs, network)
 
 

@@ -7,8 +7,9 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax.files.formats import read_json_if_there, write_json
-from suncet_jax.train import evaluation, experiment
-from suncet_jax.train.phases import Segment, segments
+from suncet_jax.train import evaluation
+from suncet_jax.train.experiment import Experiment, build
+from suncet_jax.train.phases import Phase, phases
 from suncet_jax.workdir.checkpoints import Checkpoints
 from suncet_jax.workdir.folder import RunFolder
 
@@ -32,18 +33,20 @@ def measure(
   known: dict[str, Any] = read_json_if_there(path)
   dataset = None
   for name, settings in measured.items():
-    parts = experiment.build(settings, dataset)
-    dataset = parts.dataset
+    experiment = build(settings, dataset)
+    dataset = experiment.dataset
     rows = known.setdefault(name, [])
     done = {row["step"] for row in rows}
-    steps = [step for step in _kept_steps(parts, config) if step not in done]
-    evaluator = evaluation.Evaluator(parts)
-    template, ways = parts.state_template(), segments(parts)
+    steps = [
+      step for step in _kept_steps(experiment, config) if step not in done
+    ]
+    evaluator = evaluation.Evaluator(experiment)
+    template, ways = experiment.state_template(), phases(experiment)
     with Checkpoints(run.checkpoints, read_only=True) as checkpoints:
       for step in steps:
         restored = checkpoints.restore(template, step)
         assert restored is not None  # or `restore` would have said so
-        row = _cost(ways, step) | {"epochs": step / parts.steps_per_epoch}
+        row = _cost(ways, step) | {"epochs": step / experiment.steps_per_epoch}
         for measure_name in EVALUATIONS:
           row |= evaluator.evaluate(restored[0], measure_name)
         rows.append(row)
@@ -52,16 +55,16 @@ def measure(
         print(f"labels={name} {row}", flush=True)
 
 
-def _kept_steps(parts: experiment.Experiment, config: ConfigDict) -> list[int]:
-  every = config.checkpoint.keep_every_epochs * parts.steps_per_epoch
-  return [*range(every, parts.total_steps, every), parts.total_steps]
+def _kept_steps(experiment: Experiment, config: ConfigDict) -> list[int]:
+  every = config.checkpoint.keep_every_epochs * experiment.steps_per_epoch
+  return [*range(every, experiment.total_steps, every), experiment.total_steps]
 
 
-def _cost(ways: Sequence[Segment], step: int) -> dict[str, float]:
+def _cost(ways: Sequence[Phase], step: int) -> dict[str, float]:
   """Returns what training up to a step has cost."""
-  segment = next(s for s in ways if s.start < step <= s.stop)
+  phase = next(s for s in ways if s.start < step <= s.stop)
   return {
     "step": step,
-    "images": segment.images_at(step),
-    "flops": segment.flops_at(step),
+    "images": phase.images_at(step),
+    "flops": phase.flops_at(step),
   }

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
       options.input,
       wrapper=options.wrapper,
       stem=options.stem,
-      normalise=options.normalise,
+      normalize=options.normalise,
     )
     print(_description(weights))
     if options.size < 0:

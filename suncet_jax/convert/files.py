@@ -22,7 +22,7 @@ def read(
   *,
   wrapper: str = "",
   stem: str = "",
-  normalise: str = "",
+  normalize: str = "",
 ) -> Weights:
   """Reads the weights of an encoder.
 
@@ -32,7 +32,7 @@ def read(
       layout that is known. Local or gs://.
     wrapper: For a PyTorch file with several state dicts: the key of one.
     stem: Where names and shapes leave it open: one of `model_names.STEMS`.
-    normalise: Instead of what is known of the file: how images are normalised,
+    normalize: Instead of what is known of the file: how images are normalized,
       one of `pytorch_names.NORMALISATIONS`.
 
   Raises:
@@ -43,8 +43,8 @@ def read(
     weights = _read_folder(path)
   else:
     weights = _read_file(path, wrapper, stem)
-  if normalise:
-    mean, std = pytorch_names.NORMALISATIONS[normalise]
+  if normalize:
+    mean, std = pytorch_names.NORMALISATIONS[normalize]
     images = weights.images._replace(mean=mean, std=std)
     weights = weights._replace(images=images)
   if (
@@ -52,7 +52,7 @@ def read(
   ):
     raise ConvertError(
       f"{path}: images have {weights.images.channels} channel(s), but "
-      f"--normalise={normalise} has 3."
+      f"--normalise={normalize} has 3."
     )
   return weights
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from suncet_jax.data.source import Crop, Dataset, Rows
+from suncet_jax.data.source import Crop, Dataset, Request
 from suncet_jax.errors import UserError
 from suncet_jax.rng import permutation
 
@@ -35,7 +35,7 @@ class ArraySource:
     return self.pixels.shape[1:]
 
   def views(
-    self, requests: Iterable[Rows], crops: Sequence[Crop]
+    self, requests: Iterable[Request], crops: Sequence[Crop]
   ) -> Iterator[tuple[np.ndarray, ...]]:
     """Gives the whole images: the training step crops them on the device."""
     del crops

@@ -8,7 +8,7 @@ import numpy as np
 from suncet_jax.data.errors import DataError
 
 
-class Rows(NamedTuple):
+class Request(NamedTuple):
   """Which images a batch takes.
 
   Attributes:
@@ -64,7 +64,7 @@ class Source(Protocol):
     ...
 
   def views(
-    self, requests: Iterable[Rows], crops: Sequence[Crop]
+    self, requests: Iterable[Request], crops: Sequence[Crop]
   ) -> Iterator[tuple[np.ndarray, ...]]:
     """Gives the images of batches for training.
 

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from suncet_jax.console.words import shorten
 from suncet_jax.data.name_lists import read_names
 from suncet_jax.errors import UserError
-from suncet_jax.rng import Purpose, permutation
+from suncet_jax.rng import RngStream, permutation
 
 
 class Splits(NamedTuple):
@@ -54,7 +54,7 @@ def make_splits(
   data = config.data
   seed = config.seed if data.split_seed < 0 else data.split_seed
   shuffled = [
-    rows[permutation(rows.size, seed, Purpose.SPLIT, c)]
+    rows[permutation(rows.size, seed, RngStream.SPLIT, c)]
     for c, rows in enumerate(by_class(labels, class_count))
   ]
   # Lists decide: what they name is not drawn for the other part.

@@ -12,9 +12,9 @@ from suncet_jax.data.augment.draw import DRAWS_PER_CROP
 from suncet_jax.data.errors import DataError
 from suncet_jax.data.sampling.build import Order
 from suncet_jax.data.sampling.samplers import Sampler
-from suncet_jax.data.source import Crop, Rows, Source
+from suncet_jax.data.source import Crop, Request, Source
 from suncet_jax.devices.mesh import RowPlacement
-from suncet_jax.rng import Purpose, uniform
+from suncet_jax.rng import RngStream, uniform
 
 Images = tuple[jax.Array, ...]
 
@@ -94,7 +94,7 @@ class Stream:
       RowPlacement(self._mesh, self._batch_size),
       steps,
       unlabelled,
-      Purpose.UNLABELLED_VIEW,
+      RngStream.UNLABELLED_VIEW,
     )
     images = (views for views, _ in made) if unlabelled else (() for _ in steps)
     if not labelled:
@@ -102,7 +102,7 @@ class Stream:
       return
     placement = RowPlacement(self._mesh, self.labelled_batch_size)
     chosen = self._images(
-      self._order.labelled, placement, steps, labelled, Purpose.LABELLED_VIEW
+      self._order.labelled, placement, steps, labelled, RngStream.LABELLED_VIEW
     )
     for views, (of_class, rows) in zip(images, chosen, strict=True):
       labels = self._source.labels[rows.indices]
@@ -114,15 +114,15 @@ class Stream:
     placement: RowPlacement,
     steps: range,
     views: Sequence[Augmentation],
-    purpose: Purpose,
-  ) -> Iterator[tuple[Images, Rows]]:
+    rng_stream: RngStream,
+  ) -> Iterator[tuple[Images, Request]]:
     """Yields the images that a sampler picks for each step, and which."""
     crops = host_crops(self._source, views)
 
-    def request(step: int) -> Rows:
-      address = (self._seed, purpose, step)
+    def request(step: int) -> Request:
+      address = (self._seed, rng_stream, step)
       draws = draw_crops(placement, len(crops), address)
-      return Rows(sampler.local(step, placement.rows), draws)
+      return Request(sampler.local(step, placement.rows), draws)
 
     yield from load_rows(self._source, placement, map(request, steps), crops)
 
@@ -161,9 +161,9 @@ def draw_crops(
 def load_rows(
   source: Source,
   placement: RowPlacement,
-  requests: Iterator[Rows],
+  requests: Iterator[Request],
   crops: Sequence[Crop],
-) -> Iterator[tuple[Images, Rows]]:
+) -> Iterator[tuple[Images, Request]]:
   """Loads images for training and puts them on the devices.
 
   Args:
@@ -175,9 +175,9 @@ def load_rows(
   Yields:
     The images of a batch, and the request they answer.
   """
-  pending: collections.deque[Rows] = collections.deque()
+  pending: collections.deque[Request] = collections.deque()
 
-  def noted() -> Iterator[Rows]:
+  def noted() -> Iterator[Request]:
     for rows in requests:
       pending.append(rows)
       yield rows

@@ -53,7 +53,7 @@ def sgd(
       gradients.
 
   Returns:
-    The optimiser.
+    The optimizer.
   """
   schedule = optax.cosine_decay_schedule(peak, steps)
   return optax.chain(

@@ -86,13 +86,13 @@ def finetune(
     steps=steps,
     learning_rate_peak=learning_rate_peak,
   )
-  optimiser = _classifier.sgd(learning_rate_peak, steps, momentum=momentum)
+  optimizer = _classifier.sgd(learning_rate_peak, steps, momentum=momentum)
   classifier = _classifier.zero_classifier(feature_size, class_count)
   state, sharding = finetune_step.initial_state(
-    params, batch_stats, classifier, optimiser
+    params, batch_stats, classifier, optimizer
   )
   step_fn = jax.jit(
-    finetune_step.make_step(apply_backbone, optimiser, prepare),
+    finetune_step.make_step(apply_backbone, optimizer, prepare),
     donate_argnums=0,
     # As it came in: the next step is then not compiled again.
     out_shardings=sharding,

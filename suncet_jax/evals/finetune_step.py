@@ -42,7 +42,7 @@ class State(NamedTuple):
   Attributes:
     step: how many steps were taken, int32.
     variables: of the network.
-    opt_state: of the optimiser.
+    opt_state: of the optimizer.
   """
 
   step: jax.Array
@@ -54,7 +54,7 @@ def initial_state(
   params: Any,
   batch_stats: Any,
   classifier: _classifier.Classifier,
-  optimiser: optax.GradientTransformation,
+  optimizer: optax.GradientTransformation,
 ) -> tuple[State, jax.sharding.Sharding]:
   """Returns the state before step 0, and where it lies.
 
@@ -62,7 +62,7 @@ def initial_state(
     params: of the backbone; copied, because the steps donate their state.
     batch_stats: of the backbone; copied as well.
     classifier: to start from.
-    optimiser: that will be used.
+    optimizer: that will be used.
 
   Returns:
     The state, all of it placed like the first array of `params`, and that
@@ -70,7 +70,7 @@ def initial_state(
   """
   params, batch_stats = jax.tree.map(jnp.copy, (params, batch_stats))
   sharding = jax.tree.leaves(params)[0].sharding
-  opt_state = optimiser.init((params, classifier))
+  opt_state = optimizer.init((params, classifier))
   variables = Variables(params, batch_stats, classifier)
   state = State(jnp.zeros((), jnp.int32), variables, opt_state)
   return jax.device_put(state, sharding), sharding
@@ -111,7 +111,7 @@ def apply_network(
 
 def make_step(
   apply_backbone: ApplyBackbone,
-  optimiser: optax.GradientTransformation,
+  optimizer: optax.GradientTransformation,
   prepare: Prepare | None,
 ) -> Callable[..., tuple[State, jax.Array]]:
   """Returns the pure (state, images, labels, seed) -> (state, loss)."""
@@ -137,7 +137,7 @@ def make_step(
     (loss, batch_stats), grads = jax.value_and_grad(loss_of, has_aux=True)(
       trained, batch_stats, images, labels
     )
-    updates, opt_state = optimiser.update(grads, state.opt_state, trained)
+    updates, opt_state = optimizer.update(grads, state.opt_state, trained)
     params, classifier = optax.apply_updates(trained, updates)
     variables = Variables(params, batch_stats, classifier)
     return State(state.step + 1, variables, opt_state), loss

@@ -119,7 +119,7 @@ def _train(
   """Standardises the features and runs all steps."""
   count, feature_size = features.shape
   steps_per_epoch = count // settings.batch_size
-  optimiser = _classifier.sgd(
+  optimizer = _classifier.sgd(
     settings.peak,
     settings.epochs * steps_per_epoch,
     momentum=settings.momentum,
@@ -129,7 +129,7 @@ def _train(
   standardised = (features - mean) / scale
 
   def step(state: _State, index: jax.Array) -> tuple[_State, jax.Array]:
-    return _update(state, standardised[index], labels[index], optimiser)
+    return _update(state, standardised[index], labels[index], optimizer)
 
   def run_epoch(state: _State, epoch: jax.Array) -> tuple[_State, jax.Array]:
     order = jax.random.permutation(jax.random.fold_in(key, epoch), count)
@@ -137,7 +137,7 @@ def _train(
     return jax.lax.scan(step, state, used.reshape(steps_per_epoch, -1))
 
   initial = _classifier.zero_classifier(feature_size, settings.class_count)
-  state = _State(initial, optimiser.init(initial))
+  state = _State(initial, optimizer.init(initial))
   state, losses = jax.lax.scan(run_epoch, state, jnp.arange(settings.epochs))
   return LinearProbe(*state.classifier, mean=mean, scale=scale, losses=losses)
 
@@ -153,7 +153,7 @@ def _update(
   state: _State,
   features: jax.Array,
   labels: jax.Array,
-  optimiser: optax.GradientTransformation,
+  optimizer: optax.GradientTransformation,
 ) -> tuple[_State, jax.Array]:
   """Takes one step on features [b, f]; returns the loss before it."""
 
@@ -162,7 +162,7 @@ def _update(
     return _classifier.cross_entropy(scores, labels)
 
   loss, grads = jax.value_and_grad(loss_of)(state.classifier)
-  updates, opt_state = optimiser.update(
+  updates, opt_state = optimizer.update(
     grads, state.opt_state, state.classifier
   )
   classifier = optax.apply_updates(state.classifier, updates)

@@ -28,7 +28,7 @@ from suncet_jax.losses._similarity import (
   own_rows,
   positions_of,
 )
-from suncet_jax.losses._tile import Positives, Rows, Scale, Statistics
+from suncet_jax.losses._tile import Positives, Request, Scale, Statistics
 
 _Tree = TypeVar("_Tree")
 # ([n] values, [n] whether it is an anchor), and the gradient of their mean.
@@ -39,7 +39,7 @@ _Result: TypeAlias = tuple[tuple[jax.Array, jax.Array], jax.Array | None]
 _TILE_ROWS = 1024
 
 
-class Plan(NamedTuple):
+class Options(NamedTuple):
   """What is known of a loss while it is traced.
 
   Attributes:
@@ -64,7 +64,7 @@ def mean_value(
   units: jax.Array,
   labels: jax.Array,
   temperature: jax.Array,
-  plan: Plan,
+  plan: Options,
 ) -> jax.Array:
   """Averages log-sum-exp over keys, less what positives give, over anchors.
 
@@ -82,14 +82,14 @@ def mean_value(
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _mean_value(plan: Plan, *arrays: jax.Array) -> jax.Array:
+def _mean_value(plan: Options, *arrays: jax.Array) -> jax.Array:
   values, _ = _evaluate(plan, *arrays, with_gradient=False)
   return mean_over_anchors(*values, plan.axis_name)
 
 
 @_mean_value.defjvp
 def _differentiate(
-  plan: Plan, primals: tuple[Any, ...], tangents: tuple[Any, ...]
+  plan: Options, primals: tuple[Any, ...], tangents: tuple[Any, ...]
 ) -> tuple[jax.Array, jax.Array]:
   units, labels, temperature = primals
   units, temperature = _differentiable_once((units, temperature))
@@ -126,7 +126,7 @@ def _refuse(
 
 
 def _evaluate(
-  plan: Plan,
+  plan: Options,
   units: jax.Array,
   labels: jax.Array,
   temperature: jax.Array,
@@ -137,7 +137,7 @@ def _evaluate(
   if plan.matmul_dtype is not None:
     units = units.astype(plan.matmul_dtype)
   positions = positions_of(labels.size, plan.axis_name)
-  rows = Rows(units, labels, labels >= 0, positions)
+  rows = Request(units, labels, labels >= 0, positions)
   on_one, on_many = (
     functools.partial(form, plan, scale, with_gradient)
     for form in (_on_one_device, _on_many_devices)
@@ -148,10 +148,10 @@ def _evaluate(
 
 
 def _on_one_device(
-  plan: Plan,
+  plan: Options,
   scale: Scale,
   with_gradient: bool,
-  rows: Rows,
+  rows: Request,
 ) -> _Result:
   n = rows.labels.size
   block = _even_block(n, plan.block_size)
@@ -175,10 +175,10 @@ def _on_one_device(
 
 
 def _on_many_devices(
-  plan: Plan,
+  plan: Options,
   scale: Scale,
   with_gradient: bool,
-  rows: Rows,
+  rows: Request,
 ) -> _Result:
   n = rows.labels.size
   keys = all_rows(rows, plan.positives, plan.axis_name)
@@ -205,7 +205,9 @@ def _on_many_devices(
   return (values[:n], is_anchor[:n]), gradient
 
 
-def _all_statistics(plan: Plan, statistics: Statistics, n: int) -> Statistics:
+def _all_statistics(
+  plan: Options, statistics: Statistics, n: int
+) -> Statistics:
   """Returns the statistics of the rows of all devices, without padding."""
   if plan.positives == "pair":  # all are anchors with one positive
     over_keys = everywhere(statistics.over_keys[:n], plan.axis_name)
@@ -214,7 +216,7 @@ def _all_statistics(plan: Plan, statistics: Statistics, n: int) -> Statistics:
   return Statistics(*everywhere(together, plan.axis_name).T)
 
 
-def _counts(plan: Plan, rows: Rows) -> jax.Array:
+def _counts(plan: Options, rows: Request) -> jax.Array:
   """Returns how many positives each row has: 0 makes it no anchor."""
   if plan.positives == "pair":
     return rows.is_row.astype(jnp.int32)

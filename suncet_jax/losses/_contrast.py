@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.losses import _blockwise, _checks, _materialised
-from suncet_jax.losses._similarity import AxisName, axis_size, l2_normalise
+from suncet_jax.losses._similarity import AxisName, axis_size, l2_normalize
 from suncet_jax.losses._tile import Positives
 
 # From this number of keys on, blocks are chosen where nobody says otherwise.
@@ -37,7 +37,7 @@ def labelled_rows(
   embeddings = _checks.checked_embeddings("embeddings", embeddings)
   labels = _checks.checked_labels(labels, embeddings.shape[0])
   embeddings = jnp.where((labels >= 0)[:, None], embeddings, 0)
-  return l2_normalise(embeddings), labels
+  return l2_normalize(embeddings), labels
 
 
 def contrast(
@@ -76,7 +76,7 @@ def contrast(
       stop_gradient_keys=stop_gradient_keys,
       matmul_dtype=matmul_dtype,
     )
-  plan = _blockwise.Plan(
+  plan = _blockwise.Options(
     positives,
     axis_name,
     stop_gradient_keys,

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike, DTypeLike
 from suncet_jax.losses._partition import all_rows
 from suncet_jax.losses._reduce import masked_logsumexp, mean_over_anchors
 from suncet_jax.losses._similarity import AxisName, positions_of
-from suncet_jax.losses._tile import LINEAR, Positives, Rows, Scale, compare
+from suncet_jax.losses._tile import LINEAR, Positives, Request, Scale, compare
 
 
 def mean_value(
@@ -38,7 +38,9 @@ def mean_value(
   Returns:
     Scalar of the dtype of the units, the same on all devices.
   """
-  rows = Rows(units, labels, labels >= 0, positions_of(labels.size, axis_name))
+  rows = Request(
+    units, labels, labels >= 0, positions_of(labels.size, axis_name)
+  )
   keys = all_rows(rows, positives, axis_name)
   if stop_gradient_keys:
     keys = keys._replace(units=jax.lax.stop_gradient(keys.units))

@@ -17,7 +17,7 @@ from jax.interpreters import ad, batching, mlir
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
 from suncet_jax.losses._similarity import AxisName, gather
-from suncet_jax.losses._tile import Positives, Rows
+from suncet_jax.losses._tile import Positives, Request
 
 _P = ParamSpec("_P")
 
@@ -56,8 +56,8 @@ def everywhere(array: jax.Array, axis_name: AxisName | None) -> jax.Array:
 
 
 def all_rows(
-  rows: Rows, positives: Positives, axis_name: AxisName | None
-) -> Rows:
+  rows: Request, positives: Positives, axis_name: AxisName | None
+) -> Request:
   """Returns the rows of all devices, as keys of those on each of them.
 
   Args:
@@ -72,9 +72,9 @@ def all_rows(
   units = everywhere(rows.units, axis_name)
   positions = jnp.arange(units.shape[0])
   if positives == "pair":
-    return Rows(units, positions // 2, positions >= 0, positions)
+    return Request(units, positions // 2, positions >= 0, positions)
   labels = everywhere(rows.labels, axis_name)
-  return Rows(units, labels, labels >= 0, positions)
+  return Request(units, labels, labels >= 0, positions)
 
 
 def maps_explicit_rows(

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from suncet_jax.losses import _tile
-from suncet_jax.losses._tile import Positives, Rows, Scale, Statistics, Sums
+from suncet_jax.losses._tile import Positives, Request, Scale, Statistics, Sums
 
 _Tree = TypeVar("_Tree")
 _Result = TypeVar("_Result")
@@ -22,7 +22,11 @@ TILE_SIZE = 4 * 1024**2
 
 
 def sums(
-  anchors: Rows, keys: Rows, scale: Scale, positives: Positives, blocks: int
+  anchors: Request,
+  keys: Request,
+  scale: Scale,
+  positives: Positives,
+  blocks: int,
 ) -> tuple[Sums, Sums]:
   """Sums over the keys of every anchor.
 
@@ -37,7 +41,7 @@ def sums(
     `[n]` sums of exponentials over keys, and what positives give.
   """
 
-  def of_block(block: Rows) -> tuple[Sums, Sums]:
+  def of_block(block: Request) -> tuple[Sums, Sums]:
     tile = _tile.compare(block, keys, scale, each_pair_once=False)
     zeros = _tile.zeros(block.labels.shape, scale, block, keys)
     start = _tile.no_sums(zeros, scale), _tile.no_sums(zeros, scale)
@@ -47,8 +51,8 @@ def sums(
 
 
 def gradient(
-  anchors: tuple[Rows, Statistics],
-  keys: tuple[Rows, Statistics],
+  anchors: tuple[Request, Statistics],
+  keys: tuple[Request, Statistics],
   scale: Scale,
   positives: Positives,
   blocks: int,
@@ -73,7 +77,7 @@ def gradient(
   """
   key_rows, key_statistics = keys
 
-  def of_block(block: tuple[Rows, Statistics]) -> jax.Array:
+  def of_block(block: tuple[Request, Statistics]) -> jax.Array:
     rows, statistics = block
     tile = _tile.compare(rows, key_rows, scale, each_pair_once=False)
     weights = _tile.weights(tile, statistics, scale, 1, positives)

@@ -12,7 +12,7 @@ AxisName: TypeAlias = str | tuple[str, ...]
 _TINY = 1e-12
 
 
-def l2_normalise(embeddings: jax.Array) -> jax.Array:
+def l2_normalize(embeddings: jax.Array) -> jax.Array:
   """Scales every row to length 1, but for the very shortest.
 
   Args:

@@ -26,7 +26,7 @@ LINEAR: tuple[Positives, ...] = ("mean", "pair")
 _FLOAT16_FACTOR = 2.0**14
 
 
-class Rows(NamedTuple):
+class Request(NamedTuple):
   """Rows that are anchors, keys or both.
 
   Attributes:
@@ -114,7 +114,7 @@ class Statistics(NamedTuple):
 
 
 def compare(
-  anchors: Rows, keys: Rows, scale: Scale, *, each_pair_once: bool
+  anchors: Request, keys: Request, scale: Scale, *, each_pair_once: bool
 ) -> Similarity:
   """Compares anchors with keys.
 

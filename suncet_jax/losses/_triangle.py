@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 
 from suncet_jax.losses import _tile
-from suncet_jax.losses._tile import Positives, Rows, Scale, Statistics, Sums
+from suncet_jax.losses._tile import Positives, Request, Scale, Statistics, Sums
 
 _Tree = TypeVar("_Tree")
 
 
 def sums(
-  rows: Rows, scale: Scale, positives: Positives, block: int
+  rows: Request, scale: Scale, positives: Positives, block: int
 ) -> tuple[Sums, Sums]:
   """Sums over the keys of every row.
 
@@ -53,7 +53,7 @@ def sums(
 
 
 def gradient(
-  rows: Rows,
+  rows: Request,
   statistics: Statistics,
   scale: Scale,
   positives: Positives,

@@ -14,11 +14,11 @@ from suncet_jax.losses._row_blocks import block_count, map_blocks, pad
 from suncet_jax.losses._similarity import (
   AxisName,
   interleave,
-  l2_normalise,
+  l2_normalize,
   multiply,
   positions_of,
 )
-from suncet_jax.losses._tile import Rows, Scale, compare
+from suncet_jax.losses._tile import Request, Scale, compare
 
 _Tree = TypeVar("_Tree")
 
@@ -55,7 +55,7 @@ def contrastive_accuracy(
     1.0
   """
   first, second = _checks.checked_pair(first, second)
-  units = l2_normalise(interleave(first, second))
+  units = l2_normalize(interleave(first, second))
   rows = _views(units, positions_of(units.shape[0], axis_name))
   all_units = everywhere(units, axis_name)
   keys = _views(all_units, jnp.arange(all_units.shape[0]))
@@ -65,7 +65,7 @@ def contrastive_accuracy(
     matmul_dtype=None,
   )
 
-  def of_block(block: Rows) -> jax.Array:
+  def of_block(block: Request) -> jax.Array:
     tile = compare(block, keys, scale, each_pair_once=False)
     return _is_hit(*tile).astype(units.dtype)
 
@@ -73,9 +73,9 @@ def contrastive_accuracy(
   return mean_over_anchors(is_hit, rows.is_row, axis_name)
 
 
-def _views(units: jax.Array, positions: jax.Array) -> Rows:
+def _views(units: jax.Array, positions: jax.Array) -> Request:
   """Returns rows labelled by image."""
-  return Rows(units, positions // 2, positions >= 0, positions)
+  return Request(units, positions // 2, positions >= 0, positions)
 
 
 def _is_hit(
@@ -132,7 +132,7 @@ def alignment(
     <https://arxiv.org/abs/2005.10242>`_, 2020: alignment with exponent 2.
   """
   first, second = _checks.checked_pair(first, second)
-  difference = l2_normalise(first) - l2_normalise(second)
+  difference = l2_normalize(first) - l2_normalize(second)
   distances = jnp.sum(jnp.square(difference), axis=1)
   is_valid = jnp.ones_like(distances, dtype=bool)
   return mean_over_anchors(distances, is_valid, axis_name)
@@ -182,7 +182,7 @@ def uniformity(
     Alignment and Uniformity on the Hypersphere
     <https://arxiv.org/abs/2005.10242>`_, 2020: uniformity.
   """
-  rows = l2_normalise(_checks.checked_embeddings("embeddings", embeddings))
+  rows = l2_normalize(_checks.checked_embeddings("embeddings", embeddings))
   n, keys = rows.shape[0], everywhere(rows, axis_name)
   m = keys.shape[0]
   if m < 2:

@@ -9,7 +9,7 @@ from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._similarity import (
   AxisName,
   interleave,
-  l2_normalise,
+  l2_normalize,
   positions_of,
 )
 
@@ -85,7 +85,7 @@ def ntxent(
     Representations <https://arxiv.org/abs/2002.05709>`_, 2020: equation 1.
   """
   first, second = _checks.checked_pair(first, second)
-  units = l2_normalise(interleave(first, second))
+  units = l2_normalize(interleave(first, second))
   _checks.check_options(temperature, block_size, matmul_dtype, units)
   return contrast(
     units,

@@ -7,9 +7,9 @@ from ml_collections import ConfigDict
 
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.methods.base import (
+  BatchSpec,
   Encode,
   Method,
-  Plan,
   StepOutput,
   Views,
 )
@@ -19,9 +19,9 @@ from suncet_jax.methods.suncet.method import SuNCEt
 from suncet_jax.methods.supervised.method import Supervised
 
 __all__ = [
+  "BatchSpec",
   "Encode",
   "Method",
-  "Plan",
   "SimCLR",
   "StepOutput",
   "SuNCEt",

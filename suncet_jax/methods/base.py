@@ -12,7 +12,7 @@ from suncet_jax.models import Outputs
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class BatchSpec:
   """The images that one step needs; hashable, so that jit may specialise.
 
   Attributes:
@@ -46,12 +46,12 @@ class StepOutput(NamedTuple):
   Attributes:
     batch_stats: The new running statistics of the encoder.
     metrics: Scalars to log, by name.
-    memory: Whatever `Method.update` needs, such as embeddings to enqueue.
+    aux: Whatever `Method.update` needs, such as embeddings to enqueue.
   """
 
   batch_stats: Any
   metrics: dict[str, jax.Array]
-  memory: Any = ()
+  aux: Any = ()
 
 
 # (params, batch_stats, views) -> (one Outputs per view, new batch_stats). Views
@@ -62,7 +62,7 @@ Encode = Callable[[Any, Any, Sequence[jax.Array]], tuple[list[Outputs], Any]]
 class Method(Protocol):
   """What a step optimises. All but `plan` is pure and runs inside jit."""
 
-  def plan(self, epoch: int) -> Plan:
+  def plan(self, epoch: int) -> BatchSpec:
     """Returns what the steps of an epoch need.
 
     The step is compiled once per distinct plan.
@@ -77,7 +77,7 @@ class Method(Protocol):
     self,
     params: Any,
     batch_stats: Any,
-    extras: Any,
+    method_state: Any,
     views: Views,
     encode: Encode,
   ) -> tuple[jax.Array, StepOutput]:
@@ -86,12 +86,12 @@ class Method(Protocol):
     Args:
       params: Of the encoder.
       batch_stats: Running statistics of the encoder.
-      extras: The method's own state, constant in this step.
+      method_state: The method's own state, constant in this step.
       views: The images that the plan asked for.
       encode: Runs the encoder in training mode.
     """
     ...
 
-  def update(self, extras: Any, params: Any, memory: Any) -> Any:
+  def update(self, method_state: Any, params: Any, aux: Any) -> Any:
     """Returns the method's state after the step that led to `params`."""
     ...

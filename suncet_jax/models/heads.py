@@ -45,7 +45,7 @@ class ProjectionHead(nn.Module):
     if self.output_batch_norm:
       norm = BatchNorm(self.numerics, use_bias=False, name=f"norm{self.layers}")
       x = norm(x, train=train)
-    return x.astype(self.numerics.store)
+    return x.astype(self.numerics.param_dtype)
 
   def _dense(self, x: jax.Array, units: int, name: str) -> jax.Array:
     use_bias = not self.output_batch_norm

@@ -107,7 +107,7 @@ class BatchNorm(nn.Module):
   global batch: there is no axis name to give.
 
   Attributes:
-    numerics: dtypes; statistics are computed in `numerics.store`.
+    numerics: dtypes; statistics are computed in `numerics.param_dtype`.
     use_bias: whether there is a beta.
     scale_init: start of gamma.
   """

@@ -14,14 +14,14 @@ class Numerics(NamedTuple):
   """What every module of a model is told about its arithmetic.
 
   Attributes:
-    compute: dtype of activations and of the operands of products.
-    store: dtype of parameters and batch-norm statistics, and of every sum over
-      rows.
+    dtype: dtype of activations and of the operands of products.
+    param_dtype: dtype of parameters and batch-norm statistics, and of every
+      sum over rows.
     convolution: "auto" or "xla"; see `suncet_jax.convolution.convolve`.
   """
 
-  compute: DTypeLike
-  store: DTypeLike
+  dtype: DTypeLike
+  param_dtype: DTypeLike
   convolution: str = "auto"
 
 

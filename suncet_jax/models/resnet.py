@@ -60,7 +60,7 @@ class ResNet(nn.Module):
           numerics=self.numerics,
           name=f"stage{i + 1}_block{j + 1}",
         )(x, train)
-    return jnp.mean(x, axis=(1, 2), dtype=self.numerics.store)
+    return jnp.mean(x, axis=(1, 2), dtype=self.numerics.param_dtype)
 
 
 class _Stem(nn.Module):

@@ -55,7 +55,7 @@ class WideResNet(nn.Module):
           name=f"stage{i + 1}_block{j + 1}",
         )(x, train)
     x = nn.relu(BatchNorm(self.numerics, name="final_norm")(x, train=train))
-    return jnp.mean(x, axis=(1, 2), dtype=self.numerics.store)
+    return jnp.mean(x, axis=(1, 2), dtype=self.numerics.param_dtype)
 
 
 class _PreactivationBlock(nn.Module):

@@ -41,7 +41,7 @@ def embedding_map(embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
     raise UserError(f"embeddings must be [n, d], got shape {rows.shape}")
   if not np.isfinite(rows).all():
     raise UserError("embeddings must be finite, got NaN or infinity")
-  rows = _normalise(rows)
+  rows = _normalize(rows)
   centred = rows - rows.mean(axis=0, keepdims=True) if len(rows) else rows
   if np.abs(centred).max(initial=0.0) < _COLLAPSE_TOLERANCE:
     return np.zeros((len(rows), 2))
@@ -50,7 +50,7 @@ def embedding_map(embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
   return _tsne(_principal_components(centred, _TSNE_DIMENSIONS, seed), seed)
 
 
-def _normalise(rows: np.ndarray) -> np.ndarray:
+def _normalize(rows: np.ndarray) -> np.ndarray:
   length = np.linalg.norm(rows, axis=1, keepdims=True)
   return rows / np.maximum(length, np.finfo(np.float64).tiny)
 

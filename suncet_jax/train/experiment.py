@@ -18,7 +18,7 @@ from suncet_jax.data.splits import Splits, check_labels, make_splits
 from suncet_jax.data.stream import Stream
 from suncet_jax.devices.mesh import check_divisible, make_mesh, replicated
 from suncet_jax.errors import UserError
-from suncet_jax.rng import Purpose
+from suncet_jax.rng import RngStream
 from suncet_jax.train.state import TrainState, init_state
 from suncet_jax.train.step import StepFn, make_step
 from suncet_jax.workdir.digest import tree_digest
@@ -106,7 +106,7 @@ class Experiment:
 
   def _init(self, seed: int) -> TrainState:
     size, channels = self.augmentation.size, self.dataset.train.image_shape[-1]
-    key = jax.random.fold_in(jax.random.key(seed), Purpose.INITIAL_PARAMETERS)
+    key = jax.random.fold_in(jax.random.key(seed), RngStream.INITIAL_PARAMETERS)
     return init_state(
       key,
       self.model,

@@ -7,11 +7,11 @@ import jax
 import numpy as np
 
 from suncet_jax.data.augment import Augmentation, augment
-from suncet_jax.data.source import Rows
+from suncet_jax.data.source import Request
 from suncet_jax.data.stream import draw_crops, host_crops, load_rows
 from suncet_jax.devices.mesh import RowPlacement
 from suncet_jax.evals.finetune import FineTuned, finetune
-from suncet_jax.rng import Purpose, permutation
+from suncet_jax.rng import RngStream, permutation
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.state import TrainState
 
@@ -81,18 +81,18 @@ class _LabelledBatches:
       labels = source.labels[rows.indices]
       yield images[0], self._placement.put(labels)
 
-  def _rows(self, step: int) -> Rows:
+  def _rows(self, step: int) -> Request:
     epoch, batch = divmod(step, self.steps_per_epoch)
     seed = self._experiment.config.seed
     order = permutation(
-      self._labelled.size, seed, Purpose.FINETUNE_ORDER, epoch
+      self._labelled.size, seed, RngStream.FINETUNE_ORDER, epoch
     )
     # With more devices than labelled images the order goes round.
     order = np.resize(order, max(order.size, self.batch_size))
     chosen = order[batch * self.batch_size :][: self.batch_size]
-    address = (seed, Purpose.FINETUNE_VIEW, step)
+    address = (seed, RngStream.FINETUNE_VIEW, step)
     draws = draw_crops(self._placement, len(self._crops), address)
-    return Rows(self._labelled[chosen[self._placement.rows]], draws)
+    return Request(self._labelled[chosen[self._placement.rows]], draws)
 
 
 def _crop_and_flip(experiment: Experiment) -> Augmentation:

@@ -10,7 +10,7 @@ from suncet_jax.data.errors import DataError
 from suncet_jax.errors import RunError
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.monitor import Monitor
-from suncet_jax.train.phases import Segment, segments
+from suncet_jax.train.phases import Phase, phases
 from suncet_jax.train.state import TrainState
 from suncet_jax.train.stop import StopRequest
 from suncet_jax.workdir.checkpoints import Checkpoints
@@ -31,7 +31,7 @@ class Loop:
     checkpoints: Checkpoints,
     stop: StopRequest,
     validate: Callable[[TrainState], dict[str, float]],
-    notes: dict[str, Any],
+    metadata: dict[str, Any],
   ) -> None:
     """Stores the parts.
 
@@ -41,11 +41,11 @@ class Loop:
       checkpoints: Gets the states.
       stop: Asked after every step whether to end.
       validate: From a state to metrics on validation images.
-      notes: Saved with every state; JSON values.
+      metadata: Saved with every state; JSON values.
     """
     self._experiment, self._step_fn = experiment, experiment.step_fn()
     self._monitor, self._checkpoints = monitor, checkpoints
-    self._stop, self._validate, self._notes = stop, validate, notes
+    self._stop, self._validate, self._metadata = stop, validate, metadata
     config, per_epoch = experiment.config, experiment.steps_per_epoch
     self._latest: dict[str, jax.Array] = {}
     self._log_every = config.log.every_steps
@@ -63,10 +63,10 @@ class Loop:
     """
     metrics: dict[str, jax.Array] = {}
     try:
-      for segment, step, batch in self._all_batches(int(state.step)):
+      for phase, step, batch in self._all_batches(int(state.step)):
         before = metrics
         state, metrics = self._step_fn(
-          state, batch, segment.plan, self._experiment.config.seed
+          state, batch, phase.plan, self._experiment.config.seed
         )
         self._latest = metrics
         if not before:
@@ -78,7 +78,7 @@ class Loop:
         is_stopping = self._must_stop(step + 1)
         if is_stopping:  # first, since there may be only seconds left
           self._save(step + 1, state, metrics)
-        self._after_step(step + 1, segment, state, metrics)
+        self._after_step(step + 1, phase, state, metrics)
         if is_stopping:
           break
     except DataError as error:
@@ -92,18 +92,18 @@ class Loop:
       raise _after_saving(failure, int(state.step)) from failure
     return state
 
-  def _all_batches(self, first: int) -> Iterator[tuple[Segment, int, Any]]:
-    """Yields (segment, step, batch) from step `first` to the end."""
-    for segment in segments(self._experiment):
-      for step, batch in self._batches(segment, first):
-        yield segment, step, batch
+  def _all_batches(self, first: int) -> Iterator[tuple[Phase, int, Any]]:
+    """Yields (phase, step, batch) from step `first` to the end."""
+    for phase in phases(self._experiment):
+      for step, batch in self._batches(phase, first):
+        yield phase, step, batch
 
-  def _batches(self, segment: Segment, first: int) -> Iterator[tuple[int, Any]]:
-    """Yields (step, batch) of a segment, from `first` on; times the wait."""
-    start = max(segment.start, first)
-    steps = range(start, segment.stop)
+  def _batches(self, phase: Phase, first: int) -> Iterator[tuple[int, Any]]:
+    """Yields (step, batch) of a phase, from `first` on; times the wait."""
+    start = max(phase.start, first)
+    steps = range(start, phase.stop)
     batches = self._experiment.stream.batches(
-      steps, segment.plan.unlabelled, segment.plan.labelled
+      steps, phase.plan.unlabelled, phase.plan.labelled
     )
     for step in steps:
       was_idle, before = self._is_idle(), time.monotonic()
@@ -132,7 +132,7 @@ class Loop:
   def _after_step(
     self,
     step: int,
-    segment: Segment,
+    phase: Phase,
     state: TrainState,
     metrics: dict[str, jax.Array],
   ) -> None:
@@ -148,7 +148,7 @@ class Loop:
         with self._monitor.outside_of_training():
           values |= self._validate(state)
       epoch = step / self._experiment.steps_per_epoch
-      images, flops = segment.images_at(step), segment.flops_at(step)
+      images, flops = phase.images_at(step), phase.flops_at(step)
       self._monitor.log(step, epoch, images, values, flops=flops)
     if step % self._save_every == 0 or is_last:
       self._save(step, state, metrics)
@@ -158,8 +158,8 @@ class Loop:
   ) -> None:
     self._check_finite(step, jax.device_get(metrics))
     self._monitor.flush()  # a checkpoint never knows more than metrics.csv
-    notes = {"seconds": self._monitor.seconds, **self._notes}
-    self._checkpoints.save(step, state, notes)
+    metadata = {"seconds": self._monitor.seconds, **self._metadata}
+    self._checkpoints.save(step, state, metadata)
 
   def _check_finite(self, step: int, metrics: dict[str, Any]) -> None:
     limit = self._experiment.config.train.max_skipped_in_a_row

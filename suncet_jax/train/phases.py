@@ -8,7 +8,7 @@ import jax
 from ml_collections import ConfigDict
 
 from suncet_jax import models
-from suncet_jax.methods import Plan
+from suncet_jax.methods import BatchSpec
 from suncet_jax.train.experiment import Experiment
 
 # The gradient needs the products of the forward pass twice: once for the
@@ -17,7 +17,7 @@ _FORWARD_PASSES = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Segment:
+class Phase:
   """Consecutive steps with one plan.
 
   Attributes:
@@ -32,7 +32,7 @@ class Segment:
 
   start: int
   stop: int
-  plan: Plan
+  plan: BatchSpec
   images_before: int
   images_per_step: int
   flops_before: float = 0.0
@@ -47,9 +47,9 @@ class Segment:
     return self.flops_before + (step - self.start) * self.flops_per_step
 
 
-def segments(experiment: Experiment) -> list[Segment]:
+def phases(experiment: Experiment) -> list[Phase]:
   """Cuts a training into runs of epochs with one plan, one compilation each."""
-  parts: list[Segment] = []
+  parts: list[Phase] = []
   epochs = range(experiment.config.train.epochs)
   images, flops = 0, 0.0
   for plan, members in itertools.groupby(epochs, experiment.method.plan):
@@ -58,19 +58,19 @@ def segments(experiment: Experiment) -> list[Segment]:
     stop = (covered[-1] + 1) * experiment.steps_per_epoch
     rows = rows_per_step(experiment, plan)
     cost = flops_per_step(experiment, plan)
-    parts.append(Segment(start, stop, plan, images, rows, flops, cost))
+    parts.append(Phase(start, stop, plan, images, rows, flops, cost))
     images, flops = parts[-1].images_at(stop), parts[-1].flops_at(stop)
   return parts
 
 
-def rows_per_step(experiment: Experiment, plan: Plan) -> int:
+def rows_per_step(experiment: Experiment, plan: BatchSpec) -> int:
   """Returns how many images, views counted singly, a step encodes."""
   return experiment.config.data.batch_size * len(
     plan.unlabelled
   ) + experiment.stream.labelled_batch_size * len(plan.labelled)
 
 
-def flops_per_step(experiment: Experiment, plan: Plan) -> float:
+def flops_per_step(experiment: Experiment, plan: BatchSpec) -> float:
   """Estimates the floating-point operations of a step."""
   channels = experiment.dataset.train.image_shape[-1]
   counts = (
@@ -102,7 +102,7 @@ def training_flops(config: ConfigDict, shape: tuple[int, int, int]) -> float:
 
   Three forward passes, as XLA counts the operations of one (a multiplication
   and an addition are two; products with padding are none). Left out, since
-  they are small beside it: losses, augmentation, the optimiser.
+  they are small beside it: losses, augmentation, the optimizer.
 
   Args:
     config: `config.model`.

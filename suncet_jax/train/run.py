@@ -18,7 +18,13 @@ from suncet_jax.console import terminal
 from suncet_jax.data import Dataset
 from suncet_jax.devices.processes import is_first, value_from_first
 from suncet_jax.files.formats import write_json
-from suncet_jax.train import accuracies, evaluation, experiment, loop
+from suncet_jax.train import accuracies, evaluation, loop
+from suncet_jax.train.experiment import (
+  Experiment,
+  build,
+  data_digest,
+  split_summary,
+)
 from suncet_jax.train.monitor import Monitor
 from suncet_jax.train.state import TrainState
 from suncet_jax.train.stop import StopRequest
@@ -80,23 +86,23 @@ def _run(
 ) -> int:
   """Runs in a folder that is claimed; returns the exit code."""
   began = time.monotonic()
-  parts = experiment.build(config, dataset)
-  _say(experiment.split_summary(parts))
+  experiment = build(config, dataset)
+  _say(split_summary(experiment))
   name, reason = _convolution(config)
   _say(f"Convolution: {name} ({reason})")
-  evaluator = evaluation.Evaluator(parts)
+  evaluator = evaluation.Evaluator(experiment)
   with StopRequest() as stop:
-    state, seconds = _train(parts, folder, evaluator, stop, began)
-  if int(state.step) < parts.total_steps or stop.signal:
+    state, seconds = _train(experiment, folder, evaluator, stop, began)
+  if int(state.step) < experiment.total_steps or stop.signal:
     _say(
-      f"Saved step {int(state.step)} of {parts.total_steps}. Run the same "
+      f"Saved step {int(state.step)} of {experiment.total_steps}. Run the same "
       "command again to go on."
     )
     return 130 if stop.signal == signal.SIGINT else 0
-  metrics = _evaluate(parts, folder, evaluator, state)
-  result = _result(parts, state, seconds, metrics)
+  metrics = _evaluate(experiment, folder, evaluator, state)
+  result = _result(experiment, state, seconds, metrics)
   if config.log.report:
-    _report(parts, folder, evaluator, state, result, command)
+    _report(experiment, folder, evaluator, state, result, command)
   if is_first():
     write_json(folder.result, result)
     _print_result(result, folder)
@@ -127,14 +133,14 @@ def evaluate(
   validate(config, check_files=True)
   if not folder.checkpoints.exists():
     raise FolderError(f"{folder.path} holds no checkpoint yet.")
-  parts = experiment.build(config)
+  experiment = build(config)
   with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
-    restored = checkpoints.restore(parts.state_template(), step)
+    restored = checkpoints.restore(experiment.state_template(), step)
   if restored is None:
     raise FolderError(f"{folder.path} holds no checkpoint yet.")
-  state, notes = restored
-  _check_same_data(parts, notes)
-  evaluator = evaluation.Evaluator(parts)
+  state, metadata = restored
+  _check_same_data(experiment, metadata)
+  evaluator = evaluation.Evaluator(experiment)
   metrics: dict[str, float] = {}
   for name in names:
     _say(f"Evaluating step {int(state.step)}: {name}")
@@ -162,52 +168,54 @@ def _claim(folder: RunFolder, config: ConfigDict) -> None:
 
 
 def _train(
-  parts: experiment.Experiment,
+  experiment: Experiment,
   folder: RunFolder,
   evaluator: evaluation.Evaluator,
   stop: StopRequest,
   began: float,
 ) -> tuple[TrainState, float]:
   """Returns the last state, saved, and the seconds of training."""
-  checkpoint = parts.config.checkpoint
+  checkpoint = experiment.config.checkpoint
   with Checkpoints(
     folder.checkpoints,
     keep=checkpoint.keep,
-    keep_every_steps=checkpoint.keep_every_epochs * parts.steps_per_epoch,
+    keep_every_steps=checkpoint.keep_every_epochs * experiment.steps_per_epoch,
   ) as checkpoints:
-    restored = checkpoints.restore(parts.state_template())
+    restored = checkpoints.restore(experiment.state_template())
     if restored:
-      state, notes = restored
+      state, metadata = restored
       # What config.json says too, unless it was edited or removed.
       check_same_config(
-        "The checkpoint was made with", notes["config"], parts.config.to_dict()
+        "The checkpoint was made with",
+        metadata["config"],
+        experiment.config.to_dict(),
       )
-      _check_same_data(parts, notes)
-      _check_same_order(parts, notes)
-      _say(f"Going on from step {int(state.step)} of {parts.total_steps}.")
+      _check_same_data(experiment, metadata)
+      _check_same_order(experiment, metadata)
+      _say(f"Going on from step {int(state.step)} of {experiment.total_steps}.")
     else:
-      state, notes = parts.initial_state(), {"seconds": 0.0}
+      state, metadata = experiment.initial_state(), {"seconds": 0.0}
     if is_first():  # the folder is this run's, and it is known to work
-      folder.keep_config(parts.config)
-    if int(state.step) == parts.total_steps:
-      return state, notes["seconds"]
+      folder.keep_config(experiment.config)
+    if int(state.step) == experiment.total_steps:
+      return state, metadata["seconds"]
     with Monitor(  # closed after an error too, which must not leave a bar
       folder.path,
       resume_step=int(state.step),
-      total_steps=parts.total_steps,
-      seconds=notes["seconds"],
+      total_steps=experiment.total_steps,
+      seconds=metadata["seconds"],
       began=began,
-      tensorboard=parts.config.log.tensorboard,
+      tensorboard=experiment.config.log.tensorboard,
     ) as monitor:
       state = loop.Loop(
-        parts,
+        experiment,
         monitor=monitor,
         checkpoints=checkpoints,
         stop=stop,
         validate=evaluator.validate,
-        notes={
-          "config": parts.config.to_dict(),
-          "data": experiment.data_digest(parts),
+        metadata={
+          "config": experiment.config.to_dict(),
+          "data": data_digest(experiment),
           "processes": jax.process_count(),
         },
       ).run(state)
@@ -216,11 +224,9 @@ def _train(
     return state, monitor.seconds
 
 
-def _check_same_data(
-  parts: experiment.Experiment, notes: dict[str, Any]
-) -> None:
+def _check_same_data(experiment: Experiment, metadata: dict[str, Any]) -> None:
   """Checks that the images are those the checkpoint was made with."""
-  if notes["data"] != experiment.data_digest(parts):
+  if metadata["data"] != data_digest(experiment):
     raise FolderError(
       "The data set is not the one that this run began with: training or test "
       "images were added, removed, renamed or relabelled, or a list of images "
@@ -228,12 +234,10 @@ def _check_same_data(
     )
 
 
-def _check_same_order(
-  parts: experiment.Experiment, notes: dict[str, Any]
-) -> None:
+def _check_same_order(experiment: Experiment, metadata: dict[str, Any]) -> None:
   """Checks that streamed images come in the order they began with."""
-  began_with, count = notes["processes"], jax.process_count()
-  if parts.config.data.reading == "streaming" and began_with != count:
+  began_with, count = metadata["processes"], jax.process_count()
+  if experiment.config.data.reading == "streaming" and began_with != count:
     raise FolderError(
       f"This run began with {began_with} processes, now there are {count}. The "
       "order of streamed data depends on their number: go on with as many, or "
@@ -242,7 +246,7 @@ def _check_same_order(
 
 
 def _evaluate(
-  parts: experiment.Experiment,
+  experiment: Experiment,
   folder: RunFolder,
   evaluator: evaluation.Evaluator,
   state: TrainState,
@@ -251,7 +255,7 @@ def _evaluate(
   digest = tree_digest(state.params)
   # All must leave out the same ones, since they measure together.
   done = value_from_first(folder.evaluations(digest))
-  for name in parts.config.evals.final:
+  for name in experiment.config.evals.final:
     if any(metric.startswith(f"{name}_") for metric in done):
       continue
     _say(f"Evaluating: {name}")
@@ -269,32 +273,32 @@ def _convolution(config: ConfigDict) -> tuple[str, str]:
 
 
 def _result(
-  parts: experiment.Experiment,
+  experiment: Experiment,
   state: TrainState,
   seconds: float,
   metrics: dict[str, float],
 ) -> dict[str, Any]:
   step = int(state.step)
-  last = loop.segments(parts)[-1]
+  last = loop.phases(experiment)[-1]
   return {
     "step": step,
     "images_seen": last.images_at(step),
     "flops": last.flops_at(step),
-    "epochs": step / parts.steps_per_epoch,
+    "epochs": step / experiment.steps_per_epoch,
     "seconds": round(seconds, 1),
     "params_digest": tree_digest(state.params),
     "metrics": metrics,
-    "config_fingerprint": fingerprint(parts.config.to_dict()),
+    "config_fingerprint": fingerprint(experiment.config.to_dict()),
     "versions": {
       "python": platform.python_version(),
       **{name: importlib.metadata.version(name) for name in _PACKAGES},
-      "convolution": _convolution(parts.config)[0],
+      "convolution": _convolution(experiment.config)[0],
     },
   }
 
 
 def _report(
-  parts: experiment.Experiment,
+  experiment: Experiment,
   folder: RunFolder,
   evaluator: evaluation.Evaluator,
   state: TrainState,
@@ -305,7 +309,7 @@ def _report(
   from suncet_jax.train.report_data import report
 
   try:
-    report(parts, folder, evaluator, state, result, command)
+    report(experiment, folder, evaluator, state, result, command)
   except Exception:  # a picture that fails must not cost the result
     logging.exception("The report could not be written.")
 

@@ -19,8 +19,8 @@ class TrainState:
     step: int32, steps taken.
     params: Parameters of backbone and head.
     batch_stats: Running statistics of batch norm.
-    opt_state: Of the optimiser.
-    extras: Of the method, e.g. a momentum encoder.
+    opt_state: Of the optimizer.
+    method_state: Of the method, e.g. a momentum encoder.
     average: (params, batch_stats) averaged over the steps; () if they are not.
     skipped: int32, steps that were not finite and changed nothing.
     skipped_in_a_row: int32, how many of them came last.
@@ -30,7 +30,7 @@ class TrainState:
   params: Any
   batch_stats: Any
   opt_state: Any
-  extras: Any
+  method_state: Any
   average: Any
   skipped: jax.Array
   skipped_in_a_row: jax.Array
@@ -55,7 +55,7 @@ def init_state(
   Args:
     key: A typed PRNG key.
     model: The encoder.
-    method: Gives `extras`.
+    method: Gives `method_state`.
     optimizer: Gives `opt_state`.
     image_shape: (h, w, c) of the views.
     is_averaged: Whether to keep an average of the weights.
@@ -70,7 +70,7 @@ def init_state(
     params=params,
     batch_stats=batch_stats,
     opt_state=optimizer.init(params),
-    extras=method.init(params, batch_stats),
+    method_state=method.init(params, batch_stats),
     average=jax.tree.map(jnp.copy, (params, batch_stats))
     if is_averaged
     else (),

@@ -12,12 +12,14 @@ import optax
 from suncet_jax.data.augment import Augmentation, augment
 from suncet_jax.data.stream import Batch
 from suncet_jax.devices.mesh import replicated
-from suncet_jax.methods import Encode, Method, Plan, StepOutput, Views
-from suncet_jax.rng import Purpose
+from suncet_jax.methods import BatchSpec, Encode, Method, StepOutput, Views
+from suncet_jax.rng import RngStream
 from suncet_jax.train.state import TrainState
 
 Metrics = dict[str, jax.Array]
-StepFn = Callable[[TrainState, Batch, Plan, int], tuple[TrainState, Metrics]]
+StepFn = Callable[
+  [TrainState, Batch, BatchSpec, int], tuple[TrainState, Metrics]
+]
 
 
 def make_step(
@@ -62,11 +64,11 @@ def make_step(
     out_shardings=(sharding, sharding),
   )
   def step(
-    state: TrainState, batch: Batch, plan: Plan, seed: jax.Array
+    state: TrainState, batch: Batch, plan: BatchSpec, seed: jax.Array
   ) -> tuple[TrainState, Metrics]:
     views = make_views(batch, plan, state.step, seed, are_cropped=are_cropped)
     (loss, output), gradient = jax.value_and_grad(method.loss, has_aux=True)(
-      state.params, state.batch_stats, state.extras, views, encode
+      state.params, state.batch_stats, state.method_state, views, encode
     )
     gradient_norm = optax.tree.norm(gradient)
     is_good = (
@@ -94,7 +96,7 @@ def make_step(
 
 def make_views(
   batch: Batch,
-  plan: Plan,
+  plan: BatchSpec,
   step: jax.Array,
   seed: int | jax.Array,
   *,
@@ -102,7 +104,7 @@ def make_views(
 ) -> Views:
   """Augments the images of a batch as a plan wants them.
 
-  Every random number depends on (seed, step, purpose, view, position) only.
+  Every random number depends on (seed, step, stream, view, position) only.
 
   Args:
     batch: The images as the stream gives them.
@@ -119,13 +121,13 @@ def make_views(
   def views(
     images: tuple[jax.Array, ...],
     augmentations: tuple[Augmentation, ...],
-    purpose: Purpose,
+    rng_stream: RngStream,
   ) -> tuple[jax.Array, ...]:
     if not images:
       return ()
     made = []
     for view, augmentation in enumerate(augmentations):
-      view_key = jax.random.fold_in(jax.random.fold_in(key, purpose), view)
+      view_key = jax.random.fold_in(jax.random.fold_in(key, rng_stream), view)
       keys = jax.vmap(jax.random.fold_in, (None, 0))(
         view_key, jnp.arange(images[0].shape[0])
       )
@@ -137,8 +139,8 @@ def make_views(
     return tuple(made)
 
   return Views(
-    views(batch.unlabelled, plan.unlabelled, Purpose.UNLABELLED_VIEW),
-    views(batch.labelled, plan.labelled, Purpose.LABELLED_VIEW),
+    views(batch.unlabelled, plan.unlabelled, RngStream.UNLABELLED_VIEW),
+    views(batch.labelled, plan.labelled, RngStream.LABELLED_VIEW),
     batch.labels,
   )
 
@@ -169,19 +171,19 @@ def _advance(
     params,
     output.batch_stats,
     opt_state,
-    method.update(state.extras, params, output.memory),
+    method.update(state.method_state, params, output.aux),
     _averaged(state, (params, output.batch_stats), ema_decay),
   )
   old = (
     state.params,
     state.batch_stats,
     state.opt_state,
-    state.extras,
+    state.method_state,
     state.average,
   )
   # A finite gradient can still lead to a state that is not.
   is_good &= _is_finite(new)
-  params, batch_stats, opt_state, extras, average = jax.tree.map(
+  params, batch_stats, opt_state, method_state, average = jax.tree.map(
     lambda a, b: jnp.where(is_good, a, b), new, old
   )
   return TrainState(
@@ -189,7 +191,7 @@ def _advance(
     params=params,
     batch_stats=batch_stats,
     opt_state=opt_state,
-    extras=extras,
+    method_state=method_state,
     average=average,
     skipped=state.skipped + ~is_good,
     skipped_in_a_row=jnp.where(is_good, 0, state.skipped_in_a_row + 1),

@@ -29,7 +29,7 @@ class TreeMismatchError(UserError):
 
 
 class Store:
-  """A folder of steps, each a pytree of NumPy arrays with notes.
+  """A folder of steps, each a pytree of NumPy arrays with metadata.
 
   One process at a time may write to it. It waits for no other process, also
   where there are several.
@@ -81,7 +81,7 @@ class Store:
     """Returns the newest step, intact or not; None if there is none."""
     return self._manager.latest_step()
 
-  def write(self, step: int, arrays: Any, notes: dict[str, Any]) -> None:
+  def write(self, step: int, arrays: Any, metadata: dict[str, Any]) -> None:
     """Writes a step, if it is not there, and removes those not to be kept.
 
     Raises:
@@ -92,7 +92,7 @@ class Store:
     meta = {
       "digests": leaf_digests(arrays),
       "leaves": _describe(arrays),
-      "notes": notes,
+      "notes": metadata,
     }
     try:
       self._check_room(arrays)
@@ -119,7 +119,7 @@ class Store:
   def newest_intact(
     self, template: Any, step: int | None
   ) -> tuple[Any, dict[str, Any]] | None:
-    """Returns the arrays of a step and its notes; see `Checkpoints.restore`."""
+    """Returns arrays and metadata of a step; see `Checkpoints.restore`."""
     steps = sorted(self._manager.all_steps(), reverse=True)
     if step is not None:
       if step not in steps:

@@ -80,7 +80,7 @@ class Checkpoints:
     self._finish_pending()
     return value_from_first(self._store.latest() if self._store else None)
 
-  def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
+  def save(self, step: int, state: Any, metadata: dict[str, Any]) -> None:
     """Writes a step in the background.
 
     A failure (the disk may be full) is logged with the free space when it
@@ -89,13 +89,15 @@ class Checkpoints:
     Args:
       step: The step that `state` belongs to.
       state: A pytree of arrays, the same on all processes.
-      notes: Saved beside it; JSON values.
+      metadata: Saved beside it; JSON values.
     """
     self._finish_pending()
     if self._store:
       # Copies: the next training step takes the buffers of the state.
       arrays = jax.tree.map(np.array, jax.device_get(state))
-      write = functools.partial(self._write, self._store, step, arrays, notes)
+      write = functools.partial(
+        self._write, self._store, step, arrays, metadata
+      )
       self._pending = self._writer.submit(write)
     else:
       self._pending = self._writer.submit(lambda: None)
@@ -127,7 +129,7 @@ class Checkpoints:
       step: Which step; None: the newest.
 
     Returns:
-      The state and the notes saved with it; None if there is no step.
+      The state and the metadata saved with it; None if there is no step.
 
     Raises:
       ValueError: If every step is damaged, or `step` is not there.
@@ -135,11 +137,11 @@ class Checkpoints:
         template (Orbax itself would cast a dtype without a word).
     """
     arrays = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), template)
-    notes: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
     problem: UserError | None = None
     if self._store:
       try:
-        arrays, notes = self._store.newest_intact(arrays, step) or (
+        arrays, metadata = self._store.newest_intact(arrays, step) or (
           arrays,
           None,
         )
@@ -147,10 +149,10 @@ class Checkpoints:
         problem = error
     if value_from_first(problem is not None):
       raise problem or UserError("Process 0 found no usable checkpoint.")
-    notes = value_from_first(notes)
-    if notes is None:
+    metadata = value_from_first(metadata)
+    if metadata is None:
       return None
-    return jax.tree.map(_place, arrays_from_first(arrays), template), notes
+    return jax.tree.map(_place, arrays_from_first(arrays), template), metadata
 
   def reached_preemption(self, step: int) -> bool:
     """Whether the platform asked this run to end; the same on all processes.
@@ -168,11 +170,11 @@ class Checkpoints:
     self._has_failed = value_from_first(has_failed)
 
   def _write(
-    self, store: Store, step: int, arrays: Any, notes: dict[str, Any]
+    self, store: Store, step: int, arrays: Any, metadata: dict[str, Any]
   ) -> None:
     """Writes a step, in a thread of its own; says at once if it fails."""
     try:
-      store.write(step, arrays, notes)
+      store.write(step, arrays, metadata)
     except Exception as error:
       logging.error(
         "The checkpoint of step %d could not be written to %s (free space "

@@ -10,7 +10,7 @@ from suncet_jax.compare.entries import parse_entries
 from suncet_jax.compare.grid import make_grid
 from suncet_jax.compare.recipe import images
 from suncet_jax.train.experiment import build
-from suncet_jax.train.phases import segments
+from suncet_jax.train.phases import phases
 
 _DIGITS = f"{running.ROOT}/configs/digits.py"
 _FASHION = f"{running.ROOT}/configs/fashion_mnist.py"
@@ -172,7 +172,7 @@ def test_images_are_those_that_training_counts(method, variants):
   config = runs[-1].config
   parts = build(config)
   pool = parts.steps_per_epoch * config.data.batch_size
-  counted = segments(parts)[-1].images_at(parts.total_steps)
+  counted = phases(parts)[-1].images_at(parts.total_steps)
   assert counted == pytest.approx(images(config) * pool)
 
 

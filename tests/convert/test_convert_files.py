@@ -91,7 +91,7 @@ def test_a_file_says_how_images_are_prepared(weights, tmp_path):
   files.write(weights, path, FORMAT)
   assert files.read(path).images == weights.images
   assert len(weights.images.mean) == 3
-  plain = files.read(path, normalise="none").images
+  plain = files.read(path, normalize="none").images
   assert plain == weights.images._replace(mean=(), std=())
 
 

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 
 from suncet_jax.config import base
 from suncet_jax.data.load import load
-from suncet_jax.data.source import Crop, Rows
+from suncet_jax.data.source import Crop, Request
 
 _CROP = Crop(16, (0.2, 1.0), (3 / 4, 4 / 3))
 _SMALL = Crop(6, (0.05, 0.14), (3 / 4, 4 / 3))
@@ -65,7 +65,7 @@ def test_the_index_is_read_from_its_file_the_second_time(config, caplog):
 
 def _rows(indices, views=2, seed=0):
   draws = np.random.RandomState(seed).rand(len(indices), views, 22)
-  return Rows(np.asarray(indices), draws)
+  return Request(np.asarray(indices), draws)
 
 
 def test_views_are_a_function_of_their_draws(config):
@@ -84,7 +84,7 @@ def test_a_view_does_not_depend_on_the_batch_around_it(config):
   rows = _rows(range(20))
   ((together, _),) = train.views([rows], [_CROP, _CROP])
   for part in (slice(0, 7), slice(7, 8), slice(8, 20)):
-    alone = Rows(rows.indices[part], rows.draws[part])
+    alone = Request(rows.indices[part], rows.draws[part])
     ((single, _),) = train.views([alone], [_CROP, _CROP])
     np.testing.assert_array_equal(single, together[part])
 

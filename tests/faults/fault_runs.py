@@ -23,7 +23,7 @@ FLAGS = (
 )
 
 
-def start(workdir, cache, *more, devices=1, optimised=False):
+def start(workdir, cache, *more, devices=1, optimized=False):
   """Starts the run in `workdir`, or goes on with it."""
   return running.start(
     "suncet_jax.main",
@@ -32,7 +32,7 @@ def start(workdir, cache, *more, devices=1, optimised=False):
     f"--workdir={workdir}",
     cache=cache,
     devices=devices,
-    optimised=optimised or devices > 1,
+    optimized=optimized or devices > 1,
   )
 
 
@@ -47,7 +47,7 @@ def start_two(workdir, cache, *more):
       f"--coordinator=127.0.0.1:{port}",
       "--process_count=2",
       f"--process_id={number}",
-      optimised=True,
+      optimized=True,
     )
     for number in range(2)
   ]

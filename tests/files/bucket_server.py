@@ -67,7 +67,7 @@ def serve(folder):
   content._write_config_to_file = lambda: None  # in memory it is of no use
   buckets.create_bucket("bucket", content)
   authority = trustme.CA()
-  tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+  tls = ssl.create_default_context(ssl.RngStream.CLIENT_AUTH)
   authority.issue_cert(*_GOOGLE).configure_cert(tls)
   authority.cert_pem.write_to_path(str(folder / "authority.pem"))
   server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)

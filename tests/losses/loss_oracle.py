@@ -3,14 +3,14 @@
 import numpy as np
 
 
-def _normalise(rows: np.ndarray) -> np.ndarray:
+def _normalize(rows: np.ndarray) -> np.ndarray:
   rows = np.asarray(rows, np.float64)
   return np.stack([row / max(np.linalg.norm(row), 1e-12) for row in rows])
 
 
 def _terms_per_anchor(embeddings, labels, temperature):
   """Yields exp(s / tau) of the positives and of all keys of each anchor."""
-  rows = _normalise(embeddings)
+  rows = _normalize(embeddings)
   for i in range(len(rows)):
     others = [j for j in range(len(rows)) if j != i and labels[j] >= 0]
     positives = [j for j in others if labels[j] == labels[i]]
@@ -47,7 +47,7 @@ def mean_log_positives(labels) -> float:
 
 
 def ntxent(first, second, temperature=0.1) -> float:
-  rows = _normalise(np.concatenate([first, second]))
+  rows = _normalize(np.concatenate([first, second]))
   n, values = len(first), []
   for i in range(2 * n):
     exps = [np.exp(rows[i] @ row / temperature) for row in rows]
@@ -56,7 +56,7 @@ def ntxent(first, second, temperature=0.1) -> float:
 
 
 def contrastive_accuracy(first, second) -> float:
-  rows = _normalise(np.concatenate([first, second]))
+  rows = _normalize(np.concatenate([first, second]))
   n, hits = len(first), []
   for i in range(2 * n):
     others = [j for j in range(2 * n) if j != i]
@@ -66,12 +66,12 @@ def contrastive_accuracy(first, second) -> float:
 
 
 def alignment(first, second) -> float:
-  pairs = zip(_normalise(first), _normalise(second), strict=True)
+  pairs = zip(_normalize(first), _normalize(second), strict=True)
   return _mean(np.sum((a - b) ** 2) for a, b in pairs)
 
 
 def uniformity(embeddings, t=2.0) -> float:
-  rows, kernel = _normalise(embeddings), []
+  rows, kernel = _normalize(embeddings), []
   for i in range(len(rows)):
     for j in range(len(rows)):
       if i != j:

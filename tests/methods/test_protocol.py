@@ -16,7 +16,7 @@ from suncet_jax.data.augment import Augmentation
 from suncet_jax.data.stream import Batch
 from suncet_jax.devices.mesh import make_mesh
 from suncet_jax.methods import (
-  Plan,
+  BatchSpec,
   SimCLR,
   StepOutput,
   SuNCEt,
@@ -135,30 +135,32 @@ class _MomentumBank:
   large: Augmentation
   small: Augmentation
 
-  def plan(self, epoch: int) -> Plan:
+  def plan(self, epoch: int) -> BatchSpec:
     del epoch
-    return Plan((self.large, self.large, self.small), (self.large,))
+    return BatchSpec((self.large, self.large, self.small), (self.large,))
 
   def init(self, params: Any, batch_stats: Any) -> Any:
     del batch_stats
     copy = jax.tree.map(jnp.copy, params)
     return {"momentum": copy, "bank": jnp.zeros((16, 6))}
 
-  def loss(self, params, batch_stats, extras, views, encode):
+  def loss(self, params, batch_stats, method_state, views, encode):
     outputs, new_stats = encode(
       params, batch_stats, (*views.unlabelled, *views.labelled)
     )
-    targets, _ = encode(extras["momentum"], batch_stats, views.unlabelled[:1])
+    targets, _ = encode(
+      method_state["momentum"], batch_stats, views.unlabelled[:1]
+    )
     target = jax.lax.stop_gradient(targets[0].projection)
     support = losses.suncet(outputs[3].projection, views.labels)
     small = losses.ntxent(outputs[2].projection, target)
-    spread = jnp.mean((outputs[1].projection @ extras["bank"].T) ** 2)
+    spread = jnp.mean((outputs[1].projection @ method_state["bank"].T) ** 2)
     value = support + small + spread
     return value, StepOutput(new_stats, {"support": support}, target)
 
-  def update(self, extras, params, memory):
-    bank = jnp.concatenate([memory, extras["bank"]])[:16]
-    momentum = optax.incremental_update(params, extras["momentum"], 0.1)
+  def update(self, method_state, params, aux):
+    bank = jnp.concatenate([aux, method_state["bank"]])[:16]
+    momentum = optax.incremental_update(params, method_state["momentum"], 0.1)
     return {"momentum": momentum, "bank": bank}
 
 
@@ -182,8 +184,8 @@ def test_the_protocol_carries_momentum_encoders_banks_and_several_crops():
   for _ in range(2):
     state, metrics = step(state, batch, method.plan(0), 0)
   assert np.isfinite(metrics["support"])
-  bank = np.asarray(state.extras["bank"])
+  bank = np.asarray(state.method_state["bank"])
   assert (np.abs(bank).sum(axis=1) > 0).all()  # two batches of 8 fill 16 rows
-  moved = np.asarray(state.extras["momentum"]["w"] - before.params["w"])
+  moved = np.asarray(state.method_state["momentum"]["w"] - before.params["w"])
   online = np.asarray(state.params["w"] - before.params["w"])
   assert 0 < np.abs(moved).sum() < np.abs(online).sum()

@@ -80,7 +80,7 @@ def test_it_trains_switches_off_and_evaluates(
     f"--workdir={tmp_path / 'run'}",
     devices=2,
     cache=cache,
-    optimised=True,
+    optimized=True,
   )
   assert code == 0, output
   result = json.loads((tmp_path / "run" / "result.json").read_text())

@@ -1,12 +1,12 @@
-"""The loop: segments, divergence, folders, the table of metrics."""
+"""The loop: phases, divergence, folders, the table of metrics."""
 
 import pytest
 import running
 import tiny
 
 from suncet_jax.config import base
-from suncet_jax.methods import Plan
-from suncet_jax.train.phases import Segment, segments
+from suncet_jax.methods import BatchSpec
+from suncet_jax.train.phases import Phase, phases
 from suncet_jax.workdir.folder import FolderError, FolderInUseError, RunFolder
 from suncet_jax.workdir.metrics_csv import MetricsFile
 
@@ -17,7 +17,7 @@ def test_segments_cover_every_step_once_and_count_images():
     method="suncet", epochs=4, **{"method.supervised_epochs": 2}
   )
   assert (experiment.steps_per_epoch, experiment.total_steps) == (4, 16)
-  first, second = segments(experiment)
+  first, second = phases(experiment)
   assert (first.start, first.stop) == (0, 8)
   assert (second.start, second.stop) == (8, 16)
   assert first.images_at(8) == second.images_at(8) == 8 * (2 * 16 + 8)
@@ -28,7 +28,7 @@ def test_segments_cover_every_step_once_and_count_images():
 
 
 def test_images_are_counted_from_the_start_of_a_segment():
-  assert Segment(10, 20, Plan(()), 500, 7).images_at(12) == 514
+  assert Phase(10, 20, BatchSpec(()), 500, 7).images_at(12) == 514
 
 
 def test_sizes_that_do_not_fit_the_devices_are_an_error(tmp_path):

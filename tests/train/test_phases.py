@@ -5,8 +5,8 @@ import tiny
 from ml_collections import ConfigDict
 
 from suncet_jax.config import base
-from suncet_jax.methods import Plan
-from suncet_jax.train.phases import Segment, flops_per_step, training_flops
+from suncet_jax.methods import BatchSpec
+from suncet_jax.train.phases import Phase, flops_per_step, training_flops
 
 
 def _model(**changes):
@@ -42,8 +42,8 @@ def test_a_step_pays_for_every_view_of_every_image():
 
 
 def test_operations_add_up_over_segments():
-  plan = Plan(())
-  first = Segment(0, 10, plan, 0, 7, 0.0, 5.0)
-  second = Segment(10, 20, plan, 70, 3, first.flops_at(10), 2.0)
+  plan = BatchSpec(())
+  first = Phase(0, 10, plan, 0, 7, 0.0, 5.0)
+  second = Phase(10, 20, plan, 70, 3, first.flops_at(10), 2.0)
   assert second.flops_at(10) == 50.0
   assert second.flops_at(15) == 60.0

@@ -150,7 +150,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted():
     assert not np.isfinite(metrics["loss"])
   after = jax.device_get(state)
   assert int(after.step) == 2
-  for name in ("params", "batch_stats", "opt_state", "extras"):
+  for name in ("params", "batch_stats", "opt_state", "method_state"):
     jax.tree.map(
       np.testing.assert_array_equal, getattr(before, name), getattr(after, name)
     )

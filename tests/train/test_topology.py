@@ -27,7 +27,7 @@ def _twenty_steps(folder, precisions, processes, devices):
       _SCRIPT,
       *(output, precisions, port, processes, number),
       devices=devices,
-      optimised=True,
+      optimized=True,
     )
     for number in range(processes)
   ]

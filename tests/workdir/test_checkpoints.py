@@ -20,7 +20,7 @@ def _state(step, dtype=jnp.float32):
   return {
     "step": jnp.asarray(step, jnp.int32),
     "params": {"w": jax.random.normal(key, (64, 33)).astype(dtype)},
-    "extras": (),
+    "method_state": (),
   }
 
 
@@ -62,9 +62,9 @@ def test_nothing_saved_is_none(tmp_path):
 @pytest.mark.parametrize("devices", [1, 4])
 def test_the_newest_comes_back_bit_for_bit(tmp_path, devices):
   _save(tmp_path, 3, 7)
-  state, notes = _restored(tmp_path, _template(devices))
+  state, metadata = _restored(tmp_path, _template(devices))
   jax.tree.map(np.testing.assert_array_equal, state, _state(7))
-  assert notes == {"seconds": 3.5}
+  assert metadata == {"seconds": 3.5}
   assert len(state["params"]["w"].sharding.device_set) == devices
 
 
@@ -77,9 +77,9 @@ def test_old_steps_go_and_chosen_ones_stay(tmp_path):
 def test_a_flipped_bit_is_found_and_the_step_before_taken(tmp_path):
   _save(tmp_path, 3, 7)
   _flip_a_bit(tmp_path, 7)
-  state, notes = _restored(tmp_path)
+  state, metadata = _restored(tmp_path)
   assert int(state["step"]) == 3
-  assert notes["seconds"] == 1.5
+  assert metadata["seconds"] == 1.5
   assert (tmp_path / "corrupt-7").is_dir()
   _save(tmp_path, 7)  # the step can be made again
   assert int(_restored(tmp_path)[0]["step"]) == 7

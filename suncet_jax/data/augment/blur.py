@@ -10,7 +10,7 @@ import numpy as np
 from suncet_jax.data.augment import draw
 from suncet_jax.data.augment.planes import (
   Planes,
-  normalise_rows,
+  normalize_rows,
   resample,
   where,
 )
@@ -91,7 +91,7 @@ def _by_matrices(planes: Planes, sigma: jax.Array, radius: int) -> Planes:
     pixel = jnp.arange(extent)
     distance = jnp.abs(pixel[:, None] - pixel)
     weights = _gaussian(distance, sigma[:, None, None])
-    return normalise_rows(jnp.where(distance <= radius, weights, 0.0))
+    return normalize_rows(jnp.where(distance <= radius, weights, 0.0))
 
   vertical = matrices(h)
   return resample(planes, vertical, vertical if h == w else matrices(w))

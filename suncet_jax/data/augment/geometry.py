@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from suncet_jax.data.augment import draw, planes
-from suncet_jax.data.augment.planes import Planes, normalise_rows, resample
+from suncet_jax.data.augment.planes import Planes, normalize_rows, resample
 
 
 class Boxes(NamedTuple):
@@ -119,7 +119,7 @@ def _resize_weights(
   distance = jnp.abs(pixel - centre) / jnp.maximum(step, 1.0)
   is_inside = (pixel >= start) & (pixel < start + extent)
   weights = jnp.where(is_inside, jnp.maximum(1.0 - distance, 0.0), 0.0)
-  return normalise_rows(weights)
+  return normalize_rows(weights)
 
 
 def random_flip(images: Planes, unit: jax.Array, probability: float) -> Planes:

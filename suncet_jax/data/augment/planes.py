@@ -67,6 +67,6 @@ def resample(
   return tuple(map(one, planes))
 
 
-def normalise_rows(weights: jax.Array) -> jax.Array:
+def normalize_rows(weights: jax.Array) -> jax.Array:
   """Scales [..., k] non-negative weights to a sum of 1 over the last axis."""
   return weights / weights.sum(axis=-1, keepdims=True)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from suncet_jax.data.augment import blur, colour, draw, planes, tone, transform
+from suncet_jax.data.augment import blur, colour, draw, planes, tone
 from suncet_jax.data.augment.draw import Draws
 from suncet_jax.data.augment.geometry import (
   crop_and_resize,
@@ -43,14 +43,14 @@ def augment(
       give each image its own stream.
   """
   images = jnp.asarray(images)
-  transform.check_images(images, augmentation)
-  transform.check_keys(keys, len(images))
+  check_images(images, augmentation)
+  check_keys(keys, len(images))
   draws = draw.sample(keys)
   channels = planes.split(_to_unit(images))
   channels = _change_geometry(channels, draws, augmentation)
   channels = _change_colours(channels, draws, augmentation)
   channels = _change_texture(channels, draws, augmentation)
-  return _normalise(planes.join(channels), augmentation)
+  return _normalize(planes.join(channels), augmentation)
 
 
 @functools.partial(jax.jit, static_argnames=("augmentation", "size"))
@@ -72,12 +72,12 @@ def to_float(
     ValueError: Their shape does not go with `augmentation`.
   """
   images = jnp.asarray(images)
-  transform.check_images(images, augmentation)
+  check_images(images, augmentation)
   values = _to_unit(images)
   if size and values.shape[1:3] != (size, size):
     shape = (values.shape[0], size, size, values.shape[3])
     values = jax.image.resize(values, shape, "linear")  # antialiased
-  return _normalise(values, augmentation)
+  return _normalize(values, augmentation)
 
 
 def _change_geometry(
@@ -140,7 +140,7 @@ def _to_unit(images: jax.Array) -> jax.Array:
   return images.astype(jnp.float32)
 
 
-def _normalise(images: jax.Array, augmentation: Augmentation) -> jax.Array:
+def _normalize(images: jax.Array, augmentation: Augmentation) -> jax.Array:
   """Subtracts the mean and divides by std, per channel of [b, h, w, c]."""
   if not augmentation.mean:
     return images

@@ -19,7 +19,7 @@ from suncet_jax.data.errors import DataError, ImageError, TooManyBadImagesError
 from suncet_jax.data.images import crops
 from suncet_jax.data.images.prefetch import in_order
 from suncet_jax.data.records.base import Records, name_of, read_patiently
-from suncet_jax.data.source import Crop, Rows
+from suncet_jax.data.source import Crop, Request
 from suncet_jax.devices.host import available_cpus
 
 _IMAGES_PER_TASK = 8
@@ -80,7 +80,7 @@ class EncodedSource:
     )
 
   def views(
-    self, requests: Iterable[Rows], views: Sequence[Crop]
+    self, requests: Iterable[Request], views: Sequence[Crop]
   ) -> Iterator[tuple[np.ndarray, ...]]:
     """Gives random crops; each depends on its image and its draws only.
 
@@ -95,7 +95,7 @@ class EncodedSource:
       Per batch one array per view, uint8 [b, size, size, 3].
     """
 
-    def begin(rows: Rows) -> tuple[tuple[np.ndarray, ...], list[Future]]:
+    def begin(rows: Request) -> tuple[tuple[np.ndarray, ...], list[Future]]:
       count, draws = len(rows.indices), rows.draws
       assert draws is not None, "a source that crops needs draws"
       outs = tuple(

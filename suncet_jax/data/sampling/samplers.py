@@ -14,7 +14,7 @@ import numpy as np
 from suncet_jax.console.words import shorten
 from suncet_jax.data.splits import by_class
 from suncet_jax.errors import UserError
-from suncet_jax.rng import Purpose, permutation
+from suncet_jax.rng import RngStream, permutation
 
 
 class Sampler(Protocol):
@@ -65,7 +65,7 @@ class UnlabelledSampler:
     self._pool, self._batch_size = pool, batch_size
     self._order = functools.lru_cache(maxsize=2)(
       lambda epoch: permutation(
-        pool.size, seed, Purpose.UNLABELLED_ORDER, epoch
+        pool.size, seed, RngStream.UNLABELLED_ORDER, epoch
       )
     )
 
@@ -139,11 +139,11 @@ class ClassBalancedSampler:
     self._classes_per_batch = classes_per_batch
     self._batches_per_pass = class_count // classes_per_batch
     self._class_order = functools.lru_cache(maxsize=2)(
-      lambda epoch: permutation(class_count, seed, Purpose.CLASS_ORDER, epoch)
+      lambda epoch: permutation(class_count, seed, RngStream.CLASS_ORDER, epoch)
     )
     self._image_order = functools.lru_cache(maxsize=2 * class_count)(
       lambda label, epoch: permutation(
-        self._members[label].size, seed, Purpose.LABELLED_ORDER, label, epoch
+        self._members[label].size, seed, RngStream.LABELLED_ORDER, label, epoch
       )
     )
 

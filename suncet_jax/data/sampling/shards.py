@@ -15,7 +15,7 @@ from suncet_jax.data.records.tfrecord import TfrecordRecords
 from suncet_jax.data.sampling.samplers import check_pool
 from suncet_jax.data.source import Source
 from suncet_jax.errors import UserError
-from suncet_jax.rng import Purpose, permutation
+from suncet_jax.rng import RngStream, permutation
 
 
 class BlockSampler:
@@ -150,7 +150,7 @@ class BlockSampler:
 
   def _blocks_of_epoch(self, epoch: int) -> list[list[int]]:
     order = permutation(
-      len(self._members), self._seed, Purpose.SHARD_ORDER, epoch
+      len(self._members), self._seed, RngStream.SHARD_ORDER, epoch
     )
     mine = order[self._process_index :: self._process_count].tolist()
     return _pieces(mine, self._block_shards)
@@ -161,7 +161,7 @@ class BlockSampler:
     # Addressed by the block's first shard: no two processes share an order.
     return images[
       permutation(
-        images.size, self._seed, Purpose.BLOCK_ORDER, epoch, shards[0]
+        images.size, self._seed, RngStream.BLOCK_ORDER, epoch, shards[0]
       )
     ]
 

@@ -8,7 +8,7 @@ import jax
 from suncet_jax import losses
 from suncet_jax.data.augment import Augmentation
 from suncet_jax.devices.mesh import over_rows
-from suncet_jax.methods.base import Encode, Plan, StepOutput, Views
+from suncet_jax.methods.base import BatchSpec, Encode, StepOutput, Views
 from suncet_jax.models import Outputs
 
 
@@ -33,10 +33,10 @@ class SimCLR:
   stop_gradient_keys: bool = False
   small_views: tuple[Augmentation, ...] = ()
 
-  def plan(self, epoch: int) -> Plan:
+  def plan(self, epoch: int) -> BatchSpec:
     """The same views of each unlabelled image in every epoch."""
     del epoch
-    return Plan(unlabelled=(self.augmentation,) * 2 + self.small_views)
+    return BatchSpec(unlabelled=(self.augmentation,) * 2 + self.small_views)
 
   def init(self, params: Any, batch_stats: Any) -> tuple[()]:
     """SimCLR has no state of its own."""
@@ -47,20 +47,20 @@ class SimCLR:
     self,
     params: Any,
     batch_stats: Any,
-    extras: Any,
+    method_state: Any,
     views: Views,
     encode: Encode,
   ) -> tuple[jax.Array, StepOutput]:
     """NT-Xent of the projections of the views."""
-    del extras
+    del method_state
     outputs, batch_stats = encode(params, batch_stats, views.unlabelled)
     value, metrics = self.contrast(outputs)
     return value, StepOutput(batch_stats, metrics)
 
-  def update(self, extras: Any, params: Any, memory: Any) -> Any:
+  def update(self, method_state: Any, params: Any, aux: Any) -> Any:
     """SimCLR has no state of its own."""
-    del params, memory
-    return extras
+    del params, aux
+    return method_state
 
   def contrast(
     self, outputs: list[Outputs]

@@ -7,7 +7,7 @@ import jax
 
 from suncet_jax import losses
 from suncet_jax.devices.mesh import over_rows
-from suncet_jax.methods.base import Encode, Plan, StepOutput, Views
+from suncet_jax.methods.base import BatchSpec, Encode, StepOutput, Views
 from suncet_jax.methods.encode import pack
 from suncet_jax.methods.simclr.method import SimCLR
 from suncet_jax.models import Outputs
@@ -30,7 +30,7 @@ class SuNCEt:
   supervised_epochs: int = -1
   labelled_views: int = 1
 
-  def plan(self, epoch: int) -> Plan:
+  def plan(self, epoch: int) -> BatchSpec:
     """SimCLR's views, and while labels are in use the labelled ones."""
     plan = self.simclr.plan(epoch)
     if 0 <= self.supervised_epochs <= epoch:
@@ -46,13 +46,13 @@ class SuNCEt:
     self,
     params: Any,
     batch_stats: Any,
-    extras: Any,
+    method_state: Any,
     views: Views,
     encode: Encode,
   ) -> tuple[jax.Array, StepOutput]:
     """NT-Xent + weight * SuNCEt, all rows in one forward pass."""
     if not views.labelled:
-      return self.simclr.loss(params, batch_stats, extras, views, encode)
+      return self.simclr.loss(params, batch_stats, method_state, views, encode)
     outputs, batch_stats = encode(
       params, batch_stats, (*views.unlabelled, *views.labelled)
     )
@@ -63,9 +63,9 @@ class SuNCEt:
       batch_stats, {**metrics, "suncet": suncet}
     )
 
-  def update(self, extras: Any, params: Any, memory: Any) -> Any:
+  def update(self, method_state: Any, params: Any, aux: Any) -> Any:
     """SuNCEt has no state of its own."""
-    return self.simclr.update(extras, params, memory)
+    return self.simclr.update(method_state, params, aux)
 
   def _supervise(
     self, outputs: list[Outputs], labels: jax.Array | None

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from suncet_jax.data.augment import Augmentation
-from suncet_jax.methods.base import Encode, Plan, StepOutput, Views
+from suncet_jax.methods.base import BatchSpec, Encode, StepOutput, Views
 from suncet_jax.methods.encode import pack
 
 
@@ -30,10 +30,10 @@ class Supervised:
   mesh: jax.sharding.Mesh
   labelled_views: int = 1
 
-  def plan(self, epoch: int) -> Plan:
+  def plan(self, epoch: int) -> BatchSpec:
     """The labelled images only, in every epoch."""
     del epoch
-    return Plan((), (self.augmentation,) * self.labelled_views)
+    return BatchSpec((), (self.augmentation,) * self.labelled_views)
 
   def init(self, params: Any, batch_stats: Any) -> tuple[()]:
     """It has no state of its own."""
@@ -44,12 +44,12 @@ class Supervised:
     self,
     params: Any,
     batch_stats: Any,
-    extras: Any,
+    method_state: Any,
     views: Views,
     encode: Encode,
   ) -> tuple[jax.Array, StepOutput]:
     """Mean cross-entropy of all views, in nats."""
-    del extras
+    del method_state
     outputs, batch_stats = encode(params, batch_stats, views.labelled)
     logits = pack([out.projection for out in outputs], self.mesh.size)
     labels = pack([views.labels] * len(outputs), self.mesh.size)
@@ -60,7 +60,7 @@ class Supervised:
     metrics = {"cross_entropy": value, "train_top1": is_right.mean()}
     return value, StepOutput(batch_stats, metrics)
 
-  def update(self, extras: Any, params: Any, memory: Any) -> Any:
+  def update(self, method_state: Any, params: Any, aux: Any) -> Any:
     """It has no state of its own."""
-    del params, memory
-    return extras
+    del params, aux
+    return method_state

@@ -9,7 +9,7 @@ import pytest
 
 from suncet_jax.config import base
 from suncet_jax.data.load import load
-from suncet_jax.data.source import Crop, Rows
+from suncet_jax.data.source import Crop, Request
 
 _FILE = image_files.encode(image_files.photograph(30, 40))
 
@@ -63,7 +63,7 @@ def test_a_folder_of_unlabelled_images_adds_to_the_pool(config, tmp_path):
   assert dataset.train.labels[-3:].tolist() == [-1, -1, -1]
   assert dataset.train.names[-3:] == ["a.webp", "x/b.bmp", "x/c.jpeg"]
   draws = np.random.RandomState(0).rand(1, 1, 22)
-  rows = Rows(np.array([14]), draws)
+  rows = Request(np.array([14]), draws)
   crop = Crop(8, (0.5, 1.0), (1.0, 1.0))
   ((views,),) = dataset.train.views([rows], [crop])
   assert views.shape == (1, 8, 8, 3)

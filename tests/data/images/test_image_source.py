@@ -7,7 +7,7 @@ import pytest
 from suncet_jax.data.errors import ReadError, TooManyBadImagesError
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.records import base as records_module
-from suncet_jax.data.source import Crop, Rows
+from suncet_jax.data.source import Crop, Request
 
 _CROP = Crop(16, (0.2, 1.0), (3 / 4, 4 / 3))
 _COUNT = 24
@@ -25,7 +25,7 @@ def _source(files=_FILES, **settings):
 
 def _rows(indices, seed=0):
   draws = np.random.RandomState(seed).rand(len(indices), 2, 22)
-  return Rows(np.asarray(indices), draws)
+  return Request(np.asarray(indices), draws)
 
 
 def _views(source, rows):
@@ -45,7 +45,7 @@ def test_rows_can_be_shared_out_among_processes():
   whole = _views(source, rows)
   for processes in (2, 4):
     parts = [
-      _views(source, Rows(rows.indices[part], rows.draws[part]))
+      _views(source, Request(rows.indices[part], rows.draws[part]))
       for part in np.split(np.arange(_COUNT), processes)
     ]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
