@@ -22,6 +22,12 @@ _COMMAND = re.compile(
   r"^ {4,}(?:[A-Z_]+=\S+ )*(python (?:-m \S+|\S+\.py)(?:.*\\\n)*.*)",
   re.MULTILINE,
 )
+# Those with which the figures of a page were measured stand in lines of text.
+_BENCHMARK = re.compile(r"`(python -m benchmarks\.[^`]+)`")
+_SHARED = {
+  "suncet_jax": "suncet_jax.command_line",
+  "benchmarks": "benchmarks.harness.command",
+}
 # What a browser fetches by itself when it shows a page.
 _FETCHED = re.compile(
   r"""(?:\bsrc=|<link[^>]+href=|url\(|@import )["']?(?:https?:)?//[^"')\s>]+"""
@@ -37,7 +43,8 @@ def test_examples(page):
 
 def _commands():
   for page in [*_PAGES, running.ROOT / "README.md"]:
-    for match in _COMMAND.finditer(page.read_text()):
+    text = page.read_text()
+    for match in (*_COMMAND.finditer(text), *_BENCHMARK.finditer(text)):
       command = match[1].replace("\\\n", " ")
       name = str(page.relative_to(running.ROOT))
       yield pytest.param(command, id=f"{name}: {' '.join(command.split()[:3])}")
@@ -49,8 +56,8 @@ def test_commands_name_what_is_there(command):
   program = words[2] if words[1] == "-m" else words[1]
   if words[1] != "-m":
     assert (running.ROOT / program).is_file()
-  elif program.startswith("suncet_jax"):
-    known = _source(program) + _source("suncet_jax.command_line")
+  elif shared := _SHARED.get(program.split(".")[0]):
+    known = _source(program) + _source(shared)
     for flag in re.findall(r"(?<= )--(\w+)(?=[= ]|$)", command):
       names = f"{flag}|{flag.removeprefix('no')}"
       assert re.search(rf'"(--)?({names})"', known), flag

@@ -11,7 +11,7 @@ from suncet_jax.losses._similarity import AxisName, axis_size, l2_normalize
 from suncet_jax.losses._tile import Positives
 
 # From this number of keys on, blocks are chosen where nobody says otherwise.
-_MANY_KEYS = 2048
+MANY_KEYS = 2048
 
 # exp(-2 / temperature) is then far from the smallest float32.
 _LEAST_BOUNDED_TEMPERATURE = 1 / 40
@@ -100,7 +100,7 @@ def _is_blockwise(
   """
   if n == 0 or block_size == 0:
     return False
-  return block_size is not None or n * axis_size(axis_name) >= _MANY_KEYS
+  return block_size is not None or n * axis_size(axis_name) >= MANY_KEYS
 
 
 def _is_bounded(temperature: ArrayLike) -> bool:

@@ -18,7 +18,7 @@ _Tree = TypeVar("_Tree")
 _Result = TypeVar("_Result")
 
 # Entries of the tile of a block with all keys, 16 MB of float32.
-_TILE_SIZE = 4 * 1024**2
+TILE_SIZE = 4 * 1024**2
 
 
 def sums(
@@ -125,7 +125,7 @@ def block_count(n: int, m: int, block_size: int | None = None) -> int:
   """
   if block_size is not None:
     return -(-n // block_size)
-  least = max(1, -(-n * m // _TILE_SIZE))
+  least = max(1, -(-n * m // TILE_SIZE))
   # One that divides n needs no padding, which would move rows between devices.
   return next((k for k in range(least, 2 * least) if n % k == 0), least)
 

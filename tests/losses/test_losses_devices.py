@@ -341,8 +341,8 @@ def test_whole_rows_on_an_explicit_mesh(spec, block_size):
 
 @pytest.mark.parametrize("way", ["jit", "shard_map", "explicit_jit"])
 def test_blocks_are_chosen(monkeypatch, way):
-  monkeypatch.setattr(_contrast, "_MANY_KEYS", 16)
-  monkeypatch.setattr(_row_blocks, "_TILE_SIZE", 40)
+  monkeypatch.setattr(_contrast, "MANY_KEYS", 16)
+  monkeypatch.setattr(_row_blocks, "TILE_SIZE", 40)
   weights, expected = _on_one_device(np.float32)
   functions = _functions() + _DIAGNOSTICS
   outputs = _run(way, functions, weights, _mixed_batch(np.float32), 2)

@@ -68,7 +68,7 @@ def test_blocks_change_nothing(monkeypatch):
     return accuracy(first, second), *uniformity(first[:7])
 
   whole = outputs()
-  monkeypatch.setattr(_row_blocks, "_TILE_SIZE", 20)
+  monkeypatch.setattr(_row_blocks, "TILE_SIZE", 20)
   assert _row_blocks.block_count(7, 7) > 1
   for got, expected in zip(outputs(), whole, strict=True):
     np.testing.assert_allclose(got, expected, atol=1e-6)

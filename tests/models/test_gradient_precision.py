@@ -9,8 +9,9 @@ import pytest
 import virtual
 from jax.sharding import AxisType
 from model_testing import abstract_variables, model_config
-from running import ROOT
 
+from benchmarks.scaling import hlo
+from benchmarks.scaling.step import programs
 from suncet_jax import models
 from suncet_jax.convolution import convolve, status
 from suncet_jax.devices.mesh import by_rows, replicated
@@ -50,14 +51,10 @@ def _encoder_gradient(head, micro_batches=1, **options):
     ),
   ],
 )
-def test_devices_sum_in_float32(head, options, monkeypatch):
-  monkeypatch.syspath_prepend(ROOT / "benchmarks")
-  import hlo
-  import scaling_step
-
+def test_devices_sum_in_float32(head, options):
   lowered, params = _encoder_gradient(head, **options)
   # Before the compiler for CPUs widens what it adds up.
-  partitioned, _ = scaling_step.programs(lowered)
+  partitioned, _ = programs(lowered)
   sums = [
     transfer
     for collective in hlo.collectives(partitioned)

@@ -1,0 +1,1 @@
+"""Programs that measure the package: docs/benchmarks.md, docs/scaling.md."""

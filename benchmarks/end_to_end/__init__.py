@@ -1,0 +1,1 @@
+"""Times input and step together, beside torchvision and PyTorch."""

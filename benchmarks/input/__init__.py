@@ -1,0 +1,1 @@
+"""Times the input: views per core, opening a stream, waiting for images."""

@@ -1,0 +1,1 @@
+"""Times the losses, value and gradient, beside those of other libraries."""

@@ -1,0 +1,1 @@
+"""Counts what a step sends between devices, and predicts its time on many."""

@@ -1,0 +1,147 @@
+"""How much `configs/imagenet.py` trains on, read from the configuration."""
+
+from typing import NamedTuple
+
+from benchmarks.harness.files import load_config
+from benchmarks.scaling.model import Work
+from benchmarks.step.layers import resnet50
+
+# Images of ImageNet (ILSVRC 2012), of its validation set, and on the two
+# published lists of labelled images, by percent.
+IMAGES, TEST_IMAGES, CLASSES = 1_281_167, 50_000, 1000
+LABELLED = {1: 12_811, 10: 128_116}
+
+# Top-1 and top-5 after fine-tuning on 10 % of the labels, as the authors of
+# arXiv 2006.10803 published them with their code; by method and epochs.
+PUBLISHED = {
+  "simclr": {
+    100: (61.7, 85.0),
+    200: (63.8, 86.7),
+    300: (64.8, 87.1),
+    500: (65.5, 87.4),
+    1000: (66.1, 87.8),
+  },
+  "suncet": {
+    100: (63.2, 86.2),
+    200: (64.8, 87.0),
+    300: (65.6, 87.6),
+    500: (66.7, 88.2),
+  },
+}
+
+_FEATURES = 2048  # of ResNet-50, and the width of its projection head
+
+
+class Phase(NamedTuple):
+  """Steps with the same rows.
+
+  Attributes:
+    steps: Number of steps.
+    images: Unlabelled images of a step, each seen as two views.
+    labelled: Labelled images of a step, each seen as one view.
+  """
+
+  steps: int
+  images: int
+  labelled: int
+
+  @property
+  def rows(self) -> int:
+    """Views that a step encodes."""
+    return 2 * self.images + self.labelled
+
+  @property
+  def files(self) -> int:
+    """Image files that a step decodes."""
+    return self.images + self.labelled
+
+
+class Run(NamedTuple):
+  """A training.
+
+  Attributes:
+    epochs: Epochs over the images without labels, or of fine-tuning.
+    phases: Phases, one after the other.
+  """
+
+  epochs: int
+  phases: tuple[Phase, ...]
+
+  @property
+  def steps(self) -> int:
+    """Of all phases."""
+    return sum(phase.steps for phase in self.phases)
+
+  @property
+  def rows(self) -> int:
+    """Views that all steps encode."""
+    return sum(phase.steps * phase.rows for phase in self.phases)
+
+
+def pretraining(method: str, epochs: int) -> Run:
+  """Returns the pre-training of "simclr" or "suncet".
+
+  The last incomplete batch of an epoch is dropped, and after
+  `method.supervised_epochs` epochs so are the labelled images.
+  """
+  config = load_config("imagenet", f"method={method},epochs={epochs}")
+  images, labelled = config.data.batch_size, config.data.labelled
+  per_epoch = IMAGES // images
+  rows = labelled.classes_per_batch * labelled.images_per_class * labelled.views
+  supervised = 0
+  if method == "suncet":
+    limit = config.method.supervised_epochs
+    supervised = epochs if limit < 0 else min(epochs, limit)
+  parts = (
+    Phase(supervised * per_epoch, images, rows),
+    Phase((epochs - supervised) * per_epoch, images, 0),
+  )
+  return Run(epochs, tuple(part for part in parts if part.steps))
+
+
+def finetuning(percent: int) -> Run:
+  """Returns the fine-tuning on so many percent of the labels."""
+  settings = load_config("imagenet", f"labels={percent}").evals.finetune
+  steps = settings.epochs * (LABELLED[percent] // settings.batch_size)
+  return Run(settings.epochs, (Phase(steps, 0, settings.batch_size),))
+
+
+def evaluated(percent: int, epochs: int) -> int:
+  """Returns the images that a run's evaluations encode, without gradients.
+
+  kNN on the way sees validation and labelled images, the evaluations at the end
+  labelled and test images, and the fine-tuned network test images again.
+  """
+  config = load_config("imagenet", f"labels={percent},epochs={epochs}")
+  validation = config.data.validation.per_class * CLASSES
+  times = int(epochs / config.evals.every_epochs)
+  on_the_way = times * (validation + LABELLED[percent])
+  return on_the_way + LABELLED[percent] + 2 * TEST_IMAGES
+
+
+def finetuning_operations(work: Work) -> float:
+  """Returns the operations of a row whose head is a linear classifier."""
+  embedding = load_config("imagenet").model.head.out
+  head = _FEATURES * _FEATURES + _FEATURES * embedding
+  return work.operations + 6 * (_FEATURES * CLASSES - head)
+
+
+def rematerialized(work: Work) -> float:
+  """Returns the bytes of a row, in bfloat16, with `train.remat`.
+
+  Kept are what the first convolution gives and each block takes, and of one
+  block at a time everything, as without.
+  """
+  layers = resnet50()
+  stages = [layers[i : i + 6] for i in range(0, len(layers), 6)]
+  kept = 112 * 112 * 64 * 2
+  blocks = []
+  for stage in stages:
+    # The first convolutions of the stage's first block and of its others.
+    for layer in (stage[0], stage[4]):
+      kept += layer.times * layer.size**2 * layer.channels
+    outputs = (
+      (each.size // each.stride) ** 2 * each.features for each in stage
+    )
+    blocks.append(2 * sum(list(outputs)[:4]))
+  return 2 * (kept + max(blocks))

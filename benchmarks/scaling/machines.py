@@ -1,0 +1,90 @@
+"""What the predictions of `benchmarks.scaling` assume of accelerators.
+
+Figures of vendors are named as such; all others are assumptions, on purpose
+round, and none was measured by this project.
+"""
+
+from typing import NamedTuple
+
+
+class Machine(NamedTuple):
+  """An accelerator and what connects many of them.
+
+  Attributes:
+    title: Title of its tables.
+    peak: Operations per second of bfloat16 products; vendor.
+    utilizations: Shares of `peak` that ResNet-50 training reaches, from
+      pessimistic to optimistic.
+    float32: Operations per second of products to full float32 precision.
+    unit_rows: Rows below which a product leaves its unit partly empty.
+    memory: Bytes of a device; vendor.
+    bandwidth: Bytes per second of that memory; vendor.
+    group: Devices with fast links between them: a slice, or a host; vendor.
+    is_torus: Whether messages pass through the devices of a group.
+    inside: Bytes per second that a device sends to its group.
+    outside: Bytes per second that a device sends to other groups; vendor.
+    start: Seconds before a collective begins.
+    hop: Seconds from a device to the next inside a group.
+    phase: Seconds of a message between groups.
+  """
+
+  title: str
+  peak: float
+  utilizations: tuple[float, float, float]
+  float32: float
+  unit_rows: int
+  memory: float
+  bandwidth: float
+  group: int
+  is_torus: bool
+  inside: float
+  outside: float
+  start: float
+  hop: float
+  phase: float
+
+  def hops(self, device_count: int) -> int:
+    """Returns how many hops an all-reduce among so many of a group takes."""
+    if device_count == 1:
+      return 0
+    if not self.is_torus:
+      return 2  # to the switch's other side, and back
+    long = 1 << (device_count.bit_length() // 2)
+    return long + device_count // long
+
+
+TPU_V5E = Machine(
+  title="TPU v5e",
+  peak=197e12,
+  utilizations=(0.1, 0.2, 0.3),
+  float32=197e12 / 6,  # six bfloat16 passes
+  unit_rows=128,
+  memory=16e9,
+  bandwidth=819e9,
+  group=256,
+  is_torus=True,
+  inside=100e9,  # half of what its four links send
+  outside=6.4e12 / 8 / 256,
+  start=2e-6,
+  hop=1e-6,
+  phase=25e-6,
+)
+
+H100 = Machine(
+  title="H100 SXM",
+  peak=989e12,
+  utilizations=(0.05, 0.1, 0.16),
+  float32=67e12,
+  unit_rows=32,
+  memory=80e9,
+  bandwidth=3350e9,
+  group=8,
+  is_torus=False,
+  inside=0.8 * 450e9,
+  outside=0.8 * 50e9,
+  start=5e-6,
+  hop=5e-6,
+  phase=5e-6,
+)
+
+MACHINES = (TPU_V5E, H100)

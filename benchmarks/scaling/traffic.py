@@ -1,0 +1,177 @@
+"""How many bytes a training step sends, by purpose: counted and by formula."""
+
+import collections
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from benchmarks.scaling import hlo
+from benchmarks.scaling.step import Network
+from suncet_jax.losses._contrast import MANY_KEYS
+
+GRADIENTS = "gradients"
+NORMS = "batch norm, forward"
+NORMS_BACK = "batch norm, backward"
+EMBEDDINGS = "embeddings"
+LABELS = "labels"
+STATISTICS = "log-sum-exps"
+EMBEDDINGS_BACK = "gradients of embeddings"
+SCALARS = "losses, metrics"
+# Rows of images or activations on their way to another device, for example:
+# there must be none.
+OTHER = "anything else"
+
+PURPOSES = (
+  NORMS,
+  EMBEDDINGS,
+  LABELS,
+  STATISTICS,
+  EMBEDDINGS_BACK,
+  SCALARS,
+  NORMS_BACK,
+  GRADIENTS,
+  OTHER,
+)
+
+# Sums and counts of the two losses, accuracy, alignment and uniformity.
+_SUMS, _COUNTS = 5, 4
+
+
+class Sent(NamedTuple):
+  """What is sent for one purpose in a step.
+
+  Attributes:
+    arrays: Number of arrays.
+    size: Bytes of the arrays, each array counted whole and once.
+  """
+
+  arrays: int
+  size: int
+
+
+class Batch(NamedTuple):
+  """The rows of a step, over all devices.
+
+  Attributes:
+    images: Unlabelled images, each seen as two views.
+    labelled: Views of images with labels.
+    embedding: Size of the projection.
+  """
+
+  images: int
+  labelled: int
+  embedding: int
+
+
+def expected(network: Network, batch: Batch) -> dict[str, Sent]:
+  """Returns what a step of SimCLR + SuNCEt sends on two or more devices.
+
+  Args:
+    network: Network whose parameters are in float32.
+    batch: Batch that it is trained with.
+  """
+  views, labelled, size = 2 * batch.images, batch.labelled, batch.embedding
+  whole = [rows for rows in (views, labelled) if rows < MANY_KEYS]
+  # In blocks NT-Xent sends one number of each row, SuNCEt two.
+  blocks = [
+    count * rows
+    for count, rows in ((1, views), (2, labelled))
+    if rows >= MANY_KEYS
+  ]
+  # Uniformity gathers the first views once more, by themselves.
+  gathered = views + batch.images + labelled
+  floats = {
+    NORMS: (2 * network.norms, 2 * network.channels),
+    # They are the gradients of scale and bias, too.
+    NORMS_BACK: (2 * network.norms, 2 * network.channels),
+    GRADIENTS: (network.tensors, network.parameters - network.norm_parameters),
+    EMBEDDINGS: (3, gathered * size),
+    LABELS: (1, labelled),
+    EMBEDDINGS_BACK: (len(whole), sum(whole) * size),
+    STATISTICS: (len(blocks), sum(blocks)),
+    SCALARS: (_SUMS + _COUNTS, _SUMS + _COUNTS),
+  }
+  return {
+    purpose: Sent(arrays, 4 * count)
+    for purpose, (arrays, count) in floats.items()
+    if arrays
+  }
+
+
+def counted(found: Iterable[hlo.Collective]) -> dict[str, Sent]:
+  """Adds up what a program sends.
+
+  Args:
+    found: Collectives of the program.
+
+  Returns:
+    What is sent for each purpose; purposes of which nothing is are left out.
+
+  Raises:
+    ValueError: a collective is in a loop of unknown length.
+  """
+  sizes: dict[str, list[int]] = collections.defaultdict(list)
+  for collective in found:
+    if not collective.times:
+      raise ValueError(f"It is not known how often this runs: {collective}.")
+    for transfer in collective.transfers:
+      purpose = _purpose(collective.kind, transfer)
+      sizes[purpose] += collective.times * [transfer.size]
+  return {
+    purpose: Sent(len(sizes[purpose]), sum(sizes[purpose]))
+    for purpose in PURPOSES
+    if purpose in sizes
+  }
+
+
+def total(sent: Mapping[str, Sent]) -> Sent:
+  """Adds up all purposes."""
+  arrays, sizes = zip(*sent.values(), strict=True) if sent else ((), ())
+  return Sent(sum(arrays), sum(sizes))
+
+
+def instructions(found: Iterable[hlo.Collective]) -> int:
+  """Returns how many instructions a step executes."""
+  return sum(collective.times for collective in found)
+
+
+def through_links(found: Iterable[hlo.Collective], device_count: int) -> float:
+  """Returns the bytes that each device sends in the ring algorithms.
+
+  An all-reduce sends every part twice but to itself, once to add up and once
+  to tell; gathers and scatters send it once.
+
+  Args:
+    found: Collectives of a program.
+    device_count: How many devices run it.
+  """
+  share = (device_count - 1) / device_count
+  return sum(
+    collective.times
+    * share
+    * (2 if collective.kind == "all-reduce" else 1)
+    * sum(transfer.size for transfer in collective.transfers)
+    for collective in found
+  )
+
+
+def _purpose(kind: str, transfer: hlo.Transfer) -> str:
+  axes = len(transfer.shape)
+  if kind == "all-reduce":
+    return _purpose_of_sum(transfer)
+  if kind == "reduce-scatter" and axes == 2:
+    return EMBEDDINGS_BACK
+  if kind != "all-gather" or axes > 2:
+    return OTHER
+  if transfer.dtype == "s32":
+    return LABELS
+  # [m], and [m, 2] of SuNCEt.
+  return STATISTICS if transfer.shape[1:] in ((), (2,)) else EMBEDDINGS
+
+
+def _purpose_of_sum(transfer: hlo.Transfer) -> str:
+  if not transfer.shape:
+    return SCALARS
+  is_backward = "transpose(" in transfer.name
+  if "norm" in transfer.name and len(transfer.shape) == 1:
+    return NORMS_BACK if is_backward else NORMS
+  return GRADIENTS if is_backward else OTHER
