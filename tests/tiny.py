@@ -18,9 +18,8 @@ def experiment(seed=0, method="supervised", epochs=1, **fields):
   labels = np.repeat(np.arange(4), 16)
   source = from_arrays(pixels, labels)
   data = Dataset("noise", source, source, tuple("abcd"))
-  config = base()
+  config = base(method)
   config.seed = seed
-  config.method.name = method
   config.data.source = "arrays"
   config.data.batch_size = 16
   config.data.labelled.update(

@@ -22,15 +22,15 @@ def make() -> Job:
   keep_freed_memory()
   experiment = _experiment()
   step, state = experiment.step_fn(), experiment.initial_state()
-  plan = experiment.method.plan(0)
+  spec = experiment.batch_spec(0)
   batches = experiment.stream.batches(
-    range(_ENDLESS), plan.unlabelled, plan.labelled
+    range(_ENDLESS), spec.unlabelled, spec.labelled
   )
 
   def job(steps: int) -> None:
     nonlocal state
     for _ in range(steps):
-      state, _ = step(state, next(batches), plan, experiment.config.seed)
+      state, _ = step(state, next(batches), spec, experiment.config.seed)
     jax.block_until_ready(state)
 
   return job
@@ -46,14 +46,14 @@ def write(folder: str) -> Done:
     The job whose fact is `views`, the number that a step encodes.
   """
   experiment = _experiment()
-  source, path = experiment.dataset.train, pathlib.Path(folder)
+  source, path = experiment.pipeline.train, pathlib.Path(folder)
   everything = np.arange(len(source.labels))
   (pixels,) = source.images([everything])
   for name, values in {
     "pixels": pixels,
     "labels": source.labels,
-    "pool": experiment.splits.pool,
-    "labelled": experiment.splits.labelled,
+    "pool": experiment.pipeline.splits.pool,
+    "labelled": experiment.pipeline.splits.labelled,
   }.items():
     np.save(path / f"{name}.npy", values)
   (path / "config.json").write_text(experiment.config.to_json())

@@ -10,6 +10,7 @@ from benchmarks.input.images import MemoryRecords, jpegs
 from suncet_jax.config import base
 from suncet_jax.data import Dataset
 from suncet_jax.data.augment import Augmentation
+from suncet_jax.data.augment.view import View
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.sampling.build import make_order
 from suncet_jax.data.splits import make_splits
@@ -43,7 +44,7 @@ def make(step: int, records: int, classes: int) -> Done:
   dataset = Dataset("many", source, source, names)
   config = _config()
   mesh = make_mesh()
-  view = Augmentation(_SIZE, (0.08, 1.0))
+  view = View(Augmentation(_SIZE, (0.08, 1.0)), is_cropped=True)
   peak_before = peak_memory()
   times = [time.perf_counter()]
   splits = make_splits(labels, None, config, names)

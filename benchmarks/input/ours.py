@@ -12,6 +12,7 @@ from benchmarks.input import images
 from benchmarks.input.images import ROWS, ImageSet, MemoryRecords
 from suncet_jax.data import from_arrays
 from suncet_jax.data.augment import Augmentation
+from suncet_jax.data.augment.view import View
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.sampling.build import Order
 from suncet_jax.data.sampling.samplers import UnlabelledSampler
@@ -19,7 +20,7 @@ from suncet_jax.data.source import Source
 from suncet_jax.data.stream import Stream
 from suncet_jax.devices.host import keep_freed_memory
 from suncet_jax.devices.mesh import make_mesh
-from suncet_jax.methods import BatchSpec
+from suncet_jax.methods.base import BatchSpec
 from suncet_jax.train.step import make_views
 
 _ENDLESS = 1_000_000  # steps, more than anyone measures
@@ -37,20 +38,21 @@ def make(row: str, folder: str, *, host_only: bool) -> CoreJob:
   keep_freed_memory()
   wanted = ROWS[row]
   source = _source(wanted, pathlib.Path(folder))
-  plan = BatchSpec((Augmentation.from_config(wanted.augment),) * 2)
+  augmentation = Augmentation.from_config(wanted.augment)
+  spec = BatchSpec((View(augmentation, source.crops_on_host),) * 2)
   batches = enumerate(
-    _stream(source, wanted.images).batches(range(_ENDLESS), plan.unlabelled)
+    _stream(source, wanted.images).batches(range(_ENDLESS), spec.unlabelled)
   )
   views = jax.jit(
-    functools.partial(make_views, seed=_SEED, are_cropped=source.crops_on_host),
-    static_argnames="plan",
+    functools.partial(make_views, seed=_SEED),
+    static_argnames="spec",
   )
 
   def step() -> None:
     number, batch = next(batches)
     made: Any = batch
     if not host_only:
-      made = views(batch, plan=plan, step=np.int32(number))
+      made = views(batch, spec=spec, step=np.int32(number))
     jax.block_until_ready(made)
 
   return CoreJob(step)

@@ -1,10 +1,12 @@
 """How much `configs/imagenet.py` trains on, read from the configuration."""
 
+import itertools
 from typing import NamedTuple
 
 from benchmarks.harness.files import load_config
 from benchmarks.scaling.model import Work
 from benchmarks.step.layers import resnet50
+from suncet_jax.plugins import method_spec
 
 # Images of ImageNet (ILSVRC 2012), of its validation set, and on the two
 # published lists of labelled images, by percent.
@@ -37,18 +39,20 @@ class Phase(NamedTuple):
 
   Attributes:
     steps: Number of steps.
-    images: Unlabelled images of a step, each seen as two views.
-    labelled: Labelled images of a step, each seen as one view.
+    images: Unlabelled images of a step.
+    views: Views of each of them.
+    labelled: Views of labelled images of a step.
   """
 
   steps: int
   images: int
+  views: int
   labelled: int
 
   @property
   def rows(self) -> int:
     """Views that a step encodes."""
-    return 2 * self.images + self.labelled
+    return self.views * self.images + self.labelled
 
   @property
   def files(self) -> int:
@@ -79,31 +83,30 @@ class Run(NamedTuple):
 
 
 def pretraining(method: str, epochs: int) -> Run:
-  """Returns the pre-training of "simclr" or "suncet".
+  """Returns the pre-training of a method.
 
-  The last incomplete batch of an epoch is dropped, and after
-  `method.supervised_epochs` epochs so are the labelled images.
+  The last incomplete batch of an epoch is dropped; which images an epoch sees
+  is what the method's spec says.
   """
   config = load_config("imagenet", f"method={method},epochs={epochs}")
-  images, labelled = config.data.batch_size, config.data.labelled
-  per_epoch = IMAGES // images
-  rows = labelled.classes_per_batch * labelled.images_per_class * labelled.views
-  supervised = 0
-  if method == "suncet":
-    limit = config.method.supervised_epochs
-    supervised = epochs if limit < 0 else min(epochs, limit)
-  parts = (
-    Phase(supervised * per_epoch, images, rows),
-    Phase((epochs - supervised) * per_epoch, images, 0),
-  )
-  return Run(epochs, tuple(part for part in parts if part.steps))
+  spec, labelled = method_spec(method), config.data.labelled
+  images = config.data.batch_size
+  per_class = labelled.classes_per_batch * labelled.images_per_class
+  phases = []
+  for groups, members in itertools.groupby(
+    range(epochs), lambda epoch: spec.groups(config, epoch)
+  ):
+    steps = len(list(members)) * (IMAGES // images)
+    rows = per_class * len(groups.labelled)
+    phases.append(Phase(steps, images, len(groups.unlabelled), rows))
+  return Run(epochs, tuple(phases))
 
 
 def finetuning(percent: int) -> Run:
   """Returns the fine-tuning on so many percent of the labels."""
   settings = load_config("imagenet", f"labels={percent}").evals.finetune
   steps = settings.epochs * (LABELLED[percent] // settings.batch_size)
-  return Run(settings.epochs, (Phase(steps, 0, settings.batch_size),))
+  return Run(settings.epochs, (Phase(steps, 0, 0, settings.batch_size),))
 
 
 def evaluated(percent: int, epochs: int) -> int:

@@ -18,7 +18,6 @@ from ml_collections import ConfigDict
 
 from benchmarks.harness.files import load_config
 from benchmarks.scaling import hlo
-from suncet_jax import methods
 from suncet_jax.data.arrays import ArraySource
 from suncet_jax.data.source import Dataset
 from suncet_jax.data.stream import Batch
@@ -103,12 +102,12 @@ def compile_step(setup: Setup, device_count: int) -> Step:
     device_count: How many devices share it.
   """
   parts = _on(make_experiment(setup), device_count)
-  plan = parts.method.plan(0)
+  spec = parts.batch_spec(0)
   step: Any = parts.step_fn()  # what jax.jit gives
-  lowered = step.lower(parts.state_template(), _batch(parts), plan, 0)
+  lowered = step.lower(parts.state_template(), _batch(parts), spec, 0)
   return Step(
     parts.config.model.head.out,
-    len(plan.labelled),
+    len(spec.labelled),
     network_of(parts),
     *map(hlo.collectives, programs(lowered)),
   )
@@ -175,15 +174,14 @@ def _on(
     devices=jax.devices()[:device_count],
     axis_types=(jax.sharding.AxisType.Auto,),
   )
-  method = methods.make_method(parts.config, parts.augmentation, mesh)
-  return dataclasses.replace(parts, mesh=mesh, method=method)
+  return dataclasses.replace(parts, mesh=mesh)
 
 
 def _batch(parts: experiment.Experiment) -> Batch:
   """Returns shapes and shardings of a batch."""
   rows = by_rows(parts.mesh)
-  shape = parts.dataset.train.image_shape
-  labelled = parts.stream.labelled_batch_size
+  shape = parts.pipeline.train.image_shape
+  labelled = parts.pipeline.order.labelled_batch_size
 
   def images(count: int) -> tuple[Any, ...]:
     return (jax.ShapeDtypeStruct((count, *shape), np.uint8, sharding=rows),)

@@ -49,7 +49,7 @@ def make_ours(row: str, dtype: str) -> Job:
     params: Any, batch_stats: Any, images: jax.Array
   ) -> tuple[jax.Array, Any]:
     outputs, batch_stats = model.apply(params, batch_stats, images, train=True)
-    first, second = jnp.split(outputs.projection, 2)
+    first, second = jnp.split(outputs["projection"], 2)
     return losses.ntxent(first, second, temperature=TEMPERATURE), batch_stats
 
   return _make_job(workload, loss, params, batch_stats)

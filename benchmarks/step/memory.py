@@ -20,9 +20,11 @@ import jax.numpy as jnp
 from benchmarks.harness import command, machine
 from benchmarks.harness.columns import Column, Turns, measure
 from benchmarks.step.rows import LEARNING_RATE, ROWS, TEMPERATURE
-from suncet_jax import losses, methods, models
+from suncet_jax import losses, models
 from suncet_jax.config import base
 from suncet_jax.devices.host import keep_freed_memory
+from suncet_jax.devices.mesh import make_mesh
+from suncet_jax.methods.encode import Encoder
 
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
   "at once": {},
@@ -80,7 +82,7 @@ class Steps:
     config = base().model
     config.name, config.stem = workload.model, workload.stem
     model = models.build(config, precision, remat=remat)
-    self._encode = methods.make_encode(model, 1, micro_batches=micro_batches)
+    self._encode = Encoder(model, make_mesh(), micro_batches=micro_batches)
     self._params, self._batch_stats = model.init(
       jax.random.key(0), (workload.size, workload.size, workload.channels)
     )
@@ -115,7 +117,7 @@ class Steps:
 
   def _loss(self, params: Any, views: list[jax.Array]) -> jax.Array:
     outputs, _ = self._encode(params, self._batch_stats, views)
-    first, second = (out.projection for out in outputs)
+    first, second = (out["projection"] for out in outputs)
     return losses.ntxent(first, second, temperature=TEMPERATURE)
 
 

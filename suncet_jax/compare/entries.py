@@ -91,8 +91,8 @@ def _parse_method(text: str) -> Entry:
   except UserError as error:
     raise UserError(
       f"--methods has {method!r}, expected some of "
-      f"{', '.join(method_names())}, or a module of your own, each with a share "
-      "of the budget behind an @ if it is not 1, such as suncet@0.5."
+      f"{', '.join(method_names())}, or a module of your own, each with a "
+      "share of the budget behind an @ if it is not 1, such as suncet@0.5."
     ) from error
   return Entry(method, _share(text, share) if share else 1.0)
 

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import logging
@@ -13,6 +13,7 @@ from suncet_jax.console import terminal
 from suncet_jax.console.progress import bar, facts, live_lines, remaining
 from suncet_jax.devices.host import hide_accelerators
 from suncet_jax.devices.processes import is_first
+from suncet_jax.plugins import Series
 from suncet_jax.workdir.metrics_csv import MetricsFile
 
 
@@ -28,6 +29,7 @@ class Monitor:
     seconds: float,
     began: float,
     tensorboard: bool,
+    series: Sequence[Series] = (),
   ) -> None:
     """Opens the files.
 
@@ -38,6 +40,7 @@ class Monitor:
       seconds: Time that it took until `resume_step`.
       began: When this process began to load data, by `time.monotonic()`.
       tensorboard: Whether to write TensorBoard events too.
+      series: What the method logs.
     """
     folder = epath.Path(workdir)
     self._is_writer = is_first()
@@ -57,7 +60,7 @@ class Monitor:
         from clu import metric_writers
 
         self._events = metric_writers.SummaryWriter(str(folder))
-      self._display = Display(total_steps)
+      self._display = Display(total_steps, series)
 
   @property
   def seconds(self) -> float:
@@ -161,28 +164,26 @@ class Monitor:
       logging.error("No more TensorBoard events until a restart: %s", error)
 
 
-_SHOWN = {  # metric -> how it is shown
-  "input_wait_share": "wait {:.0%}",
-  "loss": "loss {:.3f}",
-  "ntxent": "ntxent {:.3f}",
-  "suncet": "suncet {:.3f}",
-  "train_top1": "train {:.1%}",
-  "learning_rate": "lr {:.3g}",
-  "val_knn_top1": "knn {:.1%}",
-}
+# Metric -> how the line of progress shows it, before and after those of the
+# method.
+_SHOWN_FIRST = {"input_wait_share": "wait {:.0%}", "loss": "loss {:.3f}"}
+_SHOWN_LAST = {"learning_rate": "lr {:.3g}", "val_knn_top1": "knn {:.1%}"}
 _RECORD = "val_knn_top1"  # at a terminal, what stays above the bar
 
 
 class Display:
   """Shows the metrics of a run on standard error."""
 
-  def __init__(self, total_steps: int) -> None:
+  def __init__(self, total_steps: int, series: Sequence[Series] = ()) -> None:
     """Says at a terminal that the first step is on its way.
 
     Args:
       total_steps: Where the run will end.
+      series: What the method logs.
     """
     self._total_steps = total_steps
+    of_method = {s.name: s.line for s in series if s.line}
+    self._shown = _SHOWN_FIRST | of_method | _SHOWN_LAST
     self._latest: dict[str, str] = {}  # metric -> its newest text
     self._live = live_lines(facts("compiling the first step ..."))
 
@@ -196,7 +197,7 @@ class Display:
     place = f"step {row['step']}/{self._total_steps}  epoch {row['epoch']:.1f}"
     speed = row.get("images_per_second")
     texts = {"speed": f"{speed:,.0f} img/s"} if speed else {}
-    metrics = {k: v.format(row[k]) for k, v in _SHOWN.items() if k in row}
+    metrics = {k: v.format(row[k]) for k, v in self._shown.items() if k in row}
     if self._live is None:
       minutes, seconds = divmod(int(left), 60)
       clock = f"left {minutes}:{seconds:02d}"
@@ -214,7 +215,7 @@ class Display:
 
   def _below(self) -> str:
     """Returns the newest metrics, for the line below the bar."""
-    order = (k for k in ("speed", *_SHOWN) if k != "learning_rate")
+    order = (k for k in ("speed", *self._shown) if k != "learning_rate")
     return "  ".join(self._latest[k] for k in order if k in self._latest)
 
   def close(self) -> None:

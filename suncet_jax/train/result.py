@@ -89,7 +89,7 @@ def evaluate_again(
   if is_first():
     path = folder.path / f"evaluations-{int(state.step)}.json"
     write_json(path, metrics)
-    _show_accuracies(metrics)
+    show_accuracies(metrics)
     print_once(f"Written to {path}")
   return 0
 
@@ -149,7 +149,7 @@ def report(
 def show(content: Mapping[str, Any], folder: RunFolder) -> None:
   """Prints a result on process 0."""
   if is_first():
-    _show_accuracies(content["metrics"])
+    show_accuracies(content["metrics"])
   print_once(
     f"{content['step']:,} steps, {content['epochs']:g} epochs, "
     f"{content['images_seen']:,} images in {content['seconds']:.0f} s; "
@@ -159,7 +159,7 @@ def show(content: Mapping[str, Any], folder: RunFolder) -> None:
     print_once(f"Report: {folder.path / 'report.html'}")
 
 
-def _show_accuracies(metrics: Mapping[str, Any]) -> None:
+def show_accuracies(metrics: Mapping[str, Any]) -> None:
   """Prints accuracies in [0, 1] as a table; other metrics are left out."""
   rows = [
     (title, f"{metrics[name]:.1%}")

@@ -7,7 +7,7 @@ import jax
 from etils import epath
 from ml_collections import ConfigDict
 
-from suncet_jax import convolution
+from suncet_jax import convolution, plugins
 from suncet_jax.config import validate
 from suncet_jax.data import Dataset
 from suncet_jax.devices.processes import is_first, value_from_first
@@ -119,6 +119,7 @@ def _train(
       seconds=seconds,
       began=began,
       tensorboard=experiment.config.log.tensorboard,
+      series=plugins.method_spec(experiment.config.method.name).series,
     ) as monitor:
       state = Loop(
         experiment,

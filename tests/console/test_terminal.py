@@ -20,8 +20,9 @@ import running
 from absl import flags
 
 from suncet_jax.console import progress, terminal
-from suncet_jax.train import accuracies, monitor
+from suncet_jax.train import monitor
 from suncet_jax.train.monitor import Display
+from suncet_jax.train.result import show_accuracies
 
 _ROWS, _COLUMNS = 30, 100
 _METRICS = {"loss": 4.5, "ntxent": 3.25, "suncet": 1.25, "learning_rate": 0.1}
@@ -281,7 +282,7 @@ def test_no_color(screen, monkeypatch):
 def test_terminals_that_cannot_draw_get_lines(screen, monkeypatch, name, value):
   monkeypatch.setenv(name, value)
   with _bar(screen):
-    accuracies.show({"knn_top1": 0.5})
+    show_accuracies({"knn_top1": 0.5})
   assert "test accuracy, top 1" in screen.lines()
   assert b"\x1b" not in screen.written
 
@@ -304,7 +305,7 @@ def test_an_output_elsewhere_stays_there(screen):
   out = io.StringIO()
   with _bar(screen), contextlib.redirect_stdout(out):
     terminal.say("First")
-    accuracies.show({"knn_top1": 0.5})
+    show_accuracies({"knn_top1": 0.5})
   assert out.getvalue() == (
     "First\ntest accuracy, top 1\n  kNN                         50.0%\n"
   )
@@ -313,7 +314,7 @@ def test_an_output_elsewhere_stays_there(screen):
 
 def test_tables_are_drawn_at_a_terminal(screen):
   with screen.attached():
-    accuracies.show({"knn_top1": 0.5, "finetune_top5": 1.0, "seconds": 3})
+    show_accuracies({"knn_top1": 0.5, "finetune_top5": 1.0, "seconds": 3})
   assert screen.lines() == [
     "test accuracy, top 1",
     "╭───────────────────┬────────╮",
@@ -355,6 +356,7 @@ _CHILD = """
 import fcntl, os, signal, sys, termios, time
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from suncet_jax.train.monitor import Display
+from suncet_jax.train.result import show_accuracies
 {imports}
 display = Display(1000)
 row = {{"step": 1, "epoch": 0.1, "val_knn_top1": 0.5}}

@@ -144,7 +144,7 @@ def _ours(weights, images):
   x = images.transpose(0, 2, 3, 1)
   if weights.has_head:
     outputs, _ = whole(params, stats, x)
-    return outputs.features, outputs.projection
+    return outputs["features"], outputs["projection"]
   return backbone(params["backbone"], stats["backbone"], x)[0], None
 
 

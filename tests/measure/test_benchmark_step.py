@@ -47,7 +47,7 @@ def test_plain_flax_gives_the_same_projections(name, stem):
   params, batch_stats = ours.init(jax.random.key(0), (16, 16, 3))
   images = np.random.default_rng(0).random((4, 16, 16, 3), np.float32)
   expected = jax.jit(
-    lambda x: ours.apply(params, batch_stats, x, train=True)[0].projection
+    lambda x: ours.apply(params, batch_stats, x, train=True)[0]["projection"]
   )(images)
   variables = {
     "params": params,

@@ -32,7 +32,7 @@ def test_the_published_figures_are_those_of_the_configuration():
 
 def test_steps_and_images_are_those_of_the_paper():
   assert pretraining("simclr", 1000).rows == 1000 * 312 * 8192
-  assert pretraining("suncet", 100).phases == (Phase(45_400, 2816, 2560),)
+  assert pretraining("suncet", 100).phases == (Phase(45_400, 2816, 2, 2560),)
   run = pretraining("suncet", 500)
   # 64 devices of 44 images x 2 views and, for 250 epochs, 20 x 2 labelled.
   per_device = 250 * 454 * (88 + 40) + 250 * 454 * 88

@@ -11,35 +11,40 @@ import virtual
 
 from suncet_jax import models
 from suncet_jax.config import base
-from suncet_jax.data.augment import Augmentation
 from suncet_jax.devices.mesh import by_rows
-from suncet_jax.methods import SimCLR, SuNCEt, Views, make_encode
-from suncet_jax.models import Model, Outputs
+from suncet_jax.methods.base import Views
+from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.simclr.method import SimCLR
+from suncet_jax.methods.suncet.method import SuNCEt
 
 _ROWS, _LABELLED, _SIZE = 32, 16, 8
-_UNUSED = Augmentation(size=_SIZE, crop_scale=(1.0, 1.0))  # of a plan
 
 
-class _Perceptron(Model):
+class _Perceptron:
   """An encoder without batch norm: rows do not depend on one another."""
 
-  def __init__(self):
-    """Takes no modules."""
+  heads, over_all_views = ("projection",), ()
 
-  def apply(self, params, batch_stats, images, *, train):
-    del train
+  def apply_backbone(self, params, batch_stats, images, *, train, key):
+    del train, key
     rows = images.reshape(images.shape[0], -1)
-    features = jnp.tanh(rows @ params["in"])
-    return Outputs(features, features @ params["out"]), batch_stats
+    return jnp.tanh(rows @ params["in"]), batch_stats
+
+  def apply_heads(
+    self, params, batch_stats, outputs, names, *, train, key=None
+  ):
+    del names, train, key
+    projection = outputs["features"] @ params["out"]
+    return {**outputs, "projection": projection}, batch_stats
 
 
 def _perceptron():
   rng = np.random.default_rng(0)
   params = {
-    "in": rng.normal(size=(_SIZE**2, 12)) / _SIZE,
+    "backbone": {"in": rng.normal(size=(_SIZE**2, 12)) / _SIZE},
     "out": rng.normal(size=(12, 6)),
   }
-  return _Perceptron(), jax.tree.map(jnp.float32, params), {}
+  return _Perceptron(), jax.tree.map(jnp.float32, params), {"backbone": {}}
 
 
 def _resnet():
@@ -66,15 +71,14 @@ def _views(mesh):
   )
 
 
-def _step(model, encode, mesh):
+def _step(encode):
   """Returns the jitted gradient of SimCLR + SuNCEt and the new statistics."""
-  del model
-  method = SuNCEt(SimCLR(_UNUSED, mesh))
+  method = SuNCEt(SimCLR())
 
   @jax.jit
   def step(params, batch_stats, views):
     (loss, output), gradient = jax.value_and_grad(method.loss, has_aux=True)(
-      params, batch_stats, (), views, encode
+      params, batch_stats, (), views, encode, None
     )
     return loss, gradient, output.batch_stats
 
@@ -82,9 +86,9 @@ def _step(model, encode, mesh):
 
 
 def _result(setting, encode, mesh):
-  model, params, batch_stats = setting
+  _, params, batch_stats = setting
   views = _views(mesh)
-  return jax.device_get(_step(model, encode, mesh)(params, batch_stats, views))
+  return jax.device_get(_step(encode)(params, batch_stats, views))
 
 
 def _assert_close(ours, expected):
@@ -101,13 +105,13 @@ def _assert_close(ours, expected):
 def whole():
   """The perceptron's loss and gradient of the whole batch at once."""
   setting = _perceptron()
-  return _result(setting, make_encode(setting[0], 1), virtual.mesh(1))
+  return _result(setting, Encoder(setting[0], virtual.mesh(1)), virtual.mesh(1))
 
 
 @pytest.mark.parametrize(("devices", "count"), [(1, 2), (1, 16), (4, 4)])
 def test_the_gradient_is_that_of_the_whole_batch(devices, count, whole):
   setting = _perceptron()
-  encode = make_encode(setting[0], devices, micro_batches=count)
+  encode = Encoder(setting[0], virtual.mesh(devices), micro_batches=count)
   _assert_close(_result(setting, encode, virtual.mesh(devices)), whole)
 
 
@@ -115,22 +119,28 @@ def test_a_sum_of_small_gradients_is_another(whole):
   """What this is for: each small batch misses the others' negatives."""
   model, params, batch_stats = _perceptron()
   mesh = virtual.mesh(1)
-  step = _step(model, make_encode(model, 1), mesh)
+  step = _step(Encoder(model, mesh))
   views = _views(mesh)
   parts = [
     step(params, batch_stats, jax.tree.map(lambda x, i=i: x[i::4], views))
     for i in range(4)
   ]
   gradient = jax.tree.map(lambda *x: np.mean(x, axis=0), *(p[1] for p in parts))
-  difference = np.abs(gradient["in"] - whole[1]["in"]).max()
-  assert difference > 0.01 * np.abs(whole[1]["in"]).max()
+  difference = np.abs(
+    gradient["backbone"]["in"] - whole[1]["backbone"]["in"]
+  ).max()
+  assert difference > 0.01 * np.abs(whole[1]["backbone"]["in"]).max()
 
 
 @pytest.fixture(scope="module")
 def part_by_part():
   """A ResNet's result with a batch norm per part, all parts kept."""
   setting = _resnet()
-  encode = make_encode(setting[0], 1)
+  encode = Encoder(setting[0], virtual.mesh(1))
+
+  class AllKept(Encoder):
+    def __call__(self, params, batch_stats, views):
+      return all_kept(params, batch_stats, views)
 
   def all_kept(params, batch_stats, views):
     outputs, stats = zip(
@@ -144,20 +154,20 @@ def part_by_part():
     )
     return joined, jax.tree.map(lambda *x: sum(x) / 4, *stats)
 
-  return _result(setting, all_kept, virtual.mesh(1))
+  return _result(setting, AllKept(setting[0], virtual.mesh(1)), virtual.mesh(1))
 
 
 @pytest.mark.parametrize("devices", [1, 2])
 def test_batch_norm_is_of_each_part(devices, part_by_part):
   setting = _resnet()
-  encode = make_encode(setting[0], devices, micro_batches=4)
+  encode = Encoder(setting[0], virtual.mesh(devices), micro_batches=4)
   _assert_close(_result(setting, encode, virtual.mesh(devices)), part_by_part)
 
 
 def _compiled(setting, mesh, **options):
   model, params, batch_stats = setting
-  encode = make_encode(model, mesh.size, **options)
-  step = _step(model, encode, mesh)
+  encode = Encoder(model, mesh, **options)
+  step = _step(encode)
   return step.lower(params, batch_stats, _views(mesh)).compile()
 
 

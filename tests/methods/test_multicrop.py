@@ -5,37 +5,45 @@ import numpy as np
 import pytest
 import virtual
 
-from suncet_jax import losses, methods
+from suncet_jax import losses
 from suncet_jax.config import base
-from suncet_jax.data.augment import Augmentation
-from suncet_jax.models import Outputs
+from suncet_jax.data.augment.view import named_views
+from suncet_jax.methods.base import build
+from suncet_jax.methods.encode import Encoder
+from suncet_jax.plugins import method_spec
 
-_VIEW = Augmentation(size=16, crop_scale=(0.2, 1.0), solarize_prob=0.2)
 
-
-def _method(views):
-  config = base()
-  config.method.name = "simclr"
+def _config(views):
+  config = base("simclr")
   config.method.temperature = 0.2
+  config.augment.size = 16
+  config.augment.crop_scale = (0.2, 1.0)
+  config.augment.solarize_prob = 0.2
   config.multicrop.views = views
   config.multicrop.size = 6
-  return methods.make_method(config, _VIEW, virtual.mesh(1))
+  return config
 
 
 def test_small_views_differ_in_size_and_crop_only():
-  large, again, *small = _method(3).plan(0).unlabelled
-  assert large == again == _VIEW
+  config = _config(3)
+  names = method_spec("simclr").groups(config, 0).unlabelled
+  kinds = named_views(config, is_cropped=False)
+  large, again, *small = (kinds[name].augmentation for name in names)
+  assert large == again
+  assert (large.size, large.crop_scale) == (16, (0.2, 1.0))
   assert len(small) == 3
   for view in small:
     assert (view.size, view.crop_scale) == (6, (0.05, 0.14))
-    assert view.solarize_prob == _VIEW.solarize_prob
+    assert view.solarize_prob == large.solarize_prob == 0.2
 
 
 @pytest.mark.parametrize("views", [0, 1, 2])
 def test_the_loss_is_the_mean_over_pairs_with_a_large_view(views):
   keys = jax.random.split(jax.random.key(0), 2 + views)
   z = [jax.random.normal(key, (6, 8)) for key in keys]
-  value, metrics = _method(views).contrast([Outputs(row, row) for row in z])
+  value, metrics = build(_config(views), 10).contrast(
+    [{"projection": row} for row in z], Encoder(None, virtual.mesh(1))
+  )
   pairs = [(0, 1)]
   pairs += [(large, 2 + i) for i in range(views) for large in (0, 1)]
   each = [losses.ntxent(z[a], z[b], temperature=0.2) for a, b in pairs]

@@ -8,11 +8,9 @@ import tiny
 import virtual
 
 from suncet_jax.config import base
-from suncet_jax.data.augment import Augmentation
-from suncet_jax.methods import Supervised, Views
-from suncet_jax.models import Outputs
-
-_AUGMENTATION = Augmentation(size=8, crop_scale=(0.5, 1.0))
+from suncet_jax.methods.base import Views
+from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.supervised.method import Supervised
 
 
 @pytest.mark.parametrize("devices", [1, 2])
@@ -21,12 +19,15 @@ def test_the_loss_is_the_mean_cross_entropy_of_all_views(devices):
   logits = [rng.normal(size=(4, 3)).astype(np.float32) for _ in range(2)]
   labels = np.array([0, 2, 1, 2])
 
-  def encode(params, batch_stats, views):
-    return [Outputs(view, params * view) for view in views], "new statistics"
+  class Encode(Encoder):
+    def __call__(self, params, batch_stats, views):
+      return [{"logits": params * view} for view in views], "new statistics"
 
-  method = Supervised(_AUGMENTATION, virtual.mesh(devices), 2)
+  encode = Encode(None, virtual.mesh(devices))
   views = Views((), tuple(map(jnp.asarray, logits)), jnp.asarray(labels))
-  loss, output = method.loss(jnp.float32(2.0), None, (), views, encode)
+  loss, output = Supervised().loss(
+    jnp.float32(2.0), None, (), views, encode, None
+  )
   doubled = 2 * np.concatenate(logits).astype(np.float64)
   logs = doubled - np.log(np.exp(doubled).sum(axis=1, keepdims=True))
   truth = np.tile(labels, 2)
@@ -40,16 +41,18 @@ def test_a_step_sees_labelled_images_only_and_has_a_classifier():
   parts = tiny.experiment()
   # Which a checkpoint holds: a run would not be gone on with otherwise.
   assert parts.config.model.head == base().model.head
-  plan = parts.method.plan(0)
-  batch = next(parts.stream.batches(range(1), plan.unlabelled, plan.labelled))
+  spec = parts.batch_spec(0)
+  batch = next(parts.stream.batches(range(1), spec.unlabelled, spec.labelled))
   assert batch.unlabelled == ()
   assert batch.labelled[0].shape == (8, 8, 8, 1)
   assert sorted(batch.labels.tolist()) == [0, 0, 1, 1, 2, 2, 3, 3]
   state = parts.initial_state()
-  assert jax.tree.map(jnp.shape, state.params["head"]) == {
+  assert jax.tree.map(jnp.shape, state.params["logits"]) == {
     "dense1": {"bias": (4,), "kernel": (64, 4)}
   }
-  before = jax.device_get(state.params["head"]["dense1"]["kernel"])
-  state, metrics = parts.step_fn()(state, batch, plan, parts.config.seed)
+  before = jax.device_get(state.params["logits"]["dense1"]["kernel"])
+  state, metrics = parts.step_fn()(state, batch, spec, parts.config.seed)
   np.testing.assert_allclose(metrics["loss"], metrics["cross_entropy"])
-  assert np.any(before != np.asarray(state.params["head"]["dense1"]["kernel"]))
+  assert np.any(
+    before != np.asarray(state.params["logits"]["dense1"]["kernel"])
+  )

@@ -79,13 +79,13 @@ def _assert_close(actual, desired):
 
 def test_evaluation_is_the_references(outputs):
   expected, evaluated, _, _ = outputs
-  _assert_close(evaluated.features, expected["feat_eval"])
-  _assert_close(evaluated.projection, expected["proj_eval"])
+  _assert_close(evaluated["features"], expected["feat_eval"])
+  _assert_close(evaluated["projection"], expected["proj_eval"])
 
 
 def test_training_projection_is_the_references(outputs):
   expected, _, trained, _ = outputs
-  _assert_close(trained.projection, expected["proj_train"])
+  _assert_close(trained["projection"], expected["proj_train"])
 
 
 def test_running_statistics_after_training_are_the_references(outputs):

@@ -49,11 +49,11 @@ def test_evaluation_keeps_the_statistics_and_training_moves_them():
   assert jax.tree.structure(moved) == jax.tree.structure(stats)
   for old, new in zip(*map(jax.tree.leaves, (stats, moved)), strict=True):
     assert np.abs(old - new).max() > 0
-  assert np.abs(evaluated.projection - trained.projection).max() > 1e-3
+  assert np.abs(evaluated["projection"] - trained["projection"]).max() > 1e-3
   # An image's evaluation does not depend on its neighbours.
   alone, _ = apply(params, stats, images[:1], train=False)
   np.testing.assert_allclose(
-    alone.projection, evaluated.projection[:1], rtol=1e-4, atol=1e-5
+    alone["projection"], evaluated["projection"][:1], rtol=1e-4, atol=1e-5
   )
 
 
@@ -65,7 +65,9 @@ def test_backbone_alone_is_the_first_half_of_apply():
   features, backbone_stats = quick_jit(
     model.apply_backbone, static_argnames="train"
   )(params["backbone"], stats["backbone"], images, train=True)
-  np.testing.assert_allclose(features, outputs.features, rtol=1e-5, atol=1e-6)
+  np.testing.assert_allclose(
+    features, outputs["features"], rtol=1e-5, atol=1e-6
+  )
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
     backbone_stats,
@@ -107,7 +109,7 @@ def test_four_devices_give_the_same_step_as_one():
 
   def objective(params, stats, images):
     outputs, new_stats = model.apply(params, stats, images, train=True)
-    return jnp.mean(outputs.projection**3), (outputs, new_stats)
+    return jnp.mean(outputs["projection"] ** 3), (outputs, new_stats)
 
   step = quick_jit(jax.value_and_grad(objective, has_aux=True))
   images = (

@@ -19,7 +19,7 @@ def _loss(fields, remat):
 
   def loss(params):
     outputs, _ = model.apply(params, batch_stats, images, train=True)
-    return jnp.mean(outputs.projection**3)
+    return jnp.mean(outputs["projection"] ** 3)
 
   return loss, params
 

@@ -29,8 +29,8 @@ def test_stems_work_on_small_grey_images(name, stem):
   outputs, new_stats = jax.eval_shape(
     lambda p, s, x: model.apply(p, s, x, train=True), params, stats, images
   )
-  assert outputs.features.shape == (2, model.feature_size)
-  assert outputs.projection.shape == (2, 8)
+  assert outputs["features"].shape == (2, model.feature_size)
+  assert outputs["projection"].shape == (2, 8)
   assert jax.tree.map(jnp.shape, new_stats) == jax.tree.map(jnp.shape, stats)
 
 

@@ -24,18 +24,18 @@ def test_wide_resnet_trains():
 
   def objective(params, stats):
     outputs, new_stats = model.apply(params, stats, images, train=True)
-    return jnp.mean(outputs.projection**3), (outputs, new_stats)
+    return jnp.mean(outputs["projection"] ** 3), (outputs, new_stats)
 
   step = quick_jit(jax.grad(objective, has_aux=True))
   gradient, (trained, _) = step(*variables)
-  assert trained.features.shape == (4, 128)
+  assert trained["features"].shape == (4, 128)
   # The norm behind a convolution cancels its bias: only kernels must matter.
   for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
     assert np.isfinite(leaf).all()
     if path[-1].key == "kernel":
       assert np.abs(leaf).max() > 0, path
   evaluated, _ = quick_apply(model)(*variables, images, train=False)
-  assert np.abs(evaluated.projection - trained.projection).max() > 1e-3
+  assert np.abs(evaluated["projection"] - trained["projection"]).max() > 1e-3
 
 
 def test_wide_resnet_halves_the_resolution_on_the_second_convolution():

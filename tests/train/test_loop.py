@@ -5,7 +5,7 @@ import running
 import tiny
 
 from suncet_jax.config import base
-from suncet_jax.methods import BatchSpec
+from suncet_jax.methods.base import BatchSpec
 from suncet_jax.train.phases import Phase, phases
 from suncet_jax.workdir.folder import FolderError, FolderInUseError, RunFolder
 from suncet_jax.workdir.metrics_csv import MetricsFile

@@ -4,9 +4,12 @@ import pytest
 import tiny
 from ml_collections import ConfigDict
 
+from suncet_jax.architectures import MLP
 from suncet_jax.config import base
-from suncet_jax.methods import BatchSpec
+from suncet_jax.methods.base import BatchSpec
 from suncet_jax.train.phases import Phase, flops_per_step, training_flops
+
+_HEADS = {"projection": MLP(layers=2, out=128)}
 
 
 def _model(**changes):
@@ -18,27 +21,27 @@ def _model(**changes):
 def test_resnet50_is_three_times_the_known_count():
   # 4.09 billion multiply-adds (He et al. 2015 say 3.8, with stride elsewhere),
   # the products with padding, which XLA leaves out, included.
-  flops = training_flops(_model(), (224, 224, 3))
+  flops = training_flops(_model(), _HEADS, (224, 224, 3))
   assert flops == pytest.approx(3 * 2 * 4.09e9, rel=0.04)
 
 
 def test_the_convolutions_in_use_do_not_change_the_count():
   model = {"name": "resnet8", "stem": "cifar_stride2"}
   counts = {
-    training_flops(_model(convolution=name, **model), (24, 24, 1))
+    training_flops(_model(convolution=name, **model), _HEADS, (24, 24, 1))
     for name in ("auto", "xla")
   }
   assert len(counts) == 1
-  larger = training_flops(_model(**model), (48, 48, 1))
+  larger = training_flops(_model(**model), _HEADS, (48, 48, 1))
   assert larger == pytest.approx(4 * counts.pop(), rel=0.15)  # fewer borders
 
 
 def test_a_step_pays_for_every_view_of_every_image():
   parts = tiny.experiment(method="suncet")
-  of_one = training_flops(parts.model_config, (8, 8, 1))
+  of_one = training_flops(parts.config.model, _HEADS, (8, 8, 1))
   # Two views of 16 images, and one of 4 classes x 2 labelled images.
-  plan = parts.method.plan(0)
-  assert flops_per_step(parts, plan) == pytest.approx((2 * 16 + 4 * 2) * of_one)
+  spec = parts.batch_spec(0)
+  assert flops_per_step(parts, spec) == pytest.approx((2 * 16 + 4 * 2) * of_one)
 
 
 def test_operations_add_up_over_segments():

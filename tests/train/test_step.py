@@ -12,15 +12,20 @@ from ml_collections import ConfigDict
 
 from suncet_jax import models
 from suncet_jax.data.augment import Augmentation
+from suncet_jax.data.augment.view import View
 from suncet_jax.data.stream import Batch
 from suncet_jax.devices.mesh import by_rows, replicated
-from suncet_jax.methods import SimCLR, SuNCEt, make_encode
+from suncet_jax.methods.base import BatchSpec
+from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.simclr.method import SimCLR
+from suncet_jax.methods.suncet.method import SuNCEt
 from suncet_jax.train.state import init_state
 from suncet_jax.train.step import make_step, make_views
 
-_AUGMENTATION = Augmentation(
-  size=8, crop_scale=(0.5, 1.0), jitter_prob=0.0, blur_prob=0.0
+_VIEW = View(
+  Augmentation(size=8, crop_scale=(0.5, 1.0), jitter_prob=0.0, blur_prob=0.0)
 )
+_SPEC = BatchSpec((_VIEW, _VIEW), (_VIEW,))
 _MODEL = ConfigDict(
   {
     "name": "resnet8",
@@ -40,14 +45,14 @@ _MODEL = ConfigDict(
 
 
 def setting(devices=1, limit=3, rate=0.1, ema_decay=0.0):
-  """Returns (step, state, batch, plan) of SimCLR + SuNCEt on a tiny net."""
+  """Returns (step, state, batch, spec) of SimCLR + SuNCEt on a tiny net."""
   mesh = virtual.mesh(devices)
-  method = SuNCEt(SimCLR(_AUGMENTATION, mesh))
+  method = SuNCEt(SimCLR())
   model = models.build(_MODEL)
   optimizer = optax.sgd(rate, momentum=0.9)
   step = make_step(
     method,
-    make_encode(model, devices),
+    Encoder(model, mesh),
     optimizer,
     lambda count: rate / (1 + count),
     mesh,
@@ -73,7 +78,7 @@ def setting(devices=1, limit=3, rate=0.1, ema_decay=0.0):
     (put(rng.randint(0, 256, (8, 10, 10, 1)).astype(np.uint8)),),
     put(np.tile(np.arange(4, dtype=np.int32), 2)),
   )
-  return step, init(), batch, method.plan(0)
+  return step, init(), batch, _SPEC
 
 
 @pytest.fixture(scope="module")

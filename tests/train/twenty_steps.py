@@ -6,6 +6,7 @@ Process 0 writes losses, final state and a digest of the images of every step,
 for each of PRECISIONS: float32, as the recipe computes, and float64.
 """
 
+import dataclasses
 import hashlib
 import pathlib
 import runpy
@@ -15,8 +16,9 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from suncet_jax import methods
 from suncet_jax.devices.processes import connect, finish
+from suncet_jax.methods.base import BatchSpec
+from suncet_jax.methods.encode import Encoder
 from suncet_jax.train import experiment
 from suncet_jax.train.step import make_step
 
@@ -44,23 +46,30 @@ def _run(precision):
   parts = experiment.build(_config(precision))
   step = make_step(
     parts.method,
-    methods.make_encode(parts.model, parts.mesh.size),
+    Encoder(parts.model, parts.mesh),
     parts.optimizer,
     parts.schedule,
     parts.mesh,
     max_skipped_in_a_row=1,
-    are_cropped=precision == "float64",
   )
-  state, plan = parts.initial_state(), parts.method.plan(0)
+  state, spec = parts.initial_state(), parts.batch_spec(0)
+  if precision == "float64":  # nor are crops made, for the same reason
+    cropped = [
+      tuple(dataclasses.replace(view, is_cropped=True) for view in views)
+      for views in (spec.unlabelled, spec.labelled)
+    ]
+    on_device = BatchSpec(*cropped)
+  else:
+    on_device = spec
   before = jax.device_get(state.params)
   losses, seen = [], hashlib.sha256()
   for batch in parts.stream.batches(
-    range(_STEPS), plan.unlabelled, plan.labelled
+    range(_STEPS), spec.unlabelled, spec.labelled
   ):
     for rows in jax.tree.leaves(batch):
       whole = multihost_utils.process_allgather(rows, tiled=True)
       seen.update(np.ascontiguousarray(whole).tobytes())
-    state, metrics = step(state, batch, plan, 0)
+    state, metrics = step(state, batch, on_device, 0)
     losses.append(float(metrics["loss"]))
   moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), before, state.params)
   leaves = jax.tree.leaves((state.params, state.batch_stats))

@@ -56,8 +56,8 @@ def test_runs_of_two_seeds_are_the_same_programs():
   programs = []
   for seed in (0, 1):
     parts = tiny.experiment(seed)
-    plan = parts.method.plan(0)
-    batch = next(parts.stream.batches(range(1), plan.unlabelled, plan.labelled))
-    step = parts.step_fn().lower(parts.state_template(), batch, plan, seed)
+    spec = parts.batch_spec(0)
+    batch = next(parts.stream.batches(range(1), spec.unlabelled, spec.labelled))
+    step = parts.step_fn().lower(parts.state_template(), batch, spec, seed)
     programs.append(step.as_text())
   assert programs[0] == programs[1]
