@@ -106,6 +106,7 @@ def test_step_prints_a_table():
   assert float(ratio) > 0
 
 
+@pytest.mark.slow
 def test_memory_is_told_by_option():
   command = [
     sys.executable,
@@ -184,6 +185,7 @@ def _tables(text):
   ]
 
 
+@pytest.mark.slow
 def test_losses_print_tables_of_times_memory_and_limits():
   command = [
     sys.executable,

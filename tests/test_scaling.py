@@ -26,6 +26,7 @@ def benchmarks_path(monkeypatch):
     (8, 4096, 2048, 16),
   ],
 )
+@pytest.mark.slow
 def test_the_formula_is_what_the_compiled_step_sends(
   devices, images, labelled, embedding
 ):
@@ -49,6 +50,7 @@ def test_the_formula_is_what_the_compiled_step_sends(
   assert len(of_norms) == step.network.waits
 
 
+@pytest.mark.slow
 def test_the_program_prints_what_the_document_holds():
   command = [
     sys.executable,
