@@ -41,6 +41,7 @@ def test_all_notebooks_are_known():
 
 
 @pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.slow
 def test_it_runs_and_shows_what_is_saved(name):
   notebook = saved(name)
   executed = tool.execute(notebook)  # raises where a cell fails

@@ -34,7 +34,10 @@ _FETCHED = re.compile(
 )
 
 
-@pytest.mark.parametrize("page", ["losses.md", "coming_from.md"])
+@pytest.mark.parametrize(
+  "page",
+  [pytest.param("losses.md", marks=pytest.mark.slow), "coming_from.md"],
+)
 def test_examples(page):
   outcome = doctest.testfile(str(_DOCS / page), module_relative=False)
   assert outcome.attempted > 0

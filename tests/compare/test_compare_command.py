@@ -31,6 +31,7 @@ def _compare(workdir, cache, *flags):
   )
 
 
+@pytest.mark.slow
 def test_a_comparison_from_start_to_report(tmp_path, cache, monkeypatch):
   # JAX keeps what took a second to compile, or what takes this long:
   monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

@@ -67,6 +67,7 @@ def test_bits_do_not_depend_on_the_run_or_the_number_of_cpus():
   assert _run(_DIGEST, "1") == _run(_DIGEST, "2") == _run(_DIGEST, "2")
 
 
+@pytest.mark.slow
 def test_ten_thousand_calls_leave_no_memory_behind():
   # One leaked output a call would be 2,600 MB, one leaked kernel 370.
   assert float(_run(_LEAK)) < 30

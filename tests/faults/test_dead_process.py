@@ -11,7 +11,7 @@ import running
 _HEARTBEAT = 10  # seconds
 
 
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_the_others_end_within_the_heartbeat(tmp_path, cache, victim):
   processes = fault_runs.start_two(
     tmp_path, cache, f"--heartbeat_timeout={_HEARTBEAT}"

@@ -65,6 +65,7 @@ def test_a_run_goes_on_and_saves_once_there_is_room(disk, cache):
   assert (run / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_run_whose_last_save_failed_does_not_succeed(disk, cache):
   process = _start_and_fill(disk, cache)
   fault_runs.thaw(process)

@@ -3,6 +3,7 @@
 import re
 
 import fault_runs
+import pytest
 import running
 
 _BAD_STEP = 5  # the step from 5 to 6
@@ -41,6 +42,7 @@ def test_in_one_step_it_is_skipped_and_counted(tmp_path, cache):
     assert (row["gradient_norm"] == "nan") == (step == _BAD_STEP + 1)
 
 
+@pytest.mark.slow
 def test_for_ever_it_ends_with_all_that_is_known(tmp_path, cache):
   output = fault_runs.run(
     tmp_path,

@@ -6,6 +6,7 @@ import fault_runs
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+import pytest
 import running
 
 
@@ -32,6 +33,7 @@ def _killed_at(text, processes):
   return seen
 
 
+@pytest.mark.slow
 def test_from_one_device_to_two_processes_to_four_devices(
   tmp_path, small_run, cache
 ):

@@ -4,6 +4,7 @@ import re
 import signal
 
 import fault_runs
+import pytest
 import running
 
 
@@ -39,6 +40,7 @@ def test_one_process_saves_and_goes_on_bit_for_bit(tmp_path, small_run, cache):
   fault_runs.assert_same_run(tmp_path, small_run)
 
 
+@pytest.mark.slow
 def test_a_signal_to_any_of_several_stops_all_at_one_step(tmp_path, cache):
   first, _ = _stop_both(tmp_path, cache, "step 4/27", receiver=1)
   second, seen = _stop_both(tmp_path, cache, "step 14/27", receiver=0)

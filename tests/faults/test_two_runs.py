@@ -1,6 +1,7 @@
 """Two runs on one folder at once: the second is refused, the first unharmed."""
 
 import fault_runs
+import pytest
 import running
 
 
@@ -17,6 +18,7 @@ def test_of_one_process_each(tmp_path, small_run, cache):
   fault_runs.assert_same_run(tmp_path, small_run)
 
 
+@pytest.mark.slow
 def test_of_two_processes_each(tmp_path, cache):
   first = fault_runs.start_two(tmp_path, cache)
   running.wait_for(first[0], "step 4/27")

@@ -38,6 +38,7 @@ def _flip_a_bit(bucket, step):
   bucket.write(largest, bytes(content))
 
 
+@pytest.mark.slow
 def test_an_interrupted_and_damaged_run_ends_as_on_disk(
   bucket, small_run, cache
 ):

@@ -16,6 +16,7 @@ def _end(process, timeout=240):
   return process.returncode, output
 
 
+@pytest.mark.slow
 def test_two_processes_train_to_the_end(uninterrupted):
   workdir, output = uninterrupted
   assert small_run.digest(workdir)
@@ -24,6 +25,7 @@ def test_two_processes_train_to_the_end(uninterrupted):
   assert "step" not in " ".join(re.findall(r"^\[1\].*", output, re.M))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_after_a_killed_process(uninterrupted, cache, tmp_path):
   workdir = tmp_path / "run"
   launcher = small_run.start_local(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 import running
 import small_run
 
@@ -46,6 +47,7 @@ def _run(*arguments):
   return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_job_goes_on_after_a_signal_and_after_a_killed_task(
   slurm, cache, uninterrupted, tmp_path
 ):

@@ -20,6 +20,7 @@ def _ntxent(rows, labels, **options):
   return losses.ntxent(rows[:n], rows[n : 2 * n], **options)
 
 
+_LOW = ("bfloat16", "float16")
 _LOSSES = {
   "ntxent": _ntxent,
   "suncet": losses.suncet,
@@ -27,6 +28,16 @@ _LOSSES = {
   "supcon_in": functools.partial(losses.supcon, variant="in"),
 }
 _every_loss = pytest.mark.parametrize("name", _LOSSES)
+# Where each costs much to compile: on every day one of pairs, one of labels.
+_each_loss_costs_much = pytest.mark.parametrize(
+  "name",
+  [
+    "ntxent",
+    "suncet",
+    pytest.param("supcon_out", marks=pytest.mark.slow),
+    pytest.param("supcon_in", marks=pytest.mark.slow),
+  ],
+)
 
 
 def _rows(n, d=5, seed=0):
@@ -62,7 +73,14 @@ def _assert_equal_forms(name, rows, labels, tolerance, **options):
 @pytest.mark.parametrize("stop_gradient_keys", [False, True])
 @pytest.mark.parametrize(
   ("n", "block_size"),
-  [(2, 5), (6, 3), (14, 3), (22, 22), (36, 1)],
+  [
+    (14, 3),
+    (22, 22),
+    *(
+      pytest.param(*each, marks=pytest.mark.slow)
+      for each in [(2, 5), (6, 3), (36, 1)]
+    ),
+  ],
 )
 def test_equals_the_materialised_form(name, n, block_size, stop_gradient_keys):
   _assert_equal_forms(
@@ -75,7 +93,9 @@ def test_equals_the_materialised_form(name, n, block_size, stop_gradient_keys):
   )
 
 
-@pytest.mark.parametrize("name", ["ntxent", "suncet"])
+@pytest.mark.parametrize(
+  "name", [pytest.param("ntxent", marks=pytest.mark.slow), "suncet"]
+)
 @hypothesis.settings(max_examples=8, deadline=None, derandomize=True)
 @hypothesis.given(
   n=st.integers(1, 20).map(lambda half: 2 * half),
@@ -91,7 +111,8 @@ def test_equals_the_materialised_form_of_any_shape(name, n, block_size, seed):
 @pytest.mark.parametrize(
   ("temperature", "is_traced"),
   [
-    *((each, False) for each in (0.024, 0.025, 10.0)),
+    *((each, False) for each in (0.024, 0.025)),
+    pytest.param(10.0, False, marks=pytest.mark.slow),
     *((each, True) for each in (0.01, 0.024, 0.025, 0.5, 10.0)),
   ],
 )
@@ -103,7 +124,7 @@ def test_any_temperature(x64, name, temperature, is_traced):
   _assert_equal_forms(name, rows, labels, 1e-9, **options)
 
 
-@_every_loss
+@_each_loss_costs_much
 def test_low_temperature_in_float32(name):
   # A row with a twin and one at right angles to all others: their largest
   # exponents are 100 apart, more than the range of float32.
@@ -113,7 +134,7 @@ def test_low_temperature_in_float32(name):
   _assert_equal_forms(name, rows, labels, 1e-5, temperature=0.01, block_size=5)
 
 
-@_every_loss
+@_each_loss_costs_much
 def test_gradient_by_differences(x64, name):
   def loss(rows, temperature):
     return _LOSSES[name](
@@ -140,7 +161,7 @@ def test_gradient_by_temperature_with_detached_keys(x64, name):
   np.testing.assert_allclose(gradient(4), gradient(0), rtol=1e-9)
 
 
-@_every_loss
+@_each_loss_costs_much
 def test_forward_mode(x64, name):
   rows, labels = _rows(14).astype(np.float64), _labels(14)
   direction = _rows(14, seed=1).astype(np.float64)
@@ -165,13 +186,13 @@ def test_a_second_derivative_is_refused(name):
     jax.grad(squared_gradient)(_rows(8))
 
 
-@_every_loss
+@_each_loss_costs_much
 def test_a_second_derivative_of_the_materialised_form(x64, name):
   loss = functools.partial(_LOSSES[name], labels=_labels(6), block_size=0)
   check_grads(jax.jit(loss), (_rows(6).astype(np.float64),), order=2)
 
 
-@_every_loss
+@_each_loss_costs_much
 def test_vmap(name):
   rows = _rows(3 * 14).reshape(3, 14, 5)
   loss = functools.partial(_LOSSES[name], labels=_labels(14), block_size=4)
@@ -182,7 +203,7 @@ def test_vmap(name):
     np.testing.assert_allclose(gradient, expected[1], atol=1e-6)
 
 
-@_every_loss
+@_each_loss_costs_much
 def test_inside_checkpoint_and_scan(name):
   rows, labels = _rows(2 * 14).reshape(2, 14, 5), _labels(14)
 
@@ -198,7 +219,7 @@ def test_inside_checkpoint_and_scan(name):
   np.testing.assert_allclose(got, expected, atol=1e-6)
 
 
-@_every_loss
+@_each_loss_costs_much
 def test_without_jit(name):
   got = jax.value_and_grad(functools.partial(_LOSSES[name], block_size=4))(
     _rows(14), _labels(14)
@@ -209,7 +230,9 @@ def test_without_jit(name):
 
 
 @_every_loss
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+  "dtype", ["bfloat16", pytest.param("float16", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("block_size", [0, 16])
 def test_low_precision_product(name, dtype, block_size):
   rows, labels = _rows(64, 32), np.arange(64, dtype=np.int32) % 8
@@ -352,7 +375,10 @@ def _exact_of_near_views(name):
 
 
 @pytest.mark.parametrize("name", ["ntxent", "suncet"])
-@pytest.mark.parametrize("dtype", [None, "bfloat16", "float16"])
+@pytest.mark.parametrize(
+  "dtype",
+  [None, *(pytest.param(d, marks=pytest.mark.slow) for d in _LOW)],
+)
 def test_many_keys(name, dtype):
   rows, labels = _near_views()
   exact = _exact_of_near_views(name)
@@ -364,6 +390,7 @@ def test_many_keys(name, dtype):
   assert error < tolerance[1] * np.linalg.norm(exact[1])
 
 
+@pytest.mark.slow
 def test_as_many_rows_as_there_may_be():
   n = 65_536
   rows = jnp.tile(jnp.array([[1.0, 0.0], [0.0, 1.0]]), (n // 2, 1))

@@ -1,6 +1,7 @@
 """Same losses and parameter gradients on any number of devices, any way."""
 
 import functools
+import itertools
 import json
 import re
 
@@ -118,11 +119,19 @@ def _label_loss(loss, rows, labels, **options):
 
 
 _WAYS = ("jit", "explicit_jit", "shard_map", "shard_map_no_vma", "pmap")
+# Compilation takes long: each way on every day, other numbers of devices not.
 _ways_and_counts = [
-  *(("jit", count) for count in (1, 2)),
-  *(("shard_map", count) for count in (1, 2)),
+  *(
+    pytest.param(way, count, marks=pytest.mark.slow)
+    for way, count in [
+      ("jit", 1),
+      ("jit", 2),
+      ("shard_map", 1),
+      ("shard_map", 2),
+      ("pmap", 4),
+    ]
+  ),
   ("shard_map_inside_grad", 4),
-  ("pmap", 4),
   *((way, 8) for way in _WAYS),
 ]
 
@@ -224,7 +233,16 @@ def _assert_equal(outputs, expected, tolerance):
 
 @pytest.mark.parametrize(
   ("way", "block_size"),
-  [*((way, size) for way in _WAYS for size in (0, 1)), ("shard_map", 3)],
+  [
+    ("jit", 0),
+    ("shard_map", 0),
+    ("shard_map", 3),
+    *(
+      pytest.param(way, size, marks=pytest.mark.slow)
+      for way, size in itertools.product(_WAYS, (0, 1))
+      if size or way not in ("jit", "shard_map")
+    ),
+  ],
 )
 def test_all_functions_equal_one_device(x64, way, block_size):
   weights, expected = _on_one_device(np.float64)
@@ -235,7 +253,13 @@ def test_all_functions_equal_one_device(x64, way, block_size):
 
 @pytest.mark.parametrize(
   ("way", "device_count"),
-  [("jit", 1), ("jit", 8), ("shard_map", 1), ("shard_map", 2), ("pmap", 8)],
+  [
+    ("shard_map", 2),
+    *(
+      pytest.param(*each, marks=pytest.mark.slow)
+      for each in [("jit", 1), ("jit", 8), ("shard_map", 1), ("pmap", 8)]
+    ),
+  ],
 )
 def test_all_functions_equal_one_device_in_float32(way, device_count):
   weights, expected = _on_one_device(np.float32)
@@ -339,7 +363,14 @@ def test_whole_rows_on_an_explicit_mesh(spec, block_size):
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("way", ["jit", "shard_map", "explicit_jit"])
+@pytest.mark.parametrize(
+  "way",
+  [
+    pytest.param("jit", marks=pytest.mark.slow),
+    "shard_map",
+    pytest.param("explicit_jit", marks=pytest.mark.slow),
+  ],
+)
 def test_blocks_are_chosen(monkeypatch, way):
   monkeypatch.setattr(_contrast, "MANY_KEYS", 16)
   monkeypatch.setattr(_row_blocks, "TILE_SIZE", 40)

@@ -11,6 +11,7 @@ from benchmarks.losses import jax_jobs, limits, measure
 from benchmarks.losses.columns import COLUMNS, Embeddings
 
 
+@pytest.mark.slow
 def test_losses_print_tables_of_times_memory_and_limits():
   text = programs.output(
     "benchmarks.losses",

@@ -81,6 +81,7 @@ def test_step_prints_a_table():
   assert float(ratio) > 0
 
 
+@pytest.mark.slow
 def test_memory_is_told_by_option():
   text = programs.output(
     "benchmarks.step.memory",

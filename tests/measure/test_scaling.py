@@ -32,6 +32,7 @@ _DOC = pathlib.Path(ROOT, "docs", "scaling.md")
     (8, 4096, 2048, 16),
   ],
 )
+@pytest.mark.slow
 def test_the_formula_is_what_the_compiled_step_sends(
   devices, images, labelled, embedding
 ):
@@ -52,6 +53,7 @@ def test_the_formula_is_what_the_compiled_step_sends(
   assert len(of_norms) == step.network.waits
 
 
+@pytest.mark.slow
 def test_the_program_prints_what_the_document_holds():
   text = programs.output("benchmarks.scaling", "--rows=digits", "--devices=2")
   (line,) = (

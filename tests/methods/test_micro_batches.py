@@ -157,7 +157,9 @@ def part_by_part():
   return _result(setting, AllKept(setting[0], virtual.mesh(1)), virtual.mesh(1))
 
 
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize(
+  "devices", [pytest.param(1, marks=pytest.mark.slow), 2]
+)
 def test_batch_norm_is_of_each_part(devices, part_by_part):
   setting = _resnet()
   encode = Encoder(setting[0], virtual.mesh(devices), micro_batches=4)
@@ -171,6 +173,7 @@ def _compiled(setting, mesh, **options):
   return step.lower(params, batch_stats, _views(mesh)).compile()
 
 
+@pytest.mark.slow
 def test_they_take_less_memory():
   setting, mesh = _resnet(), virtual.mesh(1)
   at_once, in_parts = (

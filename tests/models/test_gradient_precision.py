@@ -45,9 +45,10 @@ def _encoder_gradient(head, micro_batches=1, **options):
   [
     ({}, {}),
     # No biases; everything computed again, in parts.
-    (
+    pytest.param(
       {"batch_norm": True, "output_batch_norm": True},
       {"micro_batches": 2, "remat": True},
+      marks=pytest.mark.slow,
     ),
   ],
 )

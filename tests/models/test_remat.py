@@ -8,7 +8,10 @@ from model_testing import cheap_variables, model_config, random_images
 
 from suncet_jax import models
 
-_MODELS = ({"name": "resnet20"}, {"name": "wrn28_2"})
+_MODELS = (
+  {"name": "resnet20"},
+  pytest.param({"name": "wrn28_2"}, marks=pytest.mark.slow),
+)
 
 
 def _loss(fields, remat):

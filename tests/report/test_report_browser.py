@@ -186,6 +186,7 @@ def test_numbers_are_written_as_in_tables(browser, pages):
   assert found == [wording.short(number) for number in numbers]
 
 
+@pytest.mark.slow
 def test_pages_fit_a_phone(browser, pages):
   for page in pages:
     _open(browser, page, width=390)
@@ -196,6 +197,7 @@ def test_pages_fit_a_phone(browser, pages):
     assert width <= inner
 
 
+@pytest.mark.slow
 def test_texts_can_be_read_in_both_modes_and_when_it_switches(browser, pages):
   _open(browser, pages[0])
   colors = set()
@@ -295,6 +297,7 @@ def _tap(browser, place):
 
 
 @pytest.mark.parametrize(("show", "width"), [(_point_at, 1200), (_tap, 390)])
+@pytest.mark.slow
 def test_pointer_and_finger_show_values_and_images(browser, pages, show, width):
   from selenium.webdriver.support.wait import WebDriverWait
 
@@ -313,6 +316,7 @@ def test_pointer_and_finger_show_values_and_images(browser, pages, show, width):
   )
 
 
+@pytest.mark.slow
 def test_what_is_printed_from_a_dark_screen_is_drawn_at_once(browser, pages):
   _open(browser, pages[0], media=[_DARK])
   # The colours of the first curve on a dark and on a light page.

@@ -58,6 +58,7 @@ def test_a_run_saves_before_it_ends(folder, cache):
   assert (folder / "run" / "checkpoints" / str(saved)).exists()
 
 
+@pytest.mark.slow
 def test_of_two_processes_both_save_the_same_step(folder, cache):
   port = running.free_port()
   processes = [

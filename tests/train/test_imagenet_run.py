@@ -66,6 +66,7 @@ def _names(folder):
 
 
 @pytest.mark.parametrize("reading", ["random", "streaming"])
+@pytest.mark.slow
 def test_it_trains_switches_off_and_evaluates(
   tmp_path, imagenet, cache, reading
 ):

@@ -17,6 +17,8 @@ _SCRIPT = pathlib.Path(__file__).with_name("twenty_steps.py")
 
 _BOTH = "float32,float64"
 
+pytestmark = pytest.mark.slow
+
 
 def _twenty_steps(folder, precisions, processes, devices):
   """Runs the script; returns what it wrote."""
