@@ -5,6 +5,7 @@ import io
 import json
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import jax
 import numpy as np
 import pytest
 import running
+from flax import struct
 from ml_collections import ConfigDict
 from PIL import Image
 from sklearn import base as sklearn_base
@@ -21,12 +23,12 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from suncet_jax import config, load_encoder
 from suncet_jax.convert import files, pytorch_names, stablehlo
-from suncet_jax.convert import run as runs
 from suncet_jax.convert.recognise import Network
 from suncet_jax.convert.weights import FORMAT, Images, Weights
 from suncet_jax.data.images import crops
 from suncet_jax.data.load import load
-from suncet_jax.train import evaluation, experiment
+from suncet_jax.train import evaluation, experiment, resume
+from suncet_jax.train.experiment import build
 from suncet_jax.workdir.checkpoints import Checkpoints
 
 
@@ -77,10 +79,10 @@ def test_features_are_those_of_the_runs_evaluation(small_run, encode, digits):
   assert features.dtype == np.float32
   assert features.shape == (40, encode.feature_size)
   np.testing.assert_allclose(
-    features, expected["features"], rtol=1e-4, atol=1e-5
+    features, expected.features, rtol=1e-4, atol=1e-5
   )
   np.testing.assert_allclose(
-    encode.project(images), expected["projection"], rtol=1e-4, atol=1e-5
+    encode.project(images), expected.projection, rtol=1e-4, atol=1e-5
   )
 
 
@@ -248,25 +250,23 @@ def test_images_get_the_size_of_the_evaluation(tmp_path):
   assert encode.images.evaluated == 8
 
 
-def _saved_run(folder, **settings):
+def _saved_run(folder, method="suncet", **settings):
   """Writes a run's folder with one checkpoint of random numbers."""
   with (running.ROOT / "configs" / "digits.py").open() as file:
     recipe = {}
     exec(file.read(), recipe)
-  made = recipe["get_config"]()
+  made = recipe["get_config"](f"method={method}")
+  made.data.labelled.images_per_class = 4  # eight devices can share 40 rows
   made.update_from_flattened_dict(settings)
   folder.mkdir()
   (folder / "config.json").write_text(json.dumps(made.to_dict()))
-  model = ConfigDict(made.model)
-  if made.method.name == "supervised":
-    model.head.update(layers=1, out=10, output_batch_norm=False)
+  experiment = build(made)
   rng = np.random.default_rng(0)
   state = jax.tree.map(
-    lambda x: rng.random(x.shape).astype(x.dtype),
-    runs._template(made, model, channels=1),
+    lambda x: rng.random(x.shape).astype(x.dtype), experiment.state_template()
   )
   with Checkpoints(folder / "checkpoints") as checkpoints:
-    checkpoints.save(5, state, {})
+    checkpoints.save(5, state, resume.metadata(experiment))
     checkpoints.wait()
   return state
 
@@ -286,12 +286,11 @@ def test_averaged_weights_are_taken_where_there_are_some(tmp_path):
 
 
 def test_a_supervised_runs_classifier_is_its_head(tmp_path):
-  settings = {"method.name": "supervised"}
-  state = _saved_run(tmp_path / "run", **settings)
+  state = _saved_run(tmp_path / "run", "supervised")
   encode = load_encoder(tmp_path / "run")
   assert encode.projection_size == 10
   images = np.zeros((2, 8, 8, 1), np.uint8)
-  head = state.params["head"]["dense1"]
+  head = state.params["logits"]["dense1"]
   np.testing.assert_allclose(
     encode.project(images),
     encode(images) @ head["kernel"] + head["bias"],
@@ -303,9 +302,44 @@ def test_a_run_without_a_checkpoint_is_named(tmp_path, small_run):
   run = tmp_path / "run"
   (run / "checkpoints").mkdir(parents=True)
   (run / "config.json").write_text((small_run / "config.json").read_text())
-  with pytest.raises(ValueError, match="no intact checkpoint"):
+  with pytest.raises(ValueError, match="holds no checkpoint yet"):
     load_encoder(run)
   with pytest.raises(ValueError, match="no folder of a run"):
     load_encoder(tmp_path)
   with pytest.raises(ValueError, match="batch_size must be at least 1"):
     load_encoder(small_run, batch_size=0)
+
+
+@pytest.mark.parametrize("method", ["suncet", "supervised"])
+def test_folders_of_version_0_1_are_read(tmp_path, method):
+  """Their checkpoints name neither channels nor classes."""
+  state = _saved_run(tmp_path / "run", method)
+  params = dict(state.params)
+  params["head"] = params.pop("logits", params.get("head"))
+  stats = {"backbone": state.batch_stats["backbone"], "head": {}}
+  old = {
+    "params": params,
+    "batch_stats": stats,
+    "average": (),
+    "extras": (),
+    "step": state.step,
+  }
+  shutil.rmtree(tmp_path / "run" / "checkpoints")
+  with Checkpoints(tmp_path / "run" / "checkpoints") as checkpoints:
+    # As the fields of the state were named then, by attributes of a class.
+    checkpoints.save(5, _Former(**old), {"config": {}})
+    checkpoints.wait()
+  encode = load_encoder(tmp_path / "run")
+  assert encode.images.channels == 1
+  assert encode.projection_size == (10 if method == "supervised" else 64)
+  kernel = files.read(tmp_path / "run").leaves["head", "dense1", "kernel"]
+  np.testing.assert_array_equal(kernel, params["head"]["dense1"]["kernel"])
+
+
+@struct.dataclass
+class _Former:
+  params: dict
+  batch_stats: dict
+  average: tuple
+  extras: tuple
+  step: jax.Array

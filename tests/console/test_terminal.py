@@ -20,6 +20,7 @@ import running
 from absl import flags
 
 from suncet_jax.console import progress, terminal
+from suncet_jax.plugins import method_spec
 from suncet_jax.train import monitor
 from suncet_jax.train.monitor import Display
 from suncet_jax.train.result import show_accuracies
@@ -125,6 +126,7 @@ def _train(folder, monkeypatch):
     seconds=0.0,
     began=0.0,
     tensorboard=False,
+    series=method_spec("suncet").series,
   )
   clock.now = 2.25
   made.first_step_done()

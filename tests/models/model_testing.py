@@ -43,7 +43,7 @@ def inner_shapes(model, image_shape):
 
   def run(key):
     params, stats = model.init(key, image_shape)
-    _, state = model.backbone.apply(
+    _, state = model.backbone.module.apply(
       {"params": params["backbone"], "batch_stats": stats["backbone"]},
       jnp.zeros((1, *image_shape)),
       train=False,
