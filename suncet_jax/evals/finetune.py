@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
+from suncet_jax.errors import UserError
 from suncet_jax.evals import _checks, _classifier, finetune_step
 
 
@@ -42,6 +43,7 @@ def finetune(
   steps: int,
   learning_rate_peak: float,
   momentum: float = 0.9,
+  backbone_scale: float = 1.0,
   prepare: finetune_step.Prepare | None = None,
   seed: int = 0,
 ) -> FineTuned:
@@ -68,6 +70,9 @@ def finetune(
     steps: how many batches to train on.
     learning_rate_peak: learning rate of the first step, not scaled here.
     momentum: in [0, 1).
+    backbone_scale: Factor of the backbone's learning rate. 0: the backbone is
+      frozen, in evaluation mode, and a linear classifier of its features is
+      trained on augmented images (stage two of SupCon, arXiv 2004.11362).
     prepare: images, key -> images; random crop and flip, compiled into the
       step. The key is a function of (seed, step). None leaves images alone.
     seed: of the keys; below 2**31.
@@ -86,13 +91,15 @@ def finetune(
     steps=steps,
     learning_rate_peak=learning_rate_peak,
   )
+  if backbone_scale < 0:
+    raise UserError(f"backbone_scale must be >= 0; got {backbone_scale}.")
   optimizer = _classifier.sgd(learning_rate_peak, steps, momentum=momentum)
   classifier = _classifier.zero_classifier(feature_size, class_count)
   state, sharding = finetune_step.initial_state(
     params, batch_stats, classifier, optimizer
   )
   step_fn = jax.jit(
-    finetune_step.make_step(apply_backbone, optimizer, prepare),
+    finetune_step.make_step(apply_backbone, optimizer, prepare, backbone_scale),
     donate_argnums=0,
     # As it came in: the next step is then not compiled again.
     out_shardings=sharding,

@@ -113,16 +113,28 @@ def make_step(
   apply_backbone: ApplyBackbone,
   optimizer: optax.GradientTransformation,
   prepare: Prepare | None,
+  backbone_scale: float = 1.0,
 ) -> Callable[..., tuple[State, jax.Array]]:
-  """Returns the pure (state, images, labels, seed) -> (state, loss)."""
+  """Returns the pure (state, images, labels, seed) -> (state, loss).
+
+  Args:
+    apply_backbone: The backbone.
+    optimizer: From gradients to updates.
+    prepare: See `finetune`.
+    backbone_scale: Factor of the backbone's learning rate; 0: the backbone is
+      frozen, and its norms use their running statistics.
+  """
+  is_frozen = backbone_scale == 0
 
   def loss_of(
     trained: Any, batch_stats: Any, images: jax.Array, labels: jax.Array
   ) -> tuple[jax.Array, Any]:
     params, classifier = trained
+    if is_frozen:
+      params = jax.lax.stop_gradient(params)
     variables = Variables(params, batch_stats, classifier)
     scores, batch_stats = apply_network(
-      apply_backbone, variables, images, train=True
+      apply_backbone, variables, images, train=not is_frozen
     )
     return _classifier.cross_entropy(scores, labels), batch_stats
 
@@ -138,6 +150,9 @@ def make_step(
       trained, batch_stats, images, labels
     )
     updates, opt_state = optimizer.update(grads, state.opt_state, trained)
+    if not is_frozen and backbone_scale != 1:
+      of_backbone, of_classifier = updates
+      updates = optax.tree.scale(backbone_scale, of_backbone), of_classifier
     params, classifier = optax.apply_updates(trained, updates)
     variables = Variables(params, batch_stats, classifier)
     return State(state.step + 1, variables, opt_state), loss

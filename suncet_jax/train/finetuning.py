@@ -42,6 +42,7 @@ def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
     class_count=experiment.pipeline.class_count,
     steps=settings.epochs * batches.steps_per_epoch,
     learning_rate_peak=settings.learning_rate * batches.batch_size / 256,
+    backbone_scale=settings.backbone_scale,
     prepare=_prepare(experiment),
     seed=experiment.config.seed,
   )

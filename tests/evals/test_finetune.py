@@ -96,6 +96,56 @@ def test_batch_statistics_run_along():
   )
 
 
+def test_the_backbones_rate_is_scaled():
+  half, whole = _finetune(steps=1, backbone_scale=0.5), _finetune(steps=1)
+  start = _params()["kernel"]
+  moved = whole.variables.params["kernel"] - start
+  np.testing.assert_allclose(
+    half.variables.params["kernel"] - start, moved / 2, rtol=1e-4, atol=1e-7
+  )
+  np.testing.assert_array_equal(
+    half.variables.classifier.kernel, whole.variables.classifier.kernel
+  )
+
+
+def test_a_frozen_backbone_is_in_evaluation_mode_and_stays_as_it_is():
+  tuned = _finetune(steps=20, backbone_scale=0.0)
+  np.testing.assert_array_equal(
+    tuned.variables.params["kernel"], _params()["kernel"]
+  )
+  np.testing.assert_array_equal(tuned.variables.batch_stats["mean"], 0)
+
+  # As a linear classifier of the features that evaluation sees.
+  features, _ = _backbone(_params(), STATS, jnp.asarray(IMAGES), train=False)
+
+  def as_it_is(params, batch_stats, rows, *, train):
+    del params, train
+    return rows, batch_stats
+
+  alone = finetune.finetune(
+    as_it_is,
+    {"unused": jnp.zeros(1)},
+    {},
+    lambda step: (features, LABELS),
+    feature_size=4,
+    class_count=2,
+    steps=20,
+    learning_rate_peak=0.5,
+  )
+  np.testing.assert_allclose(tuned.losses, alone.losses, rtol=1e-5)
+  np.testing.assert_allclose(
+    tuned.variables.classifier.kernel,
+    alone.variables.classifier.kernel,
+    rtol=1e-4,
+    atol=1e-6,
+  )
+
+
+def test_a_negative_scale_is_refused():
+  with pytest.raises(ValueError, match=r"backbone_scale must be >= 0; got -1"):
+    _finetune(backbone_scale=-1.0)
+
+
 def test_leaves_the_callers_parameters_alone():
   params = _params()
   tuned = _finetune(params)

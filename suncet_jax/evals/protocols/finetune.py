@@ -1,7 +1,7 @@
 """Fine-tuning: the whole network, trained further on the labelled images."""
 
 from suncet_jax.evals.protocols.base import Context
-from suncet_jax.fields import FRACTION, POSITIVE, Field, interval
+from suncet_jax.fields import FRACTION, NOT_NEGATIVE, POSITIVE, Field, interval
 from suncet_jax.plugins import EvaluationSpec
 
 
@@ -20,6 +20,12 @@ class FineTuning(EvaluationSpec):
     "batch_size": Field(4096, "Labelled images per step.", POSITIVE),
     "learning_rate": Field(
       0.05, "Peak learning rate for a batch of 256.", POSITIVE
+    ),
+    "backbone_scale": Field(
+      1.0,
+      "Factor of the backbone's learning rate; 0: it is frozen, its norms in "
+      "evaluation mode, and only the classifier is trained.",
+      NOT_NEGATIVE,
     ),
     "crop_scale": Field(
       (0.08, 1.0), "Area of a crop as a share of the image's.", interval(1.0)
