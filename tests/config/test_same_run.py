@@ -2,7 +2,7 @@
 
 import json
 
-from suncet_jax.config import base, differences, fingerprint
+from suncet_jax.config import base, differences, fingerprint, from_dict
 
 
 def _as_read_from_a_file(config):
@@ -40,3 +40,21 @@ def test_logging_and_saving_do_not_make_another_run():
   new.checkpoint.keep = 5
   assert differences(old.to_dict(), new.to_dict()) == []
   assert fingerprint(old.to_dict()) == fingerprint(new.to_dict())
+
+
+def test_folders_of_version_0_1_go_on():
+  """Then every configuration held the fields of all methods."""
+  new = base("simclr").to_dict()
+  old = json.loads(json.dumps(new))
+  old["method"] |= {"suncet_weight": 1.0, "supervised_epochs": 250}
+  del old["evals"]["finetune"]["backbone_scale"]  # which is newer
+  assert differences(old, new) == []
+  assert fingerprint(old) == fingerprint(new)
+  assert from_dict(old).to_dict() == base("simclr").to_dict()
+
+
+def test_a_newer_field_that_is_not_at_its_default_is_a_difference():
+  old, new = base().to_dict(), base().to_dict()
+  del old["evals"]["finetune"]["backbone_scale"]
+  new["evals"]["finetune"]["backbone_scale"] = 0.5
+  assert differences(old, new) == ["evals.finetune.backbone_scale: 1.0 -> 0.5"]

@@ -84,3 +84,23 @@ def test_a_missing_list_of_labels_says_where_to_get_it():
   validate(config)
   with pytest.raises(ConfigError, match="google-research/simclr"):
     validate(config, check_files=True)
+
+
+def test_a_configuration_holds_the_fields_of_its_own_method_only():
+  assert set(base("simclr").method) == {
+    "name",
+    "temperature",
+    "stop_gradient_keys",
+  }
+  assert set(base("supervised").method) == {"name"}
+
+
+def test_another_methods_fields_are_refused_with_the_way_to_choose_one():
+  config = _sound()
+  config.method.name = "simclr"
+  with pytest.raises(ConfigError) as caught:
+    validate(config)
+  text = str(caught.value)
+  assert "method.suncet_weight is no field" in text
+  assert "--config=FILE.py:method=simclr" in text
+  assert "base('simclr')" in text
