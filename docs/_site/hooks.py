@@ -6,6 +6,8 @@ from typing import Any
 
 from latex2mathml.converter import convert
 
+from suncet_jax.config.__main__ import tables
+
 _FORMULA = re.compile(
   r'<(?P<tag>span|div) class="arithmatex">'
   r"\\[(\[](?P<latex>.*?)\\[)\]]</(?P=tag)>",
@@ -31,6 +33,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
   Returns:
     The page for the site.
   """
+  if page.file.src_uri == "fields.md":
+    markdown = markdown.replace("<!-- fields -->", tables())
   markdown = _ELSEWHERE.sub(r"\1", markdown)
   if page.file.src_uri.startswith("api/"):
     return markdown  # `../` is a page of the site there

@@ -1,6 +1,6 @@
-"""Prints all fields of a configuration as a page in Markdown.
+"""Prints all fields of a configuration as tables in Markdown.
 
-    python -m suncet_jax.config > docs/fields.md
+python -m suncet_jax.config
 """
 
 from collections.abc import Iterator
@@ -9,22 +9,14 @@ from suncet_jax import plugins
 from suncet_jax.config.schema import all_fields
 from suncet_jax.fields import Field, Fields, flatten
 
-_HEAD = """\
-# All fields of a configuration
-
-Made by `python -m suncet_jax.config > docs/fields.md` from the places where the fields are declared; `tests/config/test_fields_page.py` checks that it is up to date.
-
-Every field can be set on the command line, `--config.optim.peak_lr=0.3`, and in Python, `config.optim.peak_lr = 0.3`. The fields of a method are there in configurations of that method only, which
-the argument chooses: `--config=configs/digits.py:method=simclr`, or `base("simclr")`. A field marked ○ may change when a run is gone on with: it decides neither parameters nor results.
-"""
 _COLUMNS = "| field | default | expected | meaning |\n|---|---|---|---|"
 
 
-def page() -> str:
-  """Returns the page."""
+def tables() -> str:
+  """Returns the tables, with those of every method."""
   fields = dict(all_fields(plugins.method_names()[0]))
   single = {n: f for n, f in fields.items() if isinstance(f, Field)}
-  parts = [_HEAD, "\n".join(_table(single, ""))]
+  parts = ["\n".join(_table(single, ""))]
   for name, group in fields.items():
     if name == "method":
       parts += _methods()
@@ -61,4 +53,4 @@ def _table(fields: Fields, prefix: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-  print(page(), end="")
+  print(tables(), end="")
