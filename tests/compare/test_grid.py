@@ -116,7 +116,12 @@ def test_a_variant_changes_its_fields_only():
 )
 def test_variants_that_make_no_sense(variant, expected):
   with pytest.raises(ValueError, match=expected):
-    _grid(_DIGITS, "supervised", variants=[variant])
+    _grid(_DIGITS, "suncet", variants=[variant])
+
+
+def test_a_variant_of_a_field_that_the_method_lacks_is_refused():
+  with pytest.raises(ValueError, match="--variant=method.temperature=0.2"):
+    _grid(_DIGITS, "supervised", variants=["method.temperature=0.2"])
 
 
 @pytest.mark.parametrize(

@@ -51,13 +51,14 @@ import sys
 sys.path.insert(0, {str(running.ROOT / "configs")!r})
 import digits
 from suncet_jax.config import validate
-from suncet_jax.data import Dataset, from_arrays, sources
+from suncet_jax.data import Dataset, from_arrays
+from suncet_jax.data.load import load
 from suncet_jax.train.run import run
 
 config = digits.get_config("epochs=1,labels=3")
 config.evals.final = ("knn",)
 config.log.tensorboard = False
-given = sources.load(config)
+given = load(config)
 config.data.source = "arrays"
 validate(config)
 labels = given.train.labels.copy()

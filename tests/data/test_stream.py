@@ -13,13 +13,14 @@ import virtual
 from suncet_jax.config import base
 from suncet_jax.data import Dataset
 from suncet_jax.data.augment import Augmentation
+from suncet_jax.data.augment.view import View
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.sampling.build import make_order
 from suncet_jax.data.splits import make_splits
 from suncet_jax.data.stream import Stream
 
-_VIEW = Augmentation(size=12, crop_scale=(0.2, 1.0))
-_SMALL = Augmentation(size=6, crop_scale=(0.05, 0.14))
+_VIEW = View(Augmentation(size=12, crop_scale=(0.2, 1.0)), is_cropped=True)
+_SMALL = View(Augmentation(size=6, crop_scale=(0.05, 0.14)), is_cropped=True)
 _COUNT = 40
 
 
@@ -114,13 +115,14 @@ _SCRIPT = """
 import hashlib, sys
 import jax
 import numpy as np
-from suncet_jax import parallel
 from suncet_jax.config import base
-from suncet_jax.data import sources
 from suncet_jax.data.augment import Augmentation
+from suncet_jax.data.augment.view import View
+from suncet_jax.data.load import load
 from suncet_jax.data.sampling.build import make_order
 from suncet_jax.data.splits import make_splits
 from suncet_jax.data.stream import Stream
+from suncet_jax.devices.mesh import make_mesh
 
 folder, port, count, number = sys.argv[1:]
 if int(count) > 1:
@@ -132,13 +134,13 @@ config.data.resize = config.data.centre_crop = 16
 config.data.batch_size = 8
 config.data.labelled.update({
   "per_class": 3, "classes_per_batch": 2, "images_per_class": 2})
-dataset = sources.load(config)
+dataset = load(config)
 splits = make_splits(
   dataset.train.labels, dataset.train.names, config, dataset.class_names)
 stream = Stream(
   dataset.train, make_order(config, dataset, splits),
-  mesh=parallel.make_mesh(), batch_size=8, seed=0)
-view = Augmentation(size=12, crop_scale=(0.2, 1.0))
+  mesh=make_mesh(), batch_size=8, seed=0)
+view = View(Augmentation(size=12, crop_scale=(0.2, 1.0)), is_cropped=True)
 reads, read = [], dataset.train.records.read
 dataset.train.records.read = lambda i: (reads.append(i), read(i))[1]
 for start in (0, 10_000_000):

@@ -7,11 +7,12 @@ import sys
 import jax, jax.numpy as jnp, numpy as np
 
 jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
-from suncet_jax import broadcast, digest
+from suncet_jax.devices import processes
+from suncet_jax.workdir import digest
 
-is_first = broadcast.is_first()
+is_first = processes.is_first()
 known = {"name": "a", "seconds": 0.1, "none": None} if is_first else "other"
-assert broadcast.value_from_first(known)["seconds"] == 0.1
+assert processes.value_from_first(known)["seconds"] == 0.1
 
 known = {
   "zeros": np.array([0.0, -0.0, 1e-45, np.nan], np.float32),
@@ -21,7 +22,7 @@ known = {
 }
 expected = digest.tree_digest(known)
 known = jax.tree.map(lambda x: x if is_first else np.ones_like(x), known)
-told = broadcast.arrays_from_first(known)
+told = processes.arrays_from_first(known)
 assert digest.tree_digest(told) == expected, told
 print("all of it is the same")
 """

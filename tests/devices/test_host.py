@@ -9,9 +9,9 @@ from suncet_jax.devices.host import importlib, keep_freed_memory
 # Allocates and frees 200 MB, and prints what of them is still there, in MB.
 _SCRIPT = """
 import ctypes, os, sys
-from suncet_jax import cpu_memory
+from suncet_jax.devices.host import keep_freed_memory
 if sys.argv[1] == "keep":
-  assert cpu_memory.keep()
+  assert keep_freed_memory()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 def resident():

@@ -10,11 +10,12 @@ _ONE_FAILS = """
 import sys
 import numpy as np
 from jax.experimental import multihost_utils
-from suncet_jax import cluster, command_line
+from suncet_jax import command_line
+from suncet_jax.devices.processes import connect
 
 number, port, failing = map(int, sys.argv[1:])
 with command_line.clear_errors():
-  cluster.connect(f"127.0.0.1:{port}", 2, number)
+  connect(f"127.0.0.1:{port}", 2, number)
   multihost_utils.sync_global_devices("all are here")
   if number == failing:
     raise ZeroDivisionError("one of two")
