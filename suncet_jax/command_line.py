@@ -48,6 +48,8 @@ def parse_flags(argv: list[str]) -> list[str]:
   try:
     return flags.FLAGS(argv)
   except flags.Error as error:
+    if isinstance(error.__context__, UserError):  # a configuration's own
+      fail(str(error.__context__))
     # A configuration that does not load brings a traceback; its end says why.
     reason = str(error).strip().splitlines()[-1].strip()
     fail(reason.removeprefix("ValueError: "))

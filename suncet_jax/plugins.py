@@ -7,6 +7,7 @@ what they measure. Nothing is registered; being there is enough. A method of a
 user is named by its module.
 """
 
+import difflib
 import functools
 import importlib
 import importlib.util
@@ -167,24 +168,20 @@ def method_module(name: str, part: str) -> ModuleType:
   Raises:
     UserError: If there is no such method, or no such file.
   """
-  folder = f"{_METHODS}.{name}" if name in method_names() else name
+  module = f"{_folder(name)}.{part}"
   try:
-    return importlib.import_module(f"{folder}.{part}")
+    return importlib.import_module(module)
   except ModuleNotFoundError as error:
-    # An import that fails inside of the module is another fault.
-    if not f"{folder}.{part}".startswith(error.name or "?"):
+    # An import that fails inside of the module is another fault: its traceback
+    # says where.
+    if not f"{module}.".startswith(f"{error.name}."):
       raise
-    raise UserError(
-      f"method.name is {name!r}, expected one of {', '.join(method_names())}, "
-      "or the module of a folder of your own with spec.py and method.py, such "
-      f"as my_project.my_method ({error})."
-    ) from error
+    raise UserError(_not_found(name, part, error)) from error
 
 
 def has_part(name: str, part: str) -> bool:
   """Whether the folder of a method has such a file."""
-  folder = f"{_METHODS}.{name}" if name in method_names() else name
-  return importlib.util.find_spec(f"{folder}.{part}") is not None
+  return importlib.util.find_spec(f"{_folder(name)}.{part}") is not None
 
 
 def uses_labels(config: Any) -> bool:
@@ -223,6 +220,36 @@ def metric_explanations() -> dict[str, str]:
     for spec in evaluations().values()
     for name in spec.metrics
   }
+
+
+def _folder(name: str) -> str:
+  """Returns the module of a method's folder.
+
+  Raises:
+    UserError: If the name cannot be that of one.
+  """
+  if name in method_names():
+    return f"{_METHODS}.{name}"
+  if not all(map(str.isidentifier, name.split("."))):
+    raise UserError(_not_found(name, "spec"))
+  return name
+
+
+def _not_found(
+  name: str, part: str, error: ModuleNotFoundError | None = None
+) -> str:
+  """Says what was expected, and of a module of the user's where it ends."""
+  text = f"method.name is {name!r}, expected one of {', '.join(method_names())}"
+  close = difflib.get_close_matches(name, method_names(), n=1)
+  if close:
+    return f"{text}: is {close[0]} meant?"
+  if error and error.name == f"{name}.{part}":
+    return f"method.name is {name!r}, but that module has no {part}.py."
+  return (
+    f"{text}, or the module of a folder of your own with spec.py and "
+    "method.py, with dots, such as my_project.my_method. It must be found from "
+    "the current folder or from PYTHONPATH" + (f" ({error})." if error else ".")
+  )
 
 
 def _inside(package: str) -> Iterator[tuple[str, bool]]:

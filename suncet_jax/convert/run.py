@@ -17,6 +17,7 @@ from suncet_jax.workdir.folder import FolderError, RunFolder
 
 # A classifier takes the projection's place where there is no projection.
 _HEADS = ("projection", "logits")
+_ANY_METHOD = "simclr"
 _STEMS = (("stem", "conv"), ("stem_conv",))  # of ResNets, of WideResNets
 
 
@@ -38,9 +39,9 @@ def read(folder: epath.PathLike) -> Weights:
     ConvertError: If there is no checkpoint, or none that fits config.json.
   """
   run = RunFolder(folder)
-  config = _config(run)
+  config, method = _config(run)
   params, batch_stats, metadata = _newest(run)
-  described = metadata.get("model") or _described(config, params)
+  described = metadata.get("model") or _described(config, method, params)
   name = next((n for n in _HEADS if n in described["heads"]), "")
   # Where this package keeps the projection; see `models.model.part_name`.
   part = "head" if "head" in params else name
@@ -98,19 +99,27 @@ def _quiet() -> Iterator[None]:
     logging.set_verbosity(verbosity)
 
 
-def _config(run: RunFolder) -> ConfigDict:
+def _config(run: RunFolder) -> tuple[ConfigDict, str]:
+  """Returns the configuration, of another method, and the method's name.
+
+  An encoder is used without its method. That may be of a module which is not
+  here, and to import what a file names would run code of whoever wrote it.
+  """
   try:
-    config = from_dict(run.config())
+    values = run.config()
+    config = from_dict({**values, "method": {"name": _ANY_METHOD}})
     validate(config)
+    return config, values["method"]["name"]
   except (FolderError, ConfigError, ValueError, KeyError, TypeError) as error:
     raise ConvertError(f"{run.path}: {error}") from error
-  return config
 
 
-def _described(config: ConfigDict, params: Mapping[str, Any]) -> dict[str, Any]:
+def _described(
+  config: ConfigDict, method: str, params: Mapping[str, Any]
+) -> dict[str, Any]:
   """Returns what checkpoints before version 0.2 do not say of the model."""
   backbone, head = params["backbone"], dict(config.model.head)
-  if config.method.name == "supervised":
+  if method == "supervised":
     classes = params["head"]["dense1"]["kernel"].shape[-1]
     head |= {"layers": 1, "out": classes, "output_batch_norm": False}
   stem = next(path for path in _STEMS if path[0] in backbone)

@@ -114,7 +114,8 @@ def curve_sections(groups: Mapping[str, Sequence[Run]]) -> Iterator[Section]:
     for row in run.history
     for name in row
   }
-  sections = _with_methods(_SECTIONS)
+  own = [s for runs in groups.values() for run in runs for s in run.series]
+  sections = _with_methods(_SECTIONS, own)
   for section in (*sections, _others(columns, sections)):
     shown = [
       panel for panel in section.panels if _is_worth_it(panel.column, groups)
@@ -187,13 +188,24 @@ def _is_worth_it(column: str, groups: Mapping[str, Sequence[Run]]) -> bool:
   return any(y.any() for runs in first.values() for _, y in runs)
 
 
-def _with_methods(sections: Sequence[_Section]) -> list[_Section]:
-  """Adds the diagrams of what methods log to the sections they belong to."""
-  logged = {
-    series.name: series
+def _with_methods(
+  sections: Sequence[_Section], own: Sequence[plugins.Series]
+) -> list[_Section]:
+  """Adds the diagrams of what methods log to the sections they belong to.
+
+  Args:
+    sections: Those of all runs.
+    own: What runs have kept of their methods, which may not be installed.
+  """
+  of_package = (
+    series
     for name in plugins.method_names()
     for series in plugins.method_spec(name).series
-  }
+  )
+  logged = {series.name: series for series in (*of_package, *own)}
+  known = [section.heading for section in sections]
+  headings = dict.fromkeys(series.section for series in logged.values())
+  added = [_Section(h, "", ()) for h in headings if h not in known]
   return [
     section._replace(
       panels=(
@@ -205,7 +217,7 @@ def _with_methods(sections: Sequence[_Section]) -> list[_Section]:
         ),
       )
     )
-    for section in sections
+    for section in (*sections, *added)
   ]
 
 

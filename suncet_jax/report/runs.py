@@ -9,6 +9,7 @@ from etils import epath
 
 from suncet_jax.errors import UserError
 from suncet_jax.files.formats import read_json_if_there
+from suncet_jax.plugins import Series
 from suncet_jax.report.data import ReportData, load_data
 from suncet_jax.workdir.metrics_csv import last_value, read_history
 
@@ -27,6 +28,7 @@ class Run:
     history: rows of `metrics.csv`; empty before the first one.
     result: content of `result.json`; empty while the run goes on.
     data: what it kept for its report; None while the run goes on.
+    series: what its method says of its metrics; none of older runs.
   """
 
   name: str
@@ -34,6 +36,7 @@ class Run:
   history: list[dict[str, float]]
   result: Mapping[str, Any]
   data: ReportData | None
+  series: tuple[Series, ...] = ()
 
   @property
   def method(self) -> str | None:
@@ -131,7 +134,16 @@ def _read_run(folder: epath.PathLike, name: str) -> Run:
     history=read_history(metrics) if metrics.is_file() else [],
     result=read_json_if_there(folder / "result.json"),
     data=load_data(folder),
+    series=_read_series(folder / "series.json"),
   )
+
+
+def _read_series(path: epath.Path) -> tuple[Series, ...]:
+  values = read_json_if_there(path).values()
+  try:
+    return tuple(Series(**value) for value in values)
+  except TypeError as error:
+    raise UserError(f"{path} does not describe metrics: {error}") from error
 
 
 def _setting(run: Run) -> str:

@@ -107,9 +107,11 @@ def _train(
     keep_every_steps=checkpoint.keep_every_epochs * experiment.steps_per_epoch,
   ) as checkpoints:
     metadata = resume.metadata(experiment)
+    series = plugins.method_spec(experiment.config.method.name).series
     state, seconds = resume.start(experiment, checkpoints, metadata)
     if is_first():  # the folder is this run's, and it is known to work
       folder.keep_config(experiment.config)
+      folder.keep_series(series)
     if int(state.step) == experiment.total_steps:
       return state, seconds
     with Monitor(  # closed after an error too, which must not leave a bar
@@ -119,7 +121,7 @@ def _train(
       seconds=seconds,
       began=began,
       tensorboard=experiment.config.log.tensorboard,
-      series=plugins.method_spec(experiment.config.method.name).series,
+      series=series,
     ) as monitor:
       state = Loop(
         experiment,

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,6 +19,7 @@ from suncet_jax.files.formats import (
   read_json_if_there,
   write_json,
 )
+from suncet_jax.plugins import Series
 from suncet_jax.workdir.lease import Lease
 
 
@@ -91,6 +93,11 @@ class RunFolder:
     # Going on must not need room on a disk that is full.
     if not self._config.exists() or self._config.read_text() != text:
       storage.write(self._config, text.encode())
+
+  def keep_series(self, series: Sequence[Series]) -> None:
+    """Keeps what the method says of its metrics, for reports without it."""
+    content = {one.name: one._asdict() for one in series}
+    write_json(self.path / "series.json", content)
 
   def config(self) -> dict[str, Any]:
     """Returns the configuration that the folder belongs to.

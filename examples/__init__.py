@@ -1,0 +1,1 @@
+"""Examples: scripts to run, and a method as a user would add one."""

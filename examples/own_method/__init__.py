@@ -1,0 +1,1 @@
+"""Decoupled contrastive learning: a method outside of the package."""
