@@ -19,6 +19,15 @@ jax.config.update("jax_disable_most_optimizations", True)
 _GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
+def pytest_addoption(parser):
+  parser.addoption(
+    "--method",
+    action="append",
+    default=[],
+    help="Method that tests/methods/test_conformance.py checks; all.",
+  )
+
+
 @pytest.fixture
 def x64():
   """Runs a test with float64 enabled."""
