@@ -109,8 +109,15 @@ class Model:
 
   @property
   def over_all_views(self) -> tuple[str, ...]:
-    """The heads that see the views of all sizes together."""
-    return tuple(n for n, head in self.heads.items() if head.over_all_views)
+    """The heads that see the views of all sizes together.
+
+    A head of such a head is one too: its input is there once all sizes are.
+    """
+    late: list[str] = []
+    for name, head in self.heads.items():
+      if head.over_all_views or head.of in late:
+        late.append(name)
+    return tuple(late)
 
   def init(
     self, key: jax.Array, image_shape: tuple[int, int, int]
