@@ -4,16 +4,21 @@ What every method keeps to is in test_conformance.py.
 """
 
 import json
+import re
 import shutil
 
 import jax
 import numpy as np
 import pytest
 import running
+import virtual
 
 from examples.own_method.method import dcl
-from suncet_jax import load_encoder
+from suncet_jax import load_encoder, models
+from suncet_jax.architectures import MLP
+from suncet_jax.config import base
 from suncet_jax.errors import UserError
+from suncet_jax.methods.encode import Encoder
 from suncet_jax.plugins import method_module, method_spec
 
 _FOLDER = running.ROOT / "examples" / "own_method"
@@ -162,6 +167,33 @@ def test_the_command_says_where_a_module_fails(override, tmp_path):
   assert code == 1
   assert f"{tmp_path}/faulty/spec.py" in output
   assert "No module named 'not_there'" in output
+
+
+def test_the_page_shows_the_example_as_it_is():
+  page = (running.ROOT / "docs" / "own_method.md").read_text()
+  blocks = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", page, re.DOTALL)
+  assert {file for file, _ in blocks} == {"spec.py", "method.py", "recipes.py"}
+  for file, code in blocks:
+    assert code in (_FOLDER / file).read_text()
+
+
+def test_the_pages_heads_make_a_model():
+  page = (running.ROOT / "docs" / "own_method.md").read_text()
+  code = re.search(r"```python\n(def heads.*?)```", page, re.DOTALL)[1]
+  defined = {"MLP": MLP}
+  exec(code, defined)
+  config = base("simclr")
+  config.model.name = "resnet8"
+  model = models.build(
+    config.model, heads=defined["heads"](None, config, class_count=10)
+  )
+  assert model.over_all_views == ("projection", "prediction")
+  encode = Encoder(model, virtual.mesh(1))
+  views = [np.zeros((2, size, size, 1), np.float32) for size in (64, 32)]
+  outputs, _ = jax.eval_shape(
+    lambda key: encode(*model.init(key, (64, 64, 1)), views), jax.random.key(0)
+  )
+  assert [out["prediction"].shape for out in outputs] == [(2, 128)] * 2
 
 
 @pytest.fixture
