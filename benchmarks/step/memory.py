@@ -24,7 +24,7 @@ from suncet_jax import losses, models
 from suncet_jax.config import base
 from suncet_jax.devices.host import keep_freed_memory
 from suncet_jax.devices.mesh import make_mesh
-from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.encode import ViewEncoder
 
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
   "at once": {},
@@ -82,7 +82,7 @@ class Steps:
     config = base().model
     config.name, config.stem = workload.model, workload.stem
     model = models.build(config, precision, remat=remat)
-    self._encode = Encoder(model, make_mesh(), micro_batches=micro_batches)
+    self._encode = ViewEncoder(model, make_mesh(), micro_batches=micro_batches)
     self._params, self._batch_stats = model.init(
       jax.random.key(0), (workload.size, workload.size, workload.channels)
     )

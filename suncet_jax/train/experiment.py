@@ -15,7 +15,7 @@ from suncet_jax.data.source import Dataset
 from suncet_jax.data.stream import Stream
 from suncet_jax.devices.mesh import check_divisible, make_mesh, replicated
 from suncet_jax.methods import base as methods
-from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.rng import RngStream
 from suncet_jax.train.state import TrainState, init_state
 from suncet_jax.train.step import StepFn, make_step
@@ -92,7 +92,7 @@ class Experiment:
     train = self.config.train
     return make_step(
       self.method,
-      Encoder(self.model, self.mesh, micro_batches=train.micro_batches),
+      ViewEncoder(self.model, self.mesh, micro_batches=train.micro_batches),
       self.optimizer,
       self.schedule,
       self.mesh,

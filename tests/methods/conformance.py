@@ -14,7 +14,7 @@ import virtual
 
 from suncet_jax.devices.mesh import replicated
 from suncet_jax.methods.base import Moment
-from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.train.step import make_views
 
 UNLABELLED, LABELLED = 16, 8  # rows of a view of the tiny experiment
@@ -97,7 +97,7 @@ def differentiated(name, devices):
   parts = on_devices(experiment(name, "float64"), devices)
   state = jax.device_put(_in_float64(_initial(name)), replicated(parts.mesh))
   (spec, batch), *_ = batches(parts, range(1))
-  encode = Encoder(parts.model, parts.mesh)
+  encode = ViewEncoder(parts.model, parts.mesh)
 
   @jax.jit
   def first_step(state, batch):
@@ -127,7 +127,7 @@ def _moment(state):
   return Moment(step=state.step, epoch=state.step / 2.0, key=jax.random.key(0))
 
 
-class _Recorder(Encoder):
+class _Recorder(ViewEncoder):
   """An encoder that counts the views that it is given, by their rows."""
 
   def __init__(self, *arguments):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import virtual
 
-from suncet_jax.methods.encode import Encoder, pack, unpack
+from suncet_jax.methods.encode import ViewEncoder, pack, unpack
 
 
 @pytest.mark.parametrize("devices", [1, 2, 4])
@@ -62,7 +62,7 @@ def _views(*sizes):
 
 def test_views_of_one_size_share_a_pass_and_statistics_go_through_all():
   model = _Recorder()
-  encode = Encoder(model, virtual.mesh(2))
+  encode = ViewEncoder(model, virtual.mesh(2))
   outputs, stats = encode(_PARAMS, _STATS, _views(8, 4, 8, 4, 4))
   assert model.passes == [
     ("backbone", (12, 8, 8, 1)),
@@ -81,7 +81,7 @@ def test_views_of_one_size_share_a_pass_and_statistics_go_through_all():
 
 def test_a_head_over_all_views_sees_the_sizes_together():
   model = _Recorder(shared=("projection", "prototypes"))
-  encode = Encoder(model, virtual.mesh(2))
+  encode = ViewEncoder(model, virtual.mesh(2))
   outputs, _ = encode(_PARAMS, _STATS, _views(8, 4, 8))
   assert model.passes == [
     ("backbone", (12, 8, 8, 1)),
@@ -94,14 +94,14 @@ def test_a_head_over_all_views_sees_the_sizes_together():
 
 
 def test_in_evaluation_mode_statistics_come_as_they_went():
-  encode = Encoder(_Recorder(), virtual.mesh(1))
+  encode = ViewEncoder(_Recorder(), virtual.mesh(1))
   _, stats = encode(_PARAMS, _STATS, _views(8, 4), train=False)
   assert stats == _STATS
 
 
 def test_each_pass_has_a_key_of_its_own():
   model = _Recorder()
-  encode = Encoder(model, virtual.mesh(1))
+  encode = ViewEncoder(model, virtual.mesh(1))
   encode(_PARAMS, _STATS, _views(8, 4), key=jax.random.key(0))
   first, second = map(jax.random.key_data, model.keys)
   assert not np.array_equal(first, second)

@@ -13,7 +13,7 @@ from suncet_jax import models
 from suncet_jax.config import base
 from suncet_jax.devices.mesh import by_rows
 from suncet_jax.methods.base import Views
-from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.methods.simclr.method import SimCLR
 from suncet_jax.methods.suncet.method import SuNCEt
 
@@ -105,13 +105,15 @@ def _assert_close(ours, expected):
 def whole():
   """The perceptron's loss and gradient of the whole batch at once."""
   setting = _perceptron()
-  return _result(setting, Encoder(setting[0], virtual.mesh(1)), virtual.mesh(1))
+  return _result(
+    setting, ViewEncoder(setting[0], virtual.mesh(1)), virtual.mesh(1)
+  )
 
 
 @pytest.mark.parametrize(("devices", "count"), [(1, 2), (1, 16), (4, 4)])
 def test_the_gradient_is_that_of_the_whole_batch(devices, count, whole):
   setting = _perceptron()
-  encode = Encoder(setting[0], virtual.mesh(devices), micro_batches=count)
+  encode = ViewEncoder(setting[0], virtual.mesh(devices), micro_batches=count)
   _assert_close(_result(setting, encode, virtual.mesh(devices)), whole)
 
 
@@ -119,7 +121,7 @@ def test_a_sum_of_small_gradients_is_another(whole):
   """What this is for: each small batch misses the others' negatives."""
   model, params, batch_stats = _perceptron()
   mesh = virtual.mesh(1)
-  step = _step(Encoder(model, mesh))
+  step = _step(ViewEncoder(model, mesh))
   views = _views(mesh)
   parts = [
     step(params, batch_stats, jax.tree.map(lambda x, i=i: x[i::4], views))
@@ -136,9 +138,9 @@ def test_a_sum_of_small_gradients_is_another(whole):
 def part_by_part():
   """A ResNet's result with a batch norm per part, all parts kept."""
   setting = _resnet()
-  encode = Encoder(setting[0], virtual.mesh(1))
+  encode = ViewEncoder(setting[0], virtual.mesh(1))
 
-  class AllKept(Encoder):
+  class AllKept(ViewEncoder):
     def __call__(self, params, batch_stats, views):
       return all_kept(params, batch_stats, views)
 
@@ -162,13 +164,13 @@ def part_by_part():
 )
 def test_batch_norm_is_of_each_part(devices, part_by_part):
   setting = _resnet()
-  encode = Encoder(setting[0], virtual.mesh(devices), micro_batches=4)
+  encode = ViewEncoder(setting[0], virtual.mesh(devices), micro_batches=4)
   _assert_close(_result(setting, encode, virtual.mesh(devices)), part_by_part)
 
 
 def _compiled(setting, mesh, **options):
   model, params, batch_stats = setting
-  encode = Encoder(model, mesh, **options)
+  encode = ViewEncoder(model, mesh, **options)
   step = _step(encode)
   return step.lower(params, batch_stats, _views(mesh)).compile()
 

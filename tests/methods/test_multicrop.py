@@ -9,7 +9,7 @@ from suncet_jax import losses
 from suncet_jax.config import base
 from suncet_jax.data.augment.view import named_views
 from suncet_jax.methods.base import build
-from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.plugins import method_spec
 
 
@@ -42,7 +42,7 @@ def test_the_loss_is_the_mean_over_pairs_with_a_large_view(views):
   keys = jax.random.split(jax.random.key(0), 2 + views)
   z = [jax.random.normal(key, (6, 8)) for key in keys]
   value, metrics = build(_config(views), 10).contrast(
-    [{"projection": row} for row in z], Encoder(None, virtual.mesh(1))
+    [{"projection": row} for row in z], ViewEncoder(None, virtual.mesh(1))
   )
   pairs = [(0, 1)]
   pairs += [(large, 2 + i) for i in range(views) for large in (0, 1)]

@@ -18,7 +18,7 @@ from suncet_jax import load_encoder, models
 from suncet_jax.architectures import MLP
 from suncet_jax.config import base
 from suncet_jax.errors import UserError
-from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.plugins import method_module, method_spec
 
 _FOLDER = running.ROOT / "examples" / "own_method"
@@ -188,7 +188,7 @@ def test_the_pages_heads_make_a_model():
     config.model, heads=defined["heads"](None, config, class_count=10)
   )
   assert model.over_all_views == ("projection", "prediction")
-  encode = Encoder(model, virtual.mesh(1))
+  encode = ViewEncoder(model, virtual.mesh(1))
   views = [np.zeros((2, size, size, 1), np.float32) for size in (64, 32)]
   outputs, _ = jax.eval_shape(
     lambda key: encode(*model.init(key, (64, 64, 1)), views), jax.random.key(0)

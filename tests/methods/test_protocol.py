@@ -22,7 +22,7 @@ from suncet_jax.methods.base import (
   Views,
   build,
 )
-from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.methods.simclr.method import SimCLR
 from suncet_jax.methods.suncet.method import SuNCEt
 from suncet_jax.plugins import Groups, method_names, method_spec
@@ -78,7 +78,7 @@ def _views(labelled=1):
 
 def _loss(method, views):
   params, stats = _Toy().init(jax.random.key(0), (8, 8, 1))
-  encode = Encoder(_Toy(), virtual.mesh(1))
+  encode = ViewEncoder(_Toy(), virtual.mesh(1))
   return method.loss(params, stats, (), views, encode, None)
 
 
@@ -192,7 +192,7 @@ def two_steps():
   state = init_state(jax.random.key(0), toy, method, optimizer, (8, 8, 1))
   step = make_step(
     method,
-    Encoder(toy, mesh),
+    ViewEncoder(toy, mesh),
     optimizer,
     lambda _: 0.1,
     mesh,

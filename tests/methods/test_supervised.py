@@ -9,7 +9,7 @@ import virtual
 
 from suncet_jax.config import base
 from suncet_jax.methods.base import Views
-from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.methods.supervised.method import Supervised
 
 
@@ -19,7 +19,7 @@ def test_the_loss_is_the_mean_cross_entropy_of_all_views(devices):
   logits = [rng.normal(size=(4, 3)).astype(np.float32) for _ in range(2)]
   labels = np.array([0, 2, 1, 2])
 
-  class Encode(Encoder):
+  class Encode(ViewEncoder):
     def __call__(self, params, batch_stats, views):
       return [{"logits": params * view} for view in views], "new statistics"
 

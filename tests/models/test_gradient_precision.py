@@ -15,7 +15,7 @@ from benchmarks.scaling.step import programs
 from suncet_jax import models
 from suncet_jax.convolution import convolve, status
 from suncet_jax.devices.mesh import by_rows, replicated
-from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.models.dense import Dense
 from suncet_jax.models.numerics import Numerics
 
@@ -26,7 +26,7 @@ def _encoder_gradient(head, micro_batches=1, **options):
   """Lowers the gradient of an encoder on four devices; nothing is computed."""
   mesh = virtual.mesh(4)
   model = models.build(model_config(head), "bfloat16", **options)
-  encode = Encoder(model, mesh, micro_batches=micro_batches)
+  encode = ViewEncoder(model, mesh, micro_batches=micro_batches)
   params, batch_stats = abstract_variables(model)
 
   def loss(params, batch_stats, images):

@@ -17,7 +17,7 @@ from suncet_jax.data.augment.view import View
 from suncet_jax.data.stream import Batch
 from suncet_jax.devices.mesh import by_rows, replicated
 from suncet_jax.methods.base import BatchSpec
-from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.methods.simclr.method import SimCLR
 from suncet_jax.methods.suncet.method import SuNCEt
 from suncet_jax.train.state import init_state
@@ -63,7 +63,7 @@ def parts(devices, limit, rate, ema_decay):
   optimizer = optax.sgd(rate, momentum=0.9)
   step = make_step(
     method,
-    Encoder(model, mesh),
+    ViewEncoder(model, mesh),
     optimizer,
     lambda count: rate / (1 + count),
     mesh,

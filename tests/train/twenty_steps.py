@@ -18,7 +18,7 @@ from jax.experimental import multihost_utils
 
 from suncet_jax.devices.processes import connect, finish
 from suncet_jax.methods.base import BatchSpec
-from suncet_jax.methods.encode import Encoder
+from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.train import experiment
 from suncet_jax.train.step import make_step
 
@@ -46,7 +46,7 @@ def _run(precision):
   parts = experiment.build(_config(precision))
   step = make_step(
     parts.method,
-    Encoder(parts.model, parts.mesh),
+    ViewEncoder(parts.model, parts.mesh),
     parts.optimizer,
     parts.schedule,
     parts.mesh,
