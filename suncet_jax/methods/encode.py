@@ -50,7 +50,7 @@ def unpack(packed: Any, counts: Sequence[int], device_count: int) -> list[Any]:
   return parts
 
 
-class Encoder:
+class ViewEncoder:
   """The encoder of many views; see `methods.base.Encode`."""
 
   def __init__(
