@@ -1,6 +1,6 @@
-"""The models and precisions a config may name, and what is wrong with one.
+"""Models and precisions that a config may name, and checks of a model.
 
-Data and plain Python only: a config is validated before JAX is imported.
+This module must not import JAX: a config is validated before JAX is loaded.
 """
 
 import types
@@ -9,14 +9,15 @@ from typing import Any, NamedTuple, Self
 
 
 class Architecture(NamedTuple):
-  """What a model's name stands for.
+  """Architecture that a model's name stands for.
 
   Attributes:
-    block: "basic" (two 3x3), "bottleneck" (1x1, 3x3, 1x1; four times as wide at
-      its end) or "preactivation" (two 3x3, norms first).
-    stem_planes: channels after the stem, at width 1.
-    planes: inner channels of the blocks of each stage, at width 1.
-    depths: blocks in each stage. Stages after the first halve the resolution.
+    block: Kind of block: "basic" (two 3x3), "bottleneck" (1x1, 3x3, 1x1; four
+      times as wide at its end) or "preactivation" (two 3x3, norms first).
+    stem_planes: Number of channels after the stem, at width 1.
+    planes: Number of inner channels of the blocks of each stage, at width 1.
+    depths: Number of blocks in each stage. Stages after the first halve the
+      resolution.
   """
 
   block: str
@@ -26,12 +27,12 @@ class Architecture(NamedTuple):
 
 
 class Stem(NamedTuple):
-  """What the first convolution of a ResNet is, and whether a pool follows.
+  """First convolution of a ResNet, and the pool after it.
 
   Attributes:
-    kernel_size: height and width of the kernel.
-    stride: of the convolution.
-    max_pool: whether a 3x3 max pool of stride 2 follows.
+    kernel_size: Height and width of the kernel.
+    stride: Stride of the convolution.
+    max_pool: Whether a 3x3 max pool of stride 2 follows.
   """
 
   kernel_size: int
@@ -44,13 +45,13 @@ class MLP(NamedTuple):
 
   Attributes:
     layers: Number of dense layers, 1 to 3; 1: a linear map.
-    out: Units of the last.
-    hidden: Units of all but the last; 0: as many as the features have.
+    out: Number of units of the last layer.
+    hidden: Number of units of all other layers; 0: the size of the features.
     batch_norm: Whether a norm follows each hidden layer, before its ReLU.
     output_batch_norm: Whether a norm without bias follows the last layer.
-    of: What it maps: "features", or the name of a head before it.
-    over_all_views: Whether its norms see the views of all sizes together; else
-      each size by itself, as the backbone's do.
+    of: Input of the head: "features", or the name of an earlier head.
+    over_all_views: Whether its norms see the views of all sizes together;
+      otherwise each size by itself, like those of the backbone.
   """
 
   layers: int
@@ -114,7 +115,7 @@ HEAD_LAYERS = (1, 2, 3)
 
 
 def model_faults(config: Any) -> list[str]:
-  """Says everything that is wrong with the model part of a config.
+  """Returns all faults of the model part of a config.
 
   Args:
     config: `config.model`, an object with the attributes `name`, `width`,
@@ -122,7 +123,8 @@ def model_faults(config: Any) -> list[str]:
       `hidden`, `out`, `batch_norm` and `output_batch_norm`).
 
   Returns:
-    One sentence per fault, with the value and what was expected; empty if none.
+    One sentence per fault, with the value and the expected ones; empty if there
+    is none.
   """
   faults = [
     f"model.{field} must be one of {', '.join(map(str, valid))}; got {value!r}."
@@ -148,7 +150,7 @@ def model_faults(config: Any) -> list[str]:
 
 
 def _wide_resnet_faults(config: Any) -> list[str]:
-  """Says which options of ResNets were given to a model that has none."""
+  """Returns the faults of options that only ResNets have."""
   return [
     f"wrn28_2 takes only model.{field} = {only!r}; got {value!r}."
     for field, value, only in (

@@ -27,16 +27,17 @@ def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
   """Loads a trained encoder.
 
   Args:
-    path: The folder of a run, finished or not, whose newest checkpoint is
-      taken; or what `python -m suncet_jax.convert` writes or reads: a file or
-      a folder of weights. Local or gs://.
-    batch_size: Images that go through the network at a time.
+    path: Folder of a run, finished or not, whose newest checkpoint is read; or
+      a file or folder of weights that `python -m suncet_jax.convert` writes or
+      reads. Local or gs://.
+    batch_size: Number of images that go through the network at a time.
 
   Returns:
-    The encoder, to be called with images.
+    Encoder, to be called with images.
 
   Raises:
-    ValueError: If there is none, or it is damaged or of an unknown layout.
+    ValueError: If there are no weights, or they are damaged or of an unknown
+      layout.
 
   Example: `encode = load_encoder("runs/digits")`, then `encode(images)` of
   uint8 [n, h, w, c] gives features, float32 [n, d].
@@ -47,14 +48,14 @@ def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
 
 
 class Encoder:
-  """Maps images to features; made by `load_encoder`.
+  """A function from images to features; made by `load_encoder`.
 
-  Images are prepared as the evaluation of the run does it. It does not change,
-  so that scikit-learn may copy it, and it is pickled as the path that it was
+  Images are prepared as in the evaluation of the run. An encoder is immutable,
+  so that scikit-learn may copy it, and is pickled as the path that it was
   loaded from.
 
   Attributes:
-    images: How images are prepared.
+    images: Preparation of images.
     feature_size: Size d of the features.
     projection_size: Size of the projections; 0 without a projection head.
   """
@@ -62,7 +63,7 @@ class Encoder:
   def __init__(
     self, weights: Weights, path: epath.PathLike, batch_size: int
   ) -> None:
-    """Compiles nothing yet; use `load_encoder`."""
+    """Initializes without compiling; use `load_encoder`."""
     self.images = weights.images
     self.feature_size = build_model(weights).feature_size
     self.projection_size = (
@@ -80,48 +81,48 @@ class Encoder:
     """Returns the features of images.
 
     Args:
-      images: uint8 [n, h, w, c], or floating point in [0, 1]; grey ones may be
-        [n, h, w]. n may be 0. Where `self.images.resize` is not 0, those of
-        `self.images.size` are taken as they are; uint8 ones of another size
-        are resized and cropped.
+      images: Images [n, h, w, c], uint8 or floating point in [0, 1]; grey ones
+        may be [n, h, w]. n may be 0. Where `self.images.resize` is not 0,
+        uint8 images of another size than `self.images.size` are resized and
+        cropped.
 
     Returns:
-      float32 [n, d].
+      Features [n, d], float32.
 
     Raises:
-      TypeError: If they are of another dtype.
-      ValueError: If they are of another shape, or not in [0, 1].
+      TypeError: If images have another dtype.
+      ValueError: If images have another shape, or are not in [0, 1].
     """
     return self._over(images, self._features, self.feature_size)
 
   def project(self, images: ArrayLike) -> np.ndarray:
-    """Returns the projections of images, which the losses are of.
+    """Returns the projections of images, which the losses are computed of.
 
     Args:
-      images: As for a call.
+      images: Images, as for a call.
 
     Returns:
-      float32 [n, projection_size]; not normalised.
+      Projections [n, projection_size], float32, not normalised.
 
     Raises:
-      TypeError: If they are of another dtype.
-      ValueError: If they are of another shape or not in [0, 1], or there is no
-        projection head.
+      TypeError: If images have another dtype.
+      ValueError: If images have another shape or are not in [0, 1], or there is
+        no projection head.
     """
     if not self.projection_size:
       raise UserError(f"{self._source} holds no projection head.")
     return self._over(images, self._projection, self.projection_size)
 
   def __repr__(self) -> str:
-    """Says what it is."""
+    """Returns the representation."""
     return f"load_encoder({self._source!r}, batch_size={self._batch_size})"
 
   def __reduce__(self) -> tuple[Any, ...]:
-    """Pickles the path: weights are read again."""
+    """Returns the path for pickling; unpickling reads the weights again."""
     return _load, (self._source, self._batch_size)
 
   def __deepcopy__(self, memo: dict[int, Any]) -> "Encoder":
-    """Returns itself, as nothing changes it."""
+    """Returns the encoder itself, as it is immutable."""
     return self
 
   def _over(self, images: ArrayLike, apply: Features, size: int) -> np.ndarray:
@@ -129,7 +130,7 @@ class Encoder:
     array = _checked(np.asarray(images), self.images)
     if not len(array):
       return np.zeros((0, size), np.float32)
-    # Few sizes, so that calls with few images compile few programs.
+    # Powers of two, so that calls with few images compile few programs.
     rows = min(self._batch_size, 1 << (len(array) - 1).bit_length())
     made = embed(
       lambda batch: apply(self._params, self._batch_stats, batch),
@@ -150,7 +151,7 @@ def _parts(images: np.ndarray, rows: int) -> Iterator[np.ndarray]:
 
 def _checked(images: np.ndarray, spec: Images) -> np.ndarray:
   """Returns images [n, h, w, c], after checking them."""
-  # One image [h, w, 1] is not taken for h images that are one pixel wide.
+  # One image [h, w, 1] must not be mistaken for h images one pixel wide.
   if images.ndim == 3 and spec.channels == 1 and images.shape[2] != 1:
     images = images[..., None]
   is_empty = images.ndim == 4 and not all(images.shape[1:3])
@@ -165,7 +166,7 @@ def _checked(images: np.ndarray, spec: Images) -> np.ndarray:
       f"images are {images.dtype}, expected uint8 (0 to 255) or floating point "
       "in [0, 1]."
     )
-  # NaN is in no range.
+  # Written so that NaN fails, too.
   if is_float and images.size and not (0 <= images.min() <= images.max() <= 1):
     raise UserError(
       f"images have values from {images.min()} to {images.max()}; expected "
@@ -175,7 +176,7 @@ def _checked(images: np.ndarray, spec: Images) -> np.ndarray:
 
 
 def _prepared(images: np.ndarray, spec: Images) -> np.ndarray:
-  """Resizes images where the evaluation does."""
+  """Resizes images where the evaluation resizes them."""
   shape = (spec.size, spec.size)
   if not spec.resize or images.shape[1:3] == shape:
     return images
@@ -188,7 +189,7 @@ def _prepared(images: np.ndarray, spec: Images) -> np.ndarray:
 
 
 def _centre(pixels: np.ndarray, spec: Images) -> np.ndarray:
-  """Resizes the short side, then takes the centre, as evaluation does.
+  """Resizes the short side, then takes the centre, like the evaluation.
 
   The pixels are those of `suncet_jax.data.images.crops.centre`.
   """

@@ -1,4 +1,4 @@
-"""The optimisers of the recipes, all of them optax's."""
+"""Optimisers of the recipes, built from optax."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-# From a parameter's path and value to whether something applies to it.
+# Decides by a parameter's path and value whether something applies to it.
 Predicate = Callable[[tuple[Any, ...], jax.Array], bool]
 
 
@@ -20,20 +20,20 @@ def warmup_cosine(
   warmup_steps: int,
   total_steps: int,
 ) -> optax.Schedule:
-  """Linear warm-up, then a cosine to `final` at `total_steps`.
+  """Returns a linear warm-up, then a cosine to `final` at `total_steps`.
 
-  The cosine ends where training ends; upstream subtracts the warm-up twice, so
-  that its rate climbs again in the last epochs.
+  The cosine ends where training ends. (Upstream subtracts the warm-up twice, so
+  that its rate rises again in the last epochs.)
 
   Args:
-    start: Rate at step 0; without warm-up it is not used.
+    start: Rate at step 0; not used without warm-up.
     peak: Rate at `warmup_steps`.
-    final: Rate at `total_steps` (the last step taken is the one before).
-    warmup_steps: Steps of the linear part; may be 0.
-    total_steps: Steps of the whole training.
+    final: Rate at `total_steps`, one after the last step.
+    warmup_steps: Number of steps of the linear part; may be 0.
+    total_steps: Number of steps of the whole training.
 
   Returns:
-    A function from step to learning rate.
+    Function from step to learning rate.
   """
   cosine = optax.cosine_decay_schedule(
     peak, max(1, total_steps - warmup_steps), alpha=final / peak
@@ -45,16 +45,14 @@ def warmup_cosine(
 
 
 def is_matrix(path: tuple[Any, ...], leaf: jax.Array) -> bool:
-  """Whether a parameter is a kernel: biases and norm parameters have one axis.
+  """Returns whether a parameter is a kernel of a convolution or dense layer.
 
   Args:
-    path: The parameter's place in the tree.
+    path: Path of the parameter in the tree.
     leaf: The parameter.
-
-  Returns:
-    True for kernels of convolutions and dense layers.
   """
   del path
+  # Biases and parameters of norms have one axis.
   return jnp.ndim(leaf) > 1
 
 
@@ -66,36 +64,36 @@ def lars(
   trust_coefficient: float = 0.001,
   adapted: Predicate | None = None,
 ) -> optax.GradientTransformation:
-  """LARS (You et al. 2017, arXiv 1708.03888) as optax has it, with masks.
+  """Returns optax's LARS (You et al. 2017, arXiv 1708.03888), with masks.
 
-  The learning rate goes into the momentum, as in SimCLR's and SuNCEt's code.
-  Where a gradient is exactly zero optax still decays the tensor, while
-  SuNCEt's code leaves it alone.
+  The momentum includes the learning rate, as in SimCLR's and SuNCEt's code.
+  Where a gradient is exactly zero, optax still decays the parameter, while
+  SuNCEt's code does not.
 
   Args:
-    schedule: From step to learning rate.
-    weight_decay: Added to the gradient as weight_decay * parameter.
-    momentum: Of the updates.
+    schedule: Function from step to learning rate.
+    weight_decay: Factor of the parameters that is added to their gradients.
+    momentum: Momentum of the updates.
     trust_coefficient: Ratio of update norm to parameter norm at rate 1.
-    adapted: From path and parameter to whether it is decayed and scaled by
-      its norms; None adapts every parameter (the recipe of arXiv 2006.10803).
+    adapted: Predicate of the parameters that are decayed and scaled by their
+      norms; None adapts all of them (the recipe of arXiv 2006.10803).
 
   Returns:
-    An optax gradient transformation.
+    Gradient transformation of optax.
   """
   return optax.lars(
     schedule,
     weight_decay=weight_decay,
     weight_decay_mask=_mask(adapted),
     trust_coefficient=trust_coefficient,
-    eps=1e-8,  # of SuNCEt's code; optax's default is 0
+    eps=1e-8,  # as in SuNCEt's code; optax's default is 0
     trust_ratio_mask=_mask(adapted),
     momentum=momentum,
   )
 
 
 def _mask(adapted: Predicate | None) -> Callable[[Any], Any]:
-  """Returns params -> a tree of whether each one is adapted."""
+  """Returns a function from parameters to a tree of booleans: is it adapted."""
   if adapted is None:
     return lambda params: jax.tree.map(lambda _: True, params)
   return lambda params: jax.tree.map_with_path(adapted, params)
@@ -104,14 +102,14 @@ def _mask(adapted: Predicate | None) -> Callable[[Any], Any]:
 def make_optimizer(
   config: ConfigDict, steps_per_epoch: int
 ) -> tuple[optax.GradientTransformation, optax.Schedule]:
-  """Builds what `config.optim` describes.
+  """Builds the optimiser that `config.optim` describes.
 
   Args:
     config: The whole configuration; `optim` and `train.epochs` are read.
-    steps_per_epoch: Steps over the unlabelled pool.
+    steps_per_epoch: Number of steps for one pass over the unlabelled pool.
 
   Returns:
-    The optimiser and its schedule, from step to learning rate.
+    Optimiser, and its schedule from step to learning rate.
   """
   optim = config.optim
   schedule = warmup_cosine(

@@ -17,13 +17,14 @@ _COUNTERS = "num_batches_tracked"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-  """Converts what the command line names.
+  """Converts the input that the command line names.
 
   Args:
-    arguments: The command line without the program; None takes this process's.
+    arguments: Command line without the program; None takes that of this
+      process.
 
   Returns:
-    The exit code 0; faults leave with 2 and one message.
+    Exit code 0; after a fault the process exits with 2 and one message.
   """
   options = _parser().parse_args(arguments)
   with command_line.clear_errors():
@@ -70,19 +71,19 @@ def _parser() -> argparse.ArgumentParser:
     "--to",
     choices=(FORMAT, *LAYOUTS),
     default=FORMAT,
-    help="whose names the tensors get (%(default)s)",
+    help="layout that names the tensors (%(default)s)",
   )
   parser.add_argument(
     "--normalise",
     choices=tuple(NORMALISATIONS),
     default="",
-    help="how images are normalised, instead of what the layout tells",
+    help="normalisation of images, instead of that of the layout",
   )
   parser.add_argument(
     "--stem",
     choices=tuple(STEMS),
     default="",
-    help="the input's stem, instead of what its kernel tells",
+    help="stem of the input, instead of the one that fits its kernel",
   )
   parser.add_argument(
     "--wrapper",
@@ -99,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _description(weights: Weights) -> str:
-  """Says what was read, and what was assumed of it."""
+  """Returns lines about the weights and what was assumed of them."""
   model, images = weights.model, weights.images
   head = model["head"]
   lines = [
@@ -128,7 +129,7 @@ def _description(weights: Weights) -> str:
 
 
 def _few(names: Sequence[str]) -> str:
-  """Shortens names: counters of norms are counted."""
+  """Returns a short list of names, with the counters of norms as a number."""
   others = [name for name in names if not name.endswith(_COUNTERS)]
   count = len(names) - len(others)
   counters = [f"{count} x {_COUNTERS}"] if count else []

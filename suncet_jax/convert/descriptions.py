@@ -1,4 +1,4 @@
-"""Folders of weights: ours, and those that other libraries load by path."""
+"""Folders of weights: our own, and those that other libraries load."""
 
 import json
 from typing import Any
@@ -10,11 +10,11 @@ from suncet_jax.convert import tensor_files
 from suncet_jax.convert.weights import Weights
 
 OWN_FILE = "encoder.safetensors"
-MODEL_FILE = "model.safetensors"  # the name that other libraries look for
+MODEL_FILE = "model.safetensors"  # the name that other libraries expect
 
 
 def weights_file(folder: epath.Path) -> epath.Path | None:
-  """Returns the file of weights in a folder; None if there is none."""
+  """Returns the file of weights in a folder; None without one."""
   for name in (OWN_FILE, MODEL_FILE):
     if (folder / name).exists():
       return folder / name
@@ -24,7 +24,7 @@ def weights_file(folder: epath.Path) -> epath.Path | None:
 def write_descriptions(
   folder: epath.Path, weights: Weights, layout: str
 ) -> None:
-  """Writes the JSON files that a library wants beside the weights.
+  """Writes the JSON files that a library needs beside the weights.
 
   Raises:
     ConvertError: If they cannot be written.
@@ -41,7 +41,7 @@ def write_descriptions(
 
 
 def feature_sizes(weights: Weights) -> list[int]:
-  """Returns the channels after each stage."""
+  """Returns the number of channels after each stage."""
   architecture = MODEL_NAMES[weights.model["name"]]
   expansion = 4 if architecture.block == "bottleneck" else 1
   factor = expansion * weights.model["width"]

@@ -1,4 +1,4 @@
-"""Functions from images to features or projections, of given weights."""
+"""Functions from images to features or projections for given weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +15,13 @@ Features = Callable[[Any, Any, Any], jax.Array]
 
 
 def make_features(weights: Weights) -> Features:
-  """Returns (params, batch_stats, images [b, h, w, c]) -> features [b, d].
+  """Returns a function from variables and images to features.
 
   Args:
-    weights: Which model, and how images are normalised.
+    weights: Weights that tell the model and how images are normalised.
+
+  Returns:
+    Function (params, batch_stats, images [b, h, w, c]) -> features [b, d].
   """
   model = build_model(weights)
   augmentation = _augmentation(weights.images)
@@ -36,7 +39,7 @@ def make_features(weights: Weights) -> Features:
 
 
 def make_projection(weights: Weights) -> Features:
-  """Returns (params, batch_stats, images) -> projections [b, d]."""
+  """Returns a function from variables and images to projections [b, d]."""
   model = build_model(weights)
   augmentation = _augmentation(weights.images)
 
@@ -49,7 +52,7 @@ def make_projection(weights: Weights) -> Features:
 
 
 def build_model(weights: Weights) -> models.Model:
-  """Returns the model that the weights are of."""
+  """Returns the model that the weights belong to."""
   config = base().model
   config.update(ConfigDict(weights.model))
   return models.build(config, weights.precision)

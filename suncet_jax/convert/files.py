@@ -1,4 +1,4 @@
-"""Reads weights from wherever they are, writes them for whomever."""
+"""Reads and writes encoder weights in any supported layout."""
 
 from etils import epath
 
@@ -27,16 +27,18 @@ def read(
   """Reads the weights of an encoder.
 
   Args:
-    path: The folder of a run, a folder or a file that `write` has made, or a
-      file of PyTorch weights (.pth and the like, .safetensors, .npz) of a
-      layout that is known. Local or gs://.
-    wrapper: For a PyTorch file with several state dicts: the key of one.
-    stem: Where names and shapes leave it open: one of `model_names.STEMS`.
-    normalize: Instead of what is known of the file: how images are normalized,
-      one of `pytorch_names.NORMALISATIONS`.
+    path: Folder of a run, file or folder that `write` has made, or file of
+      PyTorch weights (.pth and the like, .safetensors, .npz) in one of
+      `layouts.LAYOUTS`. Local or gs://.
+    wrapper: Key of the state dict in a PyTorch file with several of them.
+    stem: Stem, one of `architectures.STEMS`, where names and shapes do not tell
+      it.
+    normalize: Normalisation of images, one of `pytorch_names.NORMALISATIONS`,
+      instead of what is known of the file.
 
   Raises:
-    ConvertError: If there is none, or it is damaged or of an unknown layout.
+    ConvertError: If there are no weights, or they are damaged or of an unknown
+      layout.
   """
   path = epath.Path(path)
   if path.is_dir():
@@ -61,16 +63,16 @@ def write(weights: Weights, path: epath.PathLike, layout: str) -> list[str]:
   """Writes the weights of an encoder.
 
   Args:
-    weights: What to write.
-    path: A file, whose suffix tells the format (.safetensors, .npz, .pth), or
-      a folder.
-    layout: "suncet_jax" or one of `layouts.LAYOUTS`.
+    weights: Weights to write.
+    path: Folder, or file whose suffix tells the format (.safetensors, .npz,
+      .pth).
+    layout: Layout, "suncet_jax" or one of `layouts.LAYOUTS`.
 
   Returns:
-    What the layout has no place for, in words.
+    Names of the parts that the layout has no place for.
 
   Raises:
-    ConvertError: If the layout cannot express them, or the disk is full.
+    ConvertError: If the layout cannot express the weights, or the disk is full.
   """
   path, folder = epath.Path(path), None
   left_out: list[str] = []
@@ -92,7 +94,7 @@ def write(weights: Weights, path: epath.PathLike, layout: str) -> list[str]:
   else:
     tensors, left_out = pytorch_names.to_tensors(weights, layout)
   is_back = weights.origin.get("layout") == layout
-  # Where the scripts of facebookresearch/suncet look.
+  # The key that the scripts of facebookresearch/suncet read.
   usual = "encoder" if layout == "suncet" else ""
   wrapper = weights.origin["wrapper"] if is_back else usual
   tensor_files.write(path, tensors, to_metadata(weights, layout), wrapper)

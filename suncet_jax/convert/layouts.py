@@ -1,7 +1,7 @@
-"""The names that other libraries give to our parameters.
+"""Names that other libraries give to our parameters.
 
-One function per family of names, from our path to theirs. Tensors differ by a
-transposition only: PyTorch's kernels are [out, in, h, w] and [out, in].
+One function per family of names, from our path to their name. Tensors differ by
+a transposition only: PyTorch's kernels are [out, in, h, w] and [out, in].
 """
 
 import re
@@ -34,9 +34,11 @@ class Layout(NamedTuple):
   """Names of one library.
 
   Attributes:
-    describe: For whom the names are.
-    rename: From our path to a name; None: it has no place for this.
-    fault: What it cannot express of a model and its channels; empty if nothing.
+    describe: Description of the libraries that use the names.
+    rename: Function from our path to a name; None if the layout has no place
+      for the parameter.
+    fault: Function from a model and its channels to what the layout cannot
+      express of them; empty if nothing.
   """
 
   describe: str
@@ -45,26 +47,26 @@ class Layout(NamedTuple):
 
 
 def to_torch(array: np.ndarray, path: Path) -> np.ndarray:
-  """Turns one of our leaves into PyTorch's order of axes."""
+  """Returns one of our leaves in PyTorch's order of axes."""
   if path[-1] != "kernel":
     return array
   return array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
 
 
 def from_torch(array: np.ndarray, path: Path) -> np.ndarray:
-  """Turns one of PyTorch's tensors into our order of axes."""
+  """Returns one of PyTorch's tensors in our order of axes."""
   if path[-1] != "kernel":
     return array
   return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
 
 
 def torch_shape(shape: tuple[int, ...], path: Path) -> tuple[int, ...]:
-  """Returns the shape that PyTorch's tensor has for a shape of ours."""
+  """Returns the shape of PyTorch's tensor for one of our shapes."""
   return to_torch(np.broadcast_to(np.float32(0), shape), path).shape
 
 
 def _pytorch_name(path: Path, model: Model) -> str:
-  """The names of torchvision's ResNet and of facebookresearch/suncet."""
+  """Returns the name in torchvision's ResNet and facebookresearch/suncet."""
   leaf = _LEAVES[path[-1]]
   match path[:-1]:
     case ("backbone", "stem_conv") | ("backbone", "stem", "conv"):
@@ -84,7 +86,7 @@ def _pytorch_name(path: Path, model: Model) -> str:
 
 
 def _head_part(part: str, model: Model) -> str:
-  """Names of a head: fc1, bn1, fc2, ... or, without norms, 0, 2, ..."""
+  """Returns a name in a head: fc1, bn1, fc2, ... or, without norms, 0, 2."""
   kind, number = part[:-1], int(part[-1])
   if not model["head"]["batch_norm"]:
     return str(2 * (number - 1))  # a ReLU lies between two layers
@@ -96,7 +98,7 @@ def _without_head(path: Path, model: Model) -> str | None:
 
 
 def _hugging_face_name(path: Path, model: Model) -> str | None:
-  """The names of ResNetModel in Hugging Face's transformers."""
+  """Returns the name in ResNetModel of Hugging Face's transformers."""
   del model
   leaf = _LEAVES[path[-1]]
   match path[:-1]:
@@ -116,7 +118,7 @@ def _hugging_face_part(kind: str) -> str:
 
 
 def _block(name: str) -> tuple[int, int]:
-  """Returns stage and number, from 0 on, of a block such as stage1_block1."""
+  """Returns stage and index, from 0 on, of a block such as stage1_block1."""
   match = re.fullmatch(r"stage(\d+)_block(\d+)", name)
   assert match, name
   return int(match[1]) - 1, int(match[2]) - 1

@@ -1,7 +1,7 @@
-"""Our own names of tensors in a file, so that nothing has to be guessed.
+"""Our own names of tensors in a file, from which nothing has to be guessed.
 
 params/backbone/stem/conv/kernel    batch_stats/backbone/stem/norm/mean
-kept/pred.fc1.weight                (what the model has no place for)
+kept/pred.fc1.weight                (tensors that the model has no place for)
 """
 
 from collections.abc import Mapping
@@ -25,13 +25,13 @@ _PARAMS, _STATISTICS, _KEPT = "params/", "batch_stats/", "kept/"
 
 
 def to_tensors(weights: Weights) -> dict[str, np.ndarray]:
-  """Returns the tensors of our own file by name."""
+  """Returns the tensors of a file of our own by name."""
   named = {_name(path): x for path, x in weights.leaves.items()}
   return named | {_KEPT + name: x for name, x in weights.kept.items()}
 
 
 def is_ours(metadata: Mapping[str, str]) -> bool:
-  """Whether a file has our own names.
+  """Returns whether a file has our own names.
 
   Raises:
     ConvertError: If its metadata is damaged.
@@ -43,7 +43,7 @@ def is_ours(metadata: Mapping[str, str]) -> bool:
 def from_tensors(
   tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 ) -> Weights:
-  """Makes weights of the tensors of our own file.
+  """Returns the weights in the tensors of a file of our own.
 
   Raises:
     ConvertError: If tensors are missing, unexpected or of another shape.

@@ -1,4 +1,4 @@
-"""From tensors named as other libraries name them to our weights, and back."""
+"""Conversion between our weights and tensors with other libraries' names."""
 
 import functools
 import json
@@ -36,12 +36,13 @@ NORMALISATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 
 _COUNTER = "num_batches_tracked"
-# What a network of these layouts may hold besides what our model has: counters
-# of norms that nothing reads, classifiers, and the prediction head of PAWS.
+# Tensors that a network of these layouts may hold and our model does not:
+# counters of norms that nothing reads, classifiers, and the prediction head of
+# PAWS.
 _KEPT = re.compile(
   rf".*\.{_COUNTER}|fc\.(weight|bias)|classifier\.1\.(weight|bias)|pred\..+"
 )
-_ANY_SIZE = 32  # of images, to find shapes, which do not depend on it
+_ANY_SIZE = 32  # size of images; shapes of parameters do not depend on it
 
 
 def from_tensors(
@@ -51,17 +52,18 @@ def from_tensors(
   wrapper: str = "",
   stem: str = "",
 ) -> Weights:
-  """Makes weights of the tensors of a file.
+  """Returns the weights in the tensors of a file.
 
   Args:
-    tensors: By name, in PyTorch's order of axes.
-    metadata: Of the file; if this package wrote it, it tells how images are
-      prepared.
-    wrapper: The key in a PyTorch file under which they were.
-    stem: One of `model_names.STEMS`; empty: what metadata or shapes tell.
+    tensors: Tensors by name, in PyTorch's order of axes.
+    metadata: Metadata of the file, which tells the preparation of images if
+      this package wrote the file.
+    wrapper: Key of the tensors in a PyTorch file.
+    stem: Stem, one of `architectures.STEMS`; empty: the one that metadata or
+      shapes tell.
 
   Raises:
-    ConvertError: If they are of no known layout or network.
+    ConvertError: If the layout or network is unknown.
   """
   known = from_metadata(metadata) or {}
   stem = stem or known.get("model", {}).get("stem", "")
@@ -93,19 +95,20 @@ def from_tensors(
 def to_tensors(
   weights: Weights, layout: str
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-  """Names weights as another library does.
+  """Returns the weights as tensors with the names of another library.
 
-  To the layout they came from, this is the exact inverse of `from_tensors`.
+  For the layout that the weights came from, this is the exact inverse of
+  `from_tensors`.
 
   Args:
-    weights: What to name.
-    layout: One of `LAYOUTS`.
+    weights: Weights to name.
+    layout: Layout, one of `LAYOUTS`.
 
   Returns:
-    Tensors by name, and what was left out of them, in words.
+    Tensors by name, and names of the parts that were left out.
 
   Raises:
-    ConvertError: If that library has no such network.
+    ConvertError: If the library does not have such a network.
   """
   fault = LAYOUTS[layout].fault(weights.model, weights.images.channels)
   if fault:
@@ -172,7 +175,7 @@ def _shapes(model: str, channels: int) -> Mapping[Path, tuple[int, ...]]:
 
 
 def _images(network: Network) -> Images:
-  """Returns how the library that a file comes from prepares images."""
+  """Returns the preparation of images in the library of a file."""
   is_large = network.model["stem"] == "imagenet"
   if network.layout != "suncet":
     normalise = "imagenet"
@@ -193,7 +196,7 @@ def _images(network: Network) -> Images:
 def _names(
   model: Model, layout: str, shapes: Mapping[Path, tuple[int, ...]]
 ) -> dict[str, tuple[Path, tuple[int, ...]]]:
-  """Returns path and expected shape, as in PyTorch, by name."""
+  """Returns our path and PyTorch's expected shape by name."""
   rename = LAYOUTS[layout].rename
   return {
     name: (path, torch_shape(shape, path))
@@ -244,7 +247,7 @@ def _checked(
 
 
 def _as_float32(array: np.ndarray, name: str) -> np.ndarray:
-  if array.dtype.name in ("float16", "bfloat16"):  # float32 has their values
+  if array.dtype.name in ("float16", "bfloat16"):  # exact in float32
     return array.astype(np.float32)
   if array.dtype != np.float32:
     raise ConvertError(f"{name} is {array.dtype}, expected float32.")

@@ -1,4 +1,4 @@
-"""Which network the names and shapes of tensors are."""
+"""Recognition of a network by the names and shapes of its tensors."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,13 +19,13 @@ _PYTORCH_STEM = "conv1.weight"
 
 
 class Network(NamedTuple):
-  """What names and shapes tell.
+  """A network as its names and shapes describe it.
 
   Attributes:
-    layout: One of `LAYOUTS`.
-    prefix: Before every name of the network, such as "module.".
-    channels: Of the images.
-    model: The fields of `config.model`.
+    layout: Layout, one of `LAYOUTS`.
+    prefix: Prefix of every name of the network, such as "module.".
+    channels: Number of channels of the images.
+    model: Fields of `config.model`.
     has_head: Whether there is a projection head.
   """
 
@@ -37,11 +37,12 @@ class Network(NamedTuple):
 
 
 class _Family(NamedTuple):
-  """How one family names the things that tell an architecture."""
+  """Names of one family of layouts that tell the architecture."""
 
   stem: str
   first_block: str
-  # From a block's place, from 0 on, to its first convolution.
+  # Function from stage and index of a block, from 0 on, to its first
+  # convolution.
   block: Callable[[int, int], str]
   # A convolution that only bottlenecks have.
   third: str
@@ -66,15 +67,15 @@ _FAMILIES = {
 
 
 def recognise(shapes: Shapes, stem: str = "") -> Network:
-  """Finds out which network tensors belong to.
+  """Returns the network that tensors belong to.
 
   Args:
-    shapes: From name to shape, as in PyTorch.
-    stem: One of `model_names.STEMS`, where it is known; a kernel of 3 x 3 does
-      not tell its stride, 1 is taken for it else.
+    shapes: Shapes by name, as in PyTorch.
+    stem: Stem, one of `architectures.STEMS`, where it is known. A kernel of
+      3 x 3 does not tell its stride; without a stem, 1 is assumed.
 
   Raises:
-    ConvertError: If it is none that this package has.
+    ConvertError: If this package does not have the network.
   """
   family, prefix = _find(shapes)
   names = {
@@ -103,7 +104,7 @@ def recognise(shapes: Shapes, stem: str = "") -> Network:
 
 
 def _find(shapes: Shapes) -> tuple[str, str]:
-  """Returns the family and the prefix of the one network there is."""
+  """Returns the family and the prefix of the only network."""
   found = [
     (family, name.removesuffix(spec.stem))
     for family, spec in _FAMILIES.items()
@@ -175,7 +176,7 @@ def _stem(kernel_size: int, name: str) -> str:
 
 
 def _head(names: Shapes) -> dict[str, Any]:
-  """Returns the fields of a projection head; empty if there is none."""
+  """Returns the fields of the projection head; empty without one."""
   named = re.compile(r"fc\.fc\d+\.weight")
   numbered = re.compile(r"fc\.\d+\.weight")
   layers = [
@@ -199,7 +200,7 @@ def _head(names: Shapes) -> dict[str, Any]:
 def _layout(
   family: str, names: Shapes, model: ConfigDict, *, channels: int
 ) -> str:
-  """Tells layouts of one family apart by what they can express."""
+  """Returns the layout of a family that can express the network."""
   if family == "huggingface":
     return "huggingface"
   has_head = any(name.startswith(("fc.fc", "fc.0.", "pred.")) for name in names)

@@ -1,4 +1,4 @@
-"""The encoder of a run's folder, without its data set."""
+"""Reads the encoder of a run's folder, without its data set."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _STEMS = (("stem", "conv"), ("stem_conv",))  # of ResNets, of WideResNets
 
 
 def is_run(folder: epath.Path) -> bool:
-  """Whether a folder is that of a run."""
+  """Returns whether a folder is that of a run."""
   return (folder / "config.json").exists() and (folder / "checkpoints").exists()
 
 
@@ -30,20 +30,20 @@ def read(folder: epath.PathLike) -> Weights:
   """Reads the newest intact checkpoint of a run, with all digests verified.
 
   Args:
-    folder: The run's folder, finished or not, local or gs://.
+    folder: Folder of the run, finished or not, local or gs://.
 
   Returns:
-    What the run evaluates: the averaged weights, if it has some.
+    Weights that the run evaluates: the averaged ones, if there are any.
 
   Raises:
-    ConvertError: If there is no checkpoint, or none that fits config.json.
+    ConvertError: If there is no checkpoint, or none that matches config.json.
   """
   run = RunFolder(folder)
   config, method = _config(run)
   params, batch_stats, metadata = _newest(run)
   described = metadata.get("model") or _described(config, method, params)
   name = next((n for n in _HEADS if n in described["heads"]), "")
-  # Where this package keeps the projection; see `models.model.part_name`.
+  # Key of the projection's parameters; see `models.model.part_name`.
   part = "head" if "head" in params else name
   kept = {"backbone": "backbone", part: "head"}
   model = config.model.to_dict()
@@ -52,7 +52,7 @@ def read(folder: epath.PathLike) -> Weights:
     model["head"] = {field: head[field] for field in model["head"]}
   return Weights(
     model=model,
-    # Nothing else has float64, which is for tests.
+    # float64 is for tests; files of weights do not have it.
     precision=config.precision.replace("64", "32"),
     images=_images(config, described["channels"]),
     leaves={
@@ -90,7 +90,7 @@ def _newest(run: RunFolder) -> tuple[Any, Any, dict[str, Any]]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-  """Keeps Orbax from warning that it only reads; errors still show."""
+  """Suppresses the warnings of Orbax about a read-only store, not errors."""
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)
   try:
@@ -117,7 +117,7 @@ def _config(run: RunFolder) -> tuple[ConfigDict, str]:
 def _described(
   config: ConfigDict, method: str, params: Mapping[str, Any]
 ) -> dict[str, Any]:
-  """Returns what checkpoints before version 0.2 do not say of the model."""
+  """Returns the metadata of the model that old checkpoints lack (< 0.2)."""
   backbone, head = params["backbone"], dict(config.model.head)
   if method == "supervised":
     classes = params["head"]["dense1"]["kernel"].shape[-1]
@@ -132,7 +132,7 @@ def _described(
 
 
 def _images(config: ConfigDict, channels: int) -> Images:
-  """Returns how the run's evaluation prepares images."""
+  """Returns the preparation of images in the run's evaluation."""
   data, augment = config.data, config.augment
   are_files = data.source == "folder" or data.reading != "memory"
   return Images(

@@ -1,11 +1,11 @@
-"""The encoder as a program of its own: StableHLO, by `jax.export`.
+"""Export of an encoder as a StableHLO program, by `jax.export`.
 
     import jax
     encode = jax.export.deserialize(open("encoder.stablehlo", "rb").read()).call
     features = encode(images)  # float32 [b, h, w, c] in [0, 1] -> [b, f]
 
-It needs no part of this package, runs on CPUs, GPUs (CUDA) and TPUs, and takes
-any number of images.
+The program does not need this package, runs on CPUs, GPUs (CUDA) and TPUs, and
+accepts any number of images.
 """
 
 import jax
@@ -22,11 +22,11 @@ def serialised(weights: Weights, size: int = 0) -> bytes:
   """Returns the exported encoder, its weights included.
 
   Args:
-    weights: The encoder.
-    size: Height and width of images; 0: those of `weights.images`.
+    weights: Weights of the encoder.
+    size: Height and width of the images; 0: those of `weights.images`.
   """
   side = size or weights.images.size
-  # oneDNN's convolution is a call of this process.
+  # The handlers of oneDNN's convolution are registered in this process only.
   weights = weights._replace(model={**weights.model, "convolution": "xla"})
   params, batch_stats = weights.variables
   features = make_features(weights)

@@ -1,6 +1,6 @@
 """Files of named tensors: safetensors, npz and PyTorch's.
 
-Nothing is unpickled, whatever a file holds.
+Nothing in a file is ever unpickled.
 """
 
 import io
@@ -23,7 +23,7 @@ PYTORCH = (".pth", ".pt", ".tar", ".bin", ".ckpt")
 SUFFIXES = (SAFETENSORS, NPZ, *PYTORCH)
 
 _METADATA = "__metadata__"
-# Of safetensors, by their names there.
+# Dtypes by their names in safetensors.
 _DTYPES = {
   "F64": np.dtype(np.float64),
   "F32": np.dtype(np.float32),
@@ -42,11 +42,12 @@ def read(path: epath.PathLike, wrapper: str = "") -> TensorFile:
   """Reads a file of tensors, local or gs://.
 
   Args:
-    path: The file; its suffix tells the format.
-    wrapper: For a PyTorch file: the key of the state dict; empty: found.
+    path: File, whose suffix tells the format.
+    wrapper: Key of the state dict in a PyTorch file; empty: one of the usual
+      keys.
 
   Raises:
-    ConvertError: If it is not there, damaged, or of another format.
+    ConvertError: If the file is missing, damaged or of another format.
   """
   path = epath.Path(path)
   if not path.exists():
@@ -81,17 +82,17 @@ def write(
   """Writes a file of tensors, in full or not at all.
 
   Args:
-    path: The file; its suffix tells the format.
-    tensors: By name.
-    metadata: Text by name; PyTorch files have no place for it.
-    wrapper: For a PyTorch file: the key to put the tensors under.
+    path: File, whose suffix tells the format.
+    tensors: Tensors by name.
+    metadata: Metadata, text by name; PyTorch files have no place for it.
+    wrapper: Key for the tensors in a PyTorch file; empty: at the top.
 
   Raises:
-    ConvertError: If it cannot be written.
+    ConvertError: If the file cannot be written.
   """
   path = epath.Path(path)
   arrays = {name: np.ascontiguousarray(x) for name, x in tensors.items()}
-  # ascontiguousarray gives scalars an axis.
+  # np.ascontiguousarray gives scalars an axis.
   arrays = {name: x.reshape(tensors[name].shape) for name, x in arrays.items()}
   if path.suffix == SAFETENSORS:
     from safetensors import numpy as safetensors
@@ -110,7 +111,7 @@ def write_bytes(path: epath.PathLike, content: bytes) -> None:
   """Writes a file, in full or not at all.
 
   Raises:
-    ConvertError: If it cannot be written.
+    ConvertError: If the file cannot be written.
   """
   try:
     storage.write(path, content)
@@ -127,7 +128,7 @@ def _read_safetensors(content: bytes) -> TensorFile:
     header = json.loads(content[8 : 8 + length])
   except (safetensors.SafetensorError, ValueError) as error:
     raise ConvertError(
-      f"it is no safetensors file, or an incomplete one ({error})."
+      f"it is not a safetensors file, or an incomplete one ({error})."
     ) from error
   tensors = {name: _array(name, about) for name, about in described}
   return TensorFile(tensors, header.get(_METADATA) or {})
@@ -147,7 +148,7 @@ def _array(name: str, about: Mapping[str, Any]) -> np.ndarray:
 def _npz(
   tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 ) -> bytes:
-  """Returns the bytes of an npz file; `np.savez` takes not every name."""
+  """Returns the bytes of an npz file; `np.savez` does not take every name."""
   buffer = io.BytesIO()
   text = {_METADATA: np.array(json.dumps(dict(metadata)))}
   with zipfile.ZipFile(buffer, "w") as archive:

@@ -1,4 +1,4 @@
-"""PyTorch's files, read with `weights_only`; PyTorch is an optional extra."""
+"""Reads and writes PyTorch's files; PyTorch is an optional dependency."""
 
 import io
 import pickle
@@ -32,12 +32,12 @@ def read(content: bytes, wrapper: str) -> TensorFile:
     raise ConvertError(
       "it holds more than tensors and plain values, or is damaged, and "
       "nothing is ever unpickled"
-      f" ({_first_line(error)}). Where you trust it, load it in PyTorch, save "
+      f" ({_first_line(error)}). If you trust it, load it in PyTorch, save "
       "the state dict alone as safetensors, and convert that."
     ) from error
   except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
     raise ConvertError(
-      f"it is no PyTorch file, or an incomplete one ({_first_line(error)})."
+      f"it is not a PyTorch file, or an incomplete one ({_first_line(error)})."
     ) from error
   if not isinstance(checkpoint, Mapping):
     raise ConvertError(
@@ -92,7 +92,7 @@ def _unwrapped(
 
 def _array(torch: ModuleType, name: str, tensor: Any) -> np.ndarray:
   tensor = tensor.detach()
-  if tensor.dtype == torch.bfloat16:  # NumPy has none; float32 holds them all
+  if tensor.dtype == torch.bfloat16:  # not in NumPy; exact in float32
     tensor = tensor.float()
   try:
     return tensor.contiguous().numpy()

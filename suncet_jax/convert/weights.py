@@ -1,4 +1,4 @@
-"""Weights of an encoder with all that is needed to use them."""
+"""Weights of an encoder, with everything that is needed to use them."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from suncet_jax.errors import UserError
 FORMAT = "suncet_jax"
 _VERSION = 1
 
-# Where in a network a parameter or statistic is: ("backbone", ..., "kernel").
+# Path of a parameter or statistic in a network: ("backbone", ..., "kernel").
 Path = tuple[str, ...]
 Leaves = dict[Path, np.ndarray]
 
@@ -24,17 +24,19 @@ class ConvertError(UserError):
 
 
 class Images(NamedTuple):
-  """How images are prepared for a network.
+  """Preparation of images for a network.
 
   Attributes:
-    channels: 1 or 3.
+    channels: Number of channels, 1 or 3.
     size: Height and width, in pixels.
-    resize: The short side is resized to so many pixels, then the centre of
-      `size` is taken; 0: images are taken as they come, of any size.
-    mean: Subtracted per channel from values in [0, 1]; empty: nothing is.
-    std: Divided by after that; empty exactly if `mean` is.
-    evaluated: Height and width that all are resized to at last, in pixels; 0:
-      they are not (`config.evals.image_size`).
+    resize: Length in pixels that the short side is resized to, before the
+      centre of `size` is taken; 0: images of any size are used as they are.
+    mean: Mean per channel that is subtracted from values in [0, 1]; empty: no
+      normalisation.
+    std: Standard deviation per channel to divide by after that; empty if and
+      only if `mean` is.
+    evaluated: Height and width that all images are resized to at the end, in
+      pixels (`config.evals.image_size`); 0: they are not.
   """
 
   channels: int
@@ -46,16 +48,16 @@ class Images(NamedTuple):
 
 
 class Weights(NamedTuple):
-  """An encoder, as this package has it.
+  """Weights of an encoder in the layout of this package.
 
   Attributes:
-    model: `config.model` as nested dicts.
-    precision: One of `model_names.PRECISIONS`.
-    images: How images are prepared.
-    leaves: Parameters and batch-norm statistics by their path, float32. Paths
-      begin with "backbone" or "head"; there may be no head.
-    kept: What the model has no place for, under its name in the file it came
-      from, so that the way back is exact.
+    model: Fields of `config.model` as nested dicts.
+    precision: Precision, one of `architectures.PRECISIONS`.
+    images: Preparation of images.
+    leaves: Parameters and batch-norm statistics by path, float32. Paths begin
+      with "backbone" or "head"; there may be no head.
+    kept: Tensors that the model has no place for, by their names in the
+      original file, so that converting back is exact.
     origin: Layout, prefix and wrapper in that file; empty for a run.
   """
 
@@ -68,16 +70,16 @@ class Weights(NamedTuple):
 
   @property
   def has_head(self) -> bool:
-    """Whether there is a projection head."""
+    """Returns whether there is a projection head."""
     return any(path[0] == "head" for path in self.leaves)
 
   @property
   def variables(self) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(params, batch_stats) as nested dicts, as `Model.apply` takes them."""
+    """Nested dicts (params, batch_stats), as `Model.apply` takes them."""
     kinds: tuple[Leaves, Leaves] = {}, {}
     for path, leaf in self.leaves.items():
       kinds[is_statistic(path)][path] = leaf
-    # A network without a head has an empty one.
+    # Without a projection head its dict is empty.
     params, batch_stats = (
       {"backbone": {}, "head": {}} | unflatten_dict(kind) for kind in kinds
     )
@@ -85,12 +87,12 @@ class Weights(NamedTuple):
 
 
 def is_statistic(path: Path) -> bool:
-  """Whether a leaf is a running statistic rather than a parameter."""
+  """Returns whether a leaf is a running statistic, not a parameter."""
   return path[-1] in _STATISTICS
 
 
 def to_metadata(weights: Weights, layout: str) -> dict[str, str]:
-  """Returns what a file says of weights besides their values, as text."""
+  """Returns the metadata of a file of weights, as text."""
   content = {
     "version": _VERSION,
     "layout": layout,
@@ -103,10 +105,10 @@ def to_metadata(weights: Weights, layout: str) -> dict[str, str]:
 
 
 def from_metadata(metadata: Mapping[str, str]) -> dict[str, Any] | None:
-  """Returns what `to_metadata` has written; None if a file is not ours.
+  """Returns the content of `to_metadata`; None if a file is not ours.
 
   Raises:
-    ConvertError: If it is damaged or of a later version.
+    ConvertError: If the metadata is damaged or of a later version.
   """
   if FORMAT not in metadata:
     return None
@@ -130,13 +132,12 @@ def from_metadata(metadata: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 class TensorFile(NamedTuple):
-  """What a file holds.
+  """Content of a file of tensors.
 
   Attributes:
-    tensors: By name.
-    metadata: Text by name; empty if the format or the file has none.
-    wrapper: For a PyTorch file: the key under which the tensors were; empty if
-      they were at the top.
+    tensors: Tensors by name.
+    metadata: Metadata, text by name; empty if the format or the file has none.
+    wrapper: Key of the tensors in a PyTorch file; empty if they are at the top.
   """
 
   tensors: dict[str, np.ndarray]

@@ -1,7 +1,7 @@
-"""One convolution, the fastest implementation that fits.
+"""Convolution by the fastest implementation that is available.
 
-XLA's own on every platform; on the CPU, where it is slow, oneDNN's if the
-native part of this package was built. Both compute the same function.
+On every platform that is XLA's. On the CPU, where XLA's is slow, it is oneDNN's
+if the native part of this package was built. Both compute the same function.
 """
 
 from suncet_jax.convolution.convolve import convolve

@@ -1,4 +1,4 @@
-"""The choice between the implementations."""
+"""Convolution, with a choice of the implementation."""
 
 from collections.abc import Sequence
 
@@ -20,30 +20,31 @@ def convolve(
   """Convolves images with a kernel (without flipping it).
 
   With "auto" this is oneDNN's convolution where the program is compiled for
-  one CPU device, the native part of the package is there (see `status`) and
-  the dtype is one that it has; in every other case it is
-  `jax.lax.conv_general_dilated`. The choice falls when the program is lowered,
-  so one traced program runs on any platform. Values differ by rounding only.
-  `jax.export` for the CPU needs "xla": a call of oneDNN is of this process.
+  one CPU device, the native part of the package is available (see `status`)
+  and supports the dtype; otherwise it is `jax.lax.conv_general_dilated`. The
+  choice is made when the program is lowered, so that one traced program runs
+  on any platform. Values differ by rounding only. `jax.export` for the CPU
+  needs "xla", as the handlers of oneDNN are registered in this process only.
 
   Args:
-    images: [b, h, w, c].
-    kernel: [kernel height, kernel width, c, o] of the same dtype; or of a wider
-      one, in which its gradient then is summed over rows and devices, while
-      products take it rounded. XLA's then has reverse mode only.
-    strides: of rows and columns.
-    padding: zeros ((top, bottom), (left, right)), or "SAME" or "VALID".
-    implementation: "auto" or "xla" (`jax.lax.conv_general_dilated` always).
+    images: Images [b, h, w, c].
+    kernel: Kernel [kernel height, kernel width, c, o] of the same dtype or of a
+      wider one. A wider kernel is rounded for the products, but its gradient is
+      summed over rows and devices in the wider dtype; with XLA it has reverse
+      mode only.
+    strides: Strides of rows and columns.
+    padding: Zeros ((top, bottom), (left, right)), or "SAME" or "VALID".
+    implementation: "auto", or "xla" for `jax.lax.conv_general_dilated` always.
 
   Returns:
-    [b, rows, columns, o] of the dtype of the images.
+    Images [b, rows, columns, o] in the dtype of the input.
 
   Raises:
-    ValueError: another implementation, a stride below 1, or shapes that do not
-      fit.
-    TypeError: the kernel is of another dtype that is not wider.
-    NotImplementedError: under `jax.vmap` over the kernel, with "auto" where
-      oneDNN is there, whatever the platform.
+    ValueError: The implementation is unknown, a stride is below 1, or shapes do
+      not fit.
+    TypeError: The dtype of the kernel is another one that is not wider.
+    NotImplementedError: `jax.vmap` runs over the kernel, with "auto" where
+      oneDNN is available, on any platform.
   """
   if implementation not in CONVOLUTIONS:
     raise ValueError(
@@ -86,7 +87,7 @@ def _suits_onednn(
 
 
 def _is_partitioned(array: jax.Array) -> bool:
-  """Whether several devices or axes of the user's own are known by now."""
+  """Returns whether the type names several devices, or axes of the user."""
   mesh = jax.typeof(array).sharding.mesh
   has_axes = bool(mesh.manual_axes or mesh.explicit_axes)
   return not mesh.empty and (mesh.size > 1 or has_axes)

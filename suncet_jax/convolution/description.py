@@ -1,4 +1,4 @@
-"""Which convolution is in use, in words."""
+"""Description of the convolution in use."""
 
 import jax
 
@@ -8,11 +8,11 @@ from suncet_jax.convolution import library
 def in_use(
   implementation: str = "auto", dtype: str = "float32"
 ) -> tuple[str, str]:
-  """Says what `convolve` computes with on the default devices, and why.
+  """Returns the library behind `convolve` on the default devices, and why.
 
   Args:
-    implementation: as `convolve` takes it.
-    dtype: of the images.
+    implementation: Implementation, as for `convolve`.
+    dtype: Dtype of the images.
 
   Returns:
     ("oneDNN 3.2.0" or "XLA", the reason).

@@ -20,12 +20,12 @@ _PACKAGE = "onednn-cpu-gomp"
 
 
 class Status(NamedTuple):
-  """Whether oneDNN can convolve on this machine's CPU.
+  """Availability of oneDNN on this machine's CPU.
 
   Attributes:
-    version: of oneDNN; empty if it cannot be used.
-    dtypes: that it computes here.
-    reason: why it cannot be used, and what to do; empty if it can.
+    version: Version of oneDNN; empty if it is not available.
+    dtypes: Dtypes that it supports here.
+    reason: Reason why it is not available, and what to do; empty if it is.
   """
 
   version: str = ""
@@ -34,12 +34,12 @@ class Status(NamedTuple):
 
 
 class _UnavailableError(Exception):
-  """Says why there are no native convolutions."""
+  """The native convolutions are not available; the message says why."""
 
 
 @functools.cache
 def status() -> Status:
-  """Loads and registers the native part, once; never raises."""
+  """Loads and registers the native part, once; returns its availability."""
   try:
     return _load()
   except _UnavailableError as error:
@@ -50,14 +50,14 @@ def _load() -> Status:
   _check_platform()
   path = _native_part()
   try:
-    # First what the native part needs: it is found by its name then.
+    # oneDNN first: the native part then finds it by its name.
     ctypes.CDLL(str(_onednn()))
     library = ctypes.CDLL(str(path))
     for name in (FORWARD, IMAGE_GRADIENT, KERNEL_GRADIENT):
       handler = jax.ffi.pycapsule(getattr(library, name))
       jax.ffi.register_ffi_target(name, handler, platform="cpu")
     return _describe(library)
-  # JAX says "RuntimeError" if the library was built for another version of it.
+  # JAX raises RuntimeError if the library was built for another jaxlib.
   except (OSError, AttributeError, RuntimeError) as error:
     raise _UnavailableError(
       f"the native part does not load: {error}. Run pip install -U jax, then"

@@ -1,13 +1,13 @@
 """oneDNN's convolution as JAX primitives.
 
 A convolution is linear in its images and in its kernel, and so are its two
-gradients: the derivative of each of the three is one of the others. That makes
-them three primitives that can be differentiated any number of times, forward
-and backward, where a custom VJP could be once.
+gradients: the derivatives of each of the three are the other two. As three
+primitives they can be differentiated any number of times, forward and backward;
+a custom VJP could be differentiated once.
 
-Lowered for one CPU device a primitive is a call of oneDNN; lowered for
-anything else (GPU, TPU, empty arrays, or several devices, over which the
-compiler must partition) it is XLA's own operation.
+Lowered for one CPU device, a primitive is a call of oneDNN. Otherwise (GPU,
+TPU, empty arrays, or several devices, over which the compiler must partition)
+it is XLA's own operation.
 """
 
 import functools
@@ -28,7 +28,7 @@ def _primitive(
   portable: Callable[..., jax.Array],
   result: Callable[..., Any],
 ) -> Primitive:
-  """Makes a primitive from what XLA computes and the type of the result."""
+  """Makes a primitive from XLA's function and the type of its result."""
   primitive = Primitive(name)
   primitive.def_abstract_eval(result)
   primitive.def_impl(functools.partial(apply_primitive, primitive))
@@ -60,7 +60,7 @@ def _primitive(
 
 
 def _forward_type(images: Any, kernel: Any, **window: Any) -> Any:
-  # lax knows the shape, and what is wrong with shapes that do not fit.
+  # jax.lax computes the shape, and raises for shapes that do not fit.
   outputs = jax.eval_shape(
     lambda *operands: xla.forward(*operands, **window),
     jax.ShapeDtypeStruct(images.shape, images.dtype),
@@ -98,9 +98,9 @@ def _kernel_cotangent(
   )
 
 
-# What becomes of the cotangent of a result, for the first operand and for the
-# second. Each rule gets that cotangent and both operands, of which the one that
-# is asked about is known by its shape only.
+# Transpose rules, for the first and for the second operand. Each rule gets the
+# cotangent of the result and both operands; of the operand whose cotangent it
+# returns it knows the shape only.
 #
 #   forward(images, kernel)          -> image gradient, kernel gradient
 #   image_gradient(outputs, kernel)  -> forward, kernel gradient
@@ -135,7 +135,7 @@ ad.defbilinear(
 
 
 def _row_wise_batching(primitive: Primitive) -> Callable[..., Any]:
-  """Makes the vmap rule of a function that treats every image for itself."""
+  """Makes the vmap rule of a function that treats images independently."""
 
   def rule(
     operands: tuple[jax.Array, jax.Array],
@@ -184,12 +184,12 @@ def forward(
   """Convolves images [b, h, w, c] with a kernel [h, w, c, o].
 
   Args:
-    images: float32 or bfloat16, not empty.
-    kernel: of the same dtype or float32, as its gradient will be.
-    strides: of rows and columns.
-    padding: zeros ((top, bottom), (left, right)), none negative.
+    images: Images in float32 or bfloat16, not empty.
+    kernel: Kernel in the same dtype or float32, which its gradient will have.
+    strides: Strides of rows and columns.
+    padding: Zeros ((top, bottom), (left, right)), none negative.
 
   Returns:
-    [b, h, w, o].
+    Images [b, h, w, o].
   """
   return _forward.bind(images, kernel, strides=strides, padding=padding)

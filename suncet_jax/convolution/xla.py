@@ -1,8 +1,8 @@
 """XLA's convolution and its two gradients.
 
-A kernel may be of a wider dtype than images and outputs. It is rounded to
-theirs, but its gradient is not: sums over rows, which several devices compute
-in parts, leave the product in the dtype of the kernel.
+A kernel may have a wider dtype than images and outputs. It is rounded to their
+dtype, but its gradient is not: several devices compute it in parts, which are
+then summed in the dtype of the kernel.
 """
 
 import functools
@@ -97,7 +97,7 @@ def image_gradient(
   strides: tuple[int, int],
   padding: Padding,
 ) -> jax.Array:
-  """Maps cotangents of the outputs to those of the images, of `shape`."""
+  """Maps cotangents of the outputs to those of the images [*shape]."""
   kernel = kernel.astype(outputs.dtype)
   images = jax.ShapeDtypeStruct(shape, outputs.dtype)
   transposed = jax.linear_transpose(
@@ -116,11 +116,11 @@ def kernel_gradient(
   padding: Padding,
   sharding: NamedSharding | None = None,
 ) -> jax.Array:
-  """Maps cotangents of the outputs to those of the kernel, of `shape`."""
+  """Maps cotangents of the outputs to those of the kernel [*shape]."""
   if outputs.size == 0:
     return jnp.zeros(shape, dtype)
-  # The images are convolved with the outputs, spread by the strides, and padded
-  # so that these have as many positions as the kernel has entries.
+  # The images are convolved with the outputs, which are dilated by the strides.
+  # The padding gives the outputs as many positions as the kernel has entries.
   pads = [
     (low, (out - 1) * stride + size - length - low)
     for (low, _), out, stride, size, length in zip(

@@ -10,7 +10,7 @@ from suncet_jax.errors import UserError
 
 
 def check_matrix(name: str, array: jax.Array | np.ndarray) -> None:
-  """Raises a ValueError unless the array is a matrix with entries."""
+  """Raises a ValueError unless the array is a matrix that is not empty."""
   if array.ndim != 2 or array.size == 0:
     raise UserError(
       f"{name} must be a matrix with at least one row and one column, got "
@@ -24,17 +24,17 @@ def checked_labels(
   """Returns the labels on the host after checking them.
 
   Args:
-    name: what the caller calls them, for the message.
-    labels: integer labels.
-    count: how many there must be.
-    class_count: c; every label must be in [0, c).
+    name: Name of the labels in the message.
+    labels: Integer labels.
+    count: Expected number of labels.
+    class_count: Number of classes, c; every label must be in [0, c).
 
   Returns:
-    [count] integer.
+    Integer labels [count].
 
   Raises:
-    TypeError: if they are not integers.
-    ValueError: if there are not `count` of them, or one is outside [0, c).
+    TypeError: If they are not integers.
+    ValueError: If there are not `count` of them, or one is outside [0, c).
   """
   values = np.asarray(labels)
   if not np.issubdtype(values.dtype, np.integer):
@@ -50,7 +50,7 @@ def checked_labels(
 
 
 def check_positive(**values: Any) -> None:
-  """Raises a ValueError that names the first value that is not above zero."""
+  """Raises a ValueError for the first value that is not above zero."""
   for name, value in values.items():
     if not value > 0:
       raise UserError(f"{name} must be > 0, got {value}.")

@@ -11,8 +11,8 @@ class Classifier(NamedTuple):
   """A linear classifier.
 
   Attributes:
-    kernel: [f, c] float32.
-    bias: [c] float32.
+    kernel: Kernel [f, c], float32.
+    bias: Bias [c], float32.
   """
 
   kernel: jax.Array
@@ -28,7 +28,7 @@ def zero_classifier(feature_size: int, class_count: int) -> Classifier:
 
 
 def logits(classifier: Classifier, features: jax.Array) -> jax.Array:
-  """Returns the logits [n, c] float32 of features [n, f]."""
+  """Returns the logits [n, c] of features [n, f], in float32."""
   kernel, bias = classifier
   features = features.astype(jnp.float32)
   product = jnp.dot(features, kernel, precision=jax.lax.Precision.HIGHEST)
@@ -43,14 +43,14 @@ def cross_entropy(scores: jax.Array, labels: jax.Array) -> jax.Array:
 def sgd(
   peak: float, steps: int, *, momentum: float, weight_decay: float = 0.0
 ) -> optax.GradientTransformation:
-  """Returns SGD with Nesterov momentum whose rate falls as a cosine to 0.
+  """Returns SGD with Nesterov momentum and a cosine schedule down to 0.
 
   Args:
-    peak: learning rate of the first step; there is no warm-up.
-    steps: the rate reaches 0 after so many steps.
-    momentum: of the gradients, in [0, 1).
-    weight_decay: factor of the parameters (biases too) that is added to their
-      gradients.
+    peak: Learning rate of the first step; there is no warm-up.
+    steps: Number of steps after which the rate is 0.
+    momentum: Momentum of the gradients, in [0, 1).
+    weight_decay: Factor of the parameters, including biases, that is added to
+      their gradients.
 
   Returns:
     The optimizer.

@@ -1,4 +1,4 @@
-"""What the two nearest-neighbour classifiers share."""
+"""Functions that both nearest-neighbour classifiers share."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,12 +15,12 @@ _BLOCK_ENTRIES = 2**25
 
 
 class Search(NamedTuple):
-  """Checked arguments, on the device.
+  """Checked arguments on the device.
 
   Attributes:
-    queries: [n, d] float32 (float64 where the input is), rows of length 1.
-    bank: [m, d], likewise.
-    bank_labels: [m] integer in [0, c).
+    queries: Rows [n, d] of length 1, float32 (float64 for float64 inputs).
+    bank: Rows [m, d] of length 1, likewise.
+    bank_labels: Integer labels [m] in [0, c).
   """
 
   queries: jax.Array
@@ -37,17 +37,17 @@ def checked_search(
   """Checks the arguments, moves them to the device, normalises the rows.
 
   Args:
-    queries: [n, d] real.
-    bank: [m, d] real.
-    bank_labels: [m] integer in [0, c).
-    class_count: c.
+    queries: Real embeddings [n, d].
+    bank: Real embeddings [m, d].
+    bank_labels: Integer labels [m] in [0, c).
+    class_count: Number of classes, c.
 
   Returns:
-    The same as arrays of JAX, with rows of length 1.
+    The arguments as JAX arrays, with rows of length 1.
 
   Raises:
-    TypeError: if the labels are not integers.
-    ValueError: if a shape, a label or the class count is not as described.
+    TypeError: If the labels are not integers.
+    ValueError: If a shape, a label or the class count is not as described.
   """
   queries, bank = jnp.asarray(queries), jnp.asarray(bank)
   _checks.check_matrix("queries", queries)
@@ -64,21 +64,21 @@ def checked_search(
 
 
 def cosine_similarity(query: jax.Array, bank: jax.Array) -> jax.Array:
-  """Returns [m], the cosines of one query [d] with the rows of the bank."""
-  # Full precision: the default of a TPU rounds the products to bfloat16, which
-  # is enough to change who the nearest neighbour is.
+  """Returns the cosines [m] of one query [d] with the rows of the bank."""
+  # Full precision: by default a TPU rounds the operands to bfloat16, which is
+  # enough to change which neighbour is the nearest.
   return jnp.dot(bank, query, precision=jax.lax.Precision.HIGHEST)
 
 
 def block_size(query_count: int, entries_per_query: int) -> int:
-  """Returns how many queries to take at once so that memory stays bounded."""
+  """Returns the number of queries at once that keeps memory bounded."""
   return min(query_count, max(1, _BLOCK_ENTRIES // entries_per_query))
 
 
 def map_blocks(
   score: Callable[[jax.Array], jax.Array], queries: jax.Array, block: int
 ) -> jax.Array:
-  """Applies `score`, [d] -> [c], to all rows [n, d], `block` rows at once."""
+  """Applies `score`, from [d] to [c], to rows [n, d], `block` rows at once."""
   return jax.lax.map(score, queries, batch_size=block)
 
 

@@ -12,9 +12,9 @@ class Accuracy(NamedTuple):
   """Accuracies as fractions in [0, 1].
 
   Attributes:
-    top1: fraction of the examples whose label has the highest score.
-    top5: fraction whose label is among the min(5, c) highest scores.
-    count: how many examples were counted.
+    top1: Fraction of the examples whose label has the highest score.
+    top5: Fraction whose label is among the min(5, c) highest scores.
+    count: Number of examples.
   """
 
   top1: float
@@ -23,22 +23,22 @@ class Accuracy(NamedTuple):
 
 
 def topk_accuracy(scores: ArrayLike, labels: ArrayLike) -> Accuracy:
-  """Counts how often the label is the first, or among the first five.
+  """Returns how often the label is the first, or among the first five.
 
-  Of equal scores the lower class index comes first, so the count is the same
-  everywhere, and a classifier that gives all classes one score gets no credit
-  but for class 0. An example with a NaN among its scores counts as wrong.
+  Of equal scores the lower class index comes first. The count is then the same
+  everywhere, and a classifier that gives all classes the same score is right
+  only for class 0. An example with a NaN among its scores counts as wrong.
 
   Args:
-    scores: [n, c] real, the higher the more likely; any scale.
-    labels: [n] integer in [0, c).
+    scores: Real scores [n, c] on any scale; a higher one is more likely.
+    labels: Integer labels [n] in [0, c).
 
   Returns:
     The accuracies over all n examples, as fractions.
 
   Raises:
-    TypeError: if the labels are not integers.
-    ValueError: if shapes do not match, there is no example, or a label is
+    TypeError: If the labels are not integers.
+    ValueError: If shapes do not match, there is no example, or a label is
       outside [0, c).
 
   >>> topk_accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1])
@@ -57,7 +57,7 @@ def topk_accuracy(scores: ArrayLike, labels: ArrayLike) -> Accuracy:
 
 
 def _label_places(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-  """Returns [n], how many classes come before the label; c if any is NaN."""
+  """Returns the place [n] of the label among the classes; c after a NaN."""
   own = np.take_along_axis(scores, labels[:, None], axis=1)  # [n, 1]
   is_lower_index = np.arange(scores.shape[1])[None] < labels[:, None]
   is_before = (scores > own) | ((scores == own) & is_lower_index)

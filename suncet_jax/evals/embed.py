@@ -1,4 +1,4 @@
-"""Features of many images, each image exactly once."""
+"""Embedding of many images, each image exactly once."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,26 +18,27 @@ def embed(
 ) -> Any:
   """Applies a jitted function to batches and joins the results on the host.
 
-  A short batch is filled up with black images before the call and the rows of
-  these are cut off afterwards, so that `apply` is compiled for one shape only.
-  `apply` must therefore treat the rows independently: batch norm in inference
-  mode. On a mesh it also places the batch, for instance
+  A short batch is padded with black images before the call, and their rows are
+  cut off afterwards, so that `apply` is compiled for one shape only. `apply`
+  must therefore treat rows independently, with batch norm in inference mode. On
+  a mesh it must also place the batch, for instance
   `lambda images: predict(jax.device_put(images, batch_sharding))`, and its
-  results must be readable from this process.
+  results must be addressable by this process.
 
   Args:
-    apply: images [b, h, w, c] -> array [b, f], or a pytree of arrays with b
-      rows each (features and projection, say).
-    batches: images, uint8 [b, h, w, c]; equal shapes, the last may be shorter.
-    batch_size: rows in each call of `apply`; the first batch's by default.
-      Give it where the number of rows must be divisible by the number of
-      devices and there may be fewer images than one batch has rows.
+    apply: Function from images [b, h, w, c] to an array [b, f], or to a pytree
+      of arrays with b rows each (such as features and projections).
+    batches: Batches of images, uint8 [b, h, w, c], all of the same shape, but
+      the last may be shorter.
+    batch_size: Number of rows in each call of `apply`; by default that of the
+      first batch. Needed where the number of rows must be divisible by the
+      number of devices and there may be fewer images than rows in a batch.
 
   Returns:
-    What `apply` returns, as numpy arrays with one row for each image, in order.
+    Results of `apply` as NumPy arrays with one row for each image, in order.
 
   Raises:
-    ValueError: if there is no batch, a batch is empty or larger than the batch
+    ValueError: If there is no batch, a batch is empty or larger than the batch
       size, or a result has another number of rows than the batch.
   """
   parts = []
@@ -59,7 +60,7 @@ def embed(
 
 
 def _padded(images: np.ndarray, batch_size: int) -> np.ndarray:
-  """Fills the batch up with zeros to [batch_size, ...]."""
+  """Pads the batch with zeros to [batch_size, ...]."""
   missing = batch_size - images.shape[0]
   if images.shape[0] == 0 or missing < 0:
     raise UserError(
@@ -72,7 +73,7 @@ def _padded(images: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 def _fetch(result: Any, count: int, batch_size: int) -> Any:
-  """Waits for one result and cuts the rows of the padding off."""
+  """Waits for one result and cuts off the rows of the padding."""
 
   def rows(leaf: ArrayLike) -> np.ndarray:
     array = np.asarray(leaf)

@@ -18,28 +18,28 @@ def knn_scores(
   k: int,
   temperature: float = 0.07,
 ) -> jax.Array:
-  """Lets the k most similar bank entries vote for their classes.
+  """Classifies by a vote of the k most similar entries of the bank.
 
   Wu et al. 2018 (arXiv 1805.01978), section 3.4: entry j votes with weight
   exp(s_j / temperature), where s_j is its cosine similarity to the query. Here
-  the votes of one query are divided by their sum, which changes no ranking and
-  cannot overflow. Of equally similar entries the earlier ones are taken.
+  the votes of one query are divided by their sum, which cannot overflow and
+  does not change the ranking. Of equally similar entries the earlier ones vote.
 
   Args:
-    queries: [n, d] real, need not be normalised.
-    bank: [m, d] real, need not be normalised.
-    bank_labels: [m] integer in [0, c).
-    class_count: c.
-    k: how many neighbours vote; all m if there are fewer.
-    temperature: of the weights, above zero.
+    queries: Real embeddings [n, d]; they need not be normalised.
+    bank: Real embeddings [m, d]; they need not be normalised.
+    bank_labels: Integer labels [m] in [0, c).
+    class_count: Number of classes, c.
+    k: Number of neighbours that vote; all m if there are fewer.
+    temperature: Temperature of the weights, above zero.
 
   Returns:
-    [n, c] float32 (float64 for float64 inputs): non-negative scores whose sum
-    over the classes is 1.
+    Scores [n, c], float32 (float64 for float64 inputs), which are not negative
+    and sum to 1 over the classes.
 
   Raises:
-    TypeError: if the labels are not integers.
-    ValueError: if shapes do not match, a label is outside [0, c), or k or the
+    TypeError: If the labels are not integers.
+    ValueError: If shapes do not match, a label is outside [0, c), or k or the
       temperature is not above zero.
   """
   _checks.check_positive(k=k, temperature=temperature)
@@ -65,7 +65,7 @@ def _scores(
     similarity = _neighbours.cosine_similarity(query, search.bank)  # [m]
     nearest, index = jax.lax.top_k(similarity, k)  # [k], [k]
     votes = jax.nn.softmax(nearest / temperature)
-    # A product, not a scatter, whose order of adding a GPU does not fix.
+    # A product, as the order in which a GPU adds in a scatter is not fixed.
     classes = jax.nn.one_hot(
       search.bank_labels[index], class_count, dtype=votes.dtype
     )

@@ -16,12 +16,13 @@ class LinearProbe(NamedTuple):
   """A linear classifier of standardised features.
 
   Attributes:
-    kernel: [f, c] float32.
-    bias: [c] float32.
-    mean: [f] float32, of the training features.
-    scale: [f] float32, their standard deviation; 1 for constant features.
-    losses: [epochs, steps per epoch] float32, cross-entropy in nats of each
-      training batch before its update.
+    kernel: Kernel [f, c], float32.
+    bias: Bias [c], float32.
+    mean: Mean [f] of the training features, float32.
+    scale: Standard deviation [f] of the training features, float32; 1 for
+      constant features.
+    losses: Losses [epochs, steps per epoch], float32: cross-entropy in nats of
+      each training batch before its update.
   """
 
   kernel: jax.Array
@@ -31,7 +32,7 @@ class LinearProbe(NamedTuple):
   losses: jax.Array
 
   def scores(self, features: ArrayLike) -> jax.Array:
-    """Returns the logits [n, c] float32 of features [n, f]."""
+    """Returns the logits [n, c] of features [n, f], in float32."""
     x = (jnp.asarray(features, jnp.float32) - self.mean) / self.scale
     return _classifier.logits(_classifier.Classifier(self.kernel, self.bias), x)
 
@@ -56,25 +57,26 @@ def linear_probe(
   Features are standardised first, so one learning rate suits all encoders.
 
   Args:
-    features: [m, f] real; m * f numbers must fit into the device's memory.
-    labels: [m] integer in [0, c).
-    class_count: c.
-    epochs: passes over the features.
-    batch_size: of one step; m if that is smaller. The last, incomplete batch of
-      an epoch is dropped, and each epoch has another order.
-    learning_rate: for 256 features; batch_size / 256 times this is used.
-    momentum: in [0, 1).
-    weight_decay: L2 penalty's factor, on kernel and bias.
-    seed: of the order; the same arguments give the same bits.
+    features: Real features [m, f], which must fit into the device's memory.
+    labels: Integer labels [m] in [0, c).
+    class_count: Number of classes, c.
+    epochs: Number of passes over the features.
+    batch_size: Number of features in one step, at most m. The last, incomplete
+      batch of an epoch is dropped, and each epoch has another order.
+    learning_rate: Learning rate for a batch of 256; it is multiplied by
+      batch_size / 256.
+    momentum: Momentum, in [0, 1).
+    weight_decay: Factor of the L2 penalty on kernel and bias.
+    seed: Seed of the order; the same arguments give the same bits.
 
   Returns:
     The trained probe.
 
   Raises:
-    TypeError: if the labels are not integers.
-    ValueError: if shapes do not match, a label is outside [0, c), or a count or
+    TypeError: If the labels are not integers.
+    ValueError: If shapes do not match, a label is outside [0, c), or a count or
       the learning rate is not above zero.
-    FloatingPointError: if the training did not end with finite numbers.
+    FloatingPointError: If the training did not end with finite numbers.
   """
   _checks.check_positive(
     epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
@@ -102,7 +104,7 @@ def linear_probe(
 
 
 class _Settings(NamedTuple):
-  """What the compiled training depends on; hashable, so it is compiled once."""
+  """Static arguments of the compiled training; hashable, to compile once."""
 
   class_count: int
   epochs: int
@@ -143,7 +145,7 @@ def _train(
 
 
 class _State(NamedTuple):
-  """What one step hands to the next."""
+  """State that one step passes to the next."""
 
   classifier: _classifier.Classifier
   opt_state: optax.OptState
@@ -173,7 +175,7 @@ def _moments(features: jax.Array) -> tuple[jax.Array, jax.Array]:
   """Returns mean and scale [f] of features [m, f]."""
   mean = features.mean(axis=0)
   deviation = features.std(axis=0)
-  # The mean of equal float32 numbers may be off by a rounding, which must not
-  # be blown up to a feature of size 1.
+  # The mean of equal float32 numbers may have a rounding error, which must not
+  # be scaled up to a feature of size 1.
   is_constant = deviation <= 1e-5 * jnp.abs(mean)
   return mean, jnp.where(is_constant, 1.0, deviation)

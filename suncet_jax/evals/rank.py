@@ -8,21 +8,21 @@ from suncet_jax.evals import _checks
 
 
 def rankme(embeddings: ArrayLike) -> float:
-  """Counts, softly, the dimensions that embeddings use; low means collapse.
+  """Returns the effective rank of embeddings; a low one means collapse.
 
   RankMe, Garrido et al. 2022 (arXiv 2210.02885), equation 1: exp(-sum_k p_k log
-  p_k) with p_k the singular values divided by their sum; 0 log 0 is 0 here in
-  place of the paper's small constant. Embeddings are not centred.
+  p_k) with p_k the singular values divided by their sum. Here 0 log 0 is 0,
+  where the paper adds a small constant. Embeddings are not centred.
 
   Args:
-    embeddings: [n, d] real. The result is bounded by n, so take more rows than
-      columns; a few thousand will do. Computed in float64.
+    embeddings: Real embeddings [n, d]. The result is at most n, so there should
+      be more rows than columns; a few thousand are enough.
 
   Returns:
     A number in [1, min(n, d)]; 0 if all embeddings are zero.
 
   Raises:
-    ValueError: if the shape is not as described, or a number is not finite.
+    ValueError: If the shape is not as described, or a number is not finite.
 
   >>> round(rankme([[1.0, 0.0], [0.0, 1.0]]), 6)
   2.0

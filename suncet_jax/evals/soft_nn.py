@@ -19,23 +19,25 @@ def soft_nn_scores(
 ) -> jax.Array:
   """Classifies by the similarity to every labelled embedding.
 
-  p(c | q) = sum_j softmax_j(cos(q, k_j) / temperature) [y_j = c], the
-  distribution of which SuNCEt pre-training minimises the negative logarithm
-  (Assran et al. 2020, arXiv 2006.10803).
+  p(c | q) = sum_j softmax_j(cos(q, k_j) / temperature) [y_j = c]. SuNCEt
+  pre-training minimises the negative logarithm of this distribution (Assran et
+  al. 2020, arXiv 2006.10803).
 
   Args:
-    queries: [n, d] real, need not be normalised.
-    bank: [m, d] real, need not be normalised.
-    bank_labels: [m] integer in [0, c).
-    class_count: c. The bank's labels take m * c numbers as a one-hot matrix.
-    temperature: of the softmax, above zero; the training's by default.
+    queries: Real embeddings [n, d]; they need not be normalised.
+    bank: Real embeddings [m, d]; they need not be normalised.
+    bank_labels: Integer labels [m] in [0, c).
+    class_count: Number of classes, c. The labels of the bank are stored as a
+      one-hot matrix of m * c numbers.
+    temperature: Temperature of the softmax, above zero; by default that of the
+      training.
 
   Returns:
-    [n, c] probabilities, float32 (float64 for float64 inputs).
+    Probabilities [n, c], float32 (float64 for float64 inputs).
 
   Raises:
-    TypeError: if the labels are not integers.
-    ValueError: if shapes do not match, a label is outside [0, c), or the
+    TypeError: If the labels are not integers.
+    ValueError: If shapes do not match, a label is outside [0, c), or the
       temperature is not above zero.
   """
   _checks.check_positive(temperature=temperature)

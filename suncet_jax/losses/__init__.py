@@ -7,6 +7,28 @@
 Every function L2-normalises its rows, returns one scalar, and is the same under
 `jax.jit`, inside `jax.shard_map` and inside `jax.pmap` (`axis_name=`). Axis
 letters: n anchors, m keys (= n x devices), d embedding.
+
+`ntxent`, `suncet` and `supcon` share these options:
+
+- `temperature`: Divisor of the cosine similarities, a scalar > 0.
+- `axis_name`: Name of the mapped axis inside `jax.shard_map` or `jax.pmap`, or
+  a tuple of names; keys then come from all its devices. None elsewhere.
+- `stop_gradient_keys`: Whether the gradient flows through anchors only. By
+  default it is exact, through anchors and keys.
+- `block_size`: Rows in a block. Blocks give the same value with memory that
+  grows with n, not with n squared. 0: one matrix of all similarities, without
+  blocks. None: blocks from 2,048 keys on.
+- `matmul_dtype`: Dtype that the operands of products are cast to. Sums are
+  always float32 (float64 for float64 embeddings). None: no cast and full
+  precision. `jnp.float32`: the hardware's default for float32, which may be
+  less precise (TF32 or bfloat16 passes). `jnp.bfloat16`: rounded operands,
+  whose products are fast on accelerators.
+
+Gradients: under `jax.jit`, also with sharded arrays, they need no further step.
+Inside `jax.shard_map` and `jax.pmap` take `jax.lax.pmean` of the gradients of
+the parameters, never `psum`. Without blocks, derivatives of any order exist;
+with blocks only the first, forward or backward, with respect to embeddings and
+temperature.
 """
 
 from suncet_jax.losses.diagnostics import (

@@ -1,4 +1,4 @@
-"""Checks of the arguments that callers pass, made while tracing."""
+"""Checks of callers' arguments, made while tracing."""
 
 import numbers
 
@@ -8,18 +8,18 @@ from jax.typing import ArrayLike, DTypeLike
 
 
 def checked_embeddings(name: str, embeddings: ArrayLike) -> jax.Array:
-  """Returns `embeddings` as an array.
+  """Returns `embeddings` as an array, after checking them.
 
   Args:
-    name: what the caller calls the argument, for the message.
-    embeddings: `[n, d]`, floating.
+    name: Name of the argument in the message.
+    embeddings: Floating embeddings [n, d].
 
   Returns:
-    `[n, d]`, of the same dtype.
+    Array [n, d] of the same dtype.
 
   Raises:
-    TypeError: the dtype is not floating.
-    ValueError: the rank is not 2.
+    TypeError: The dtype is not floating.
+    ValueError: The rank is not 2.
   """
   embeddings = jnp.asarray(embeddings)
   if not jnp.issubdtype(embeddings.dtype, jnp.floating):
@@ -37,18 +37,19 @@ def checked_embeddings(name: str, embeddings: ArrayLike) -> jax.Array:
 def checked_pair(
   first: ArrayLike, second: ArrayLike
 ) -> tuple[jax.Array, jax.Array]:
-  """Returns two views as arrays.
+  """Returns two views as arrays, after checking them.
 
   Args:
-    first: `[n, d]`, floating.
-    second: `[n, d]`, floating, row i of the same image as row i of `first`.
+    first: Floating embeddings [n, d].
+    second: Floating embeddings [n, d]; row i is of the same image as row i of
+      `first`.
 
   Returns:
-    Both as arrays, of the same dtypes.
+    Both as arrays of the same dtypes.
 
   Raises:
-    TypeError: a dtype is not floating.
-    ValueError: a rank is not 2, or the shapes differ.
+    TypeError: A dtype is not floating.
+    ValueError: A rank is not 2, or the shapes differ.
   """
   first = checked_embeddings("first", first)
   second = checked_embeddings("second", second)
@@ -61,18 +62,18 @@ def checked_pair(
 
 
 def checked_labels(labels: ArrayLike, n: int) -> jax.Array:
-  """Returns `labels` as an array.
+  """Returns `labels` as an array, after checking them.
 
   Args:
-    labels: `[n]`, integer.
-    n: number of rows of the embeddings.
+    labels: Integer labels [n].
+    n: Number of rows of the embeddings.
 
   Returns:
-    `[n]`, integer.
+    Integer labels [n].
 
   Raises:
-    TypeError: the dtype is not an integer one.
-    ValueError: the shape is not `[n]`.
+    TypeError: The dtype is not an integer one.
+    ValueError: The shape is not [n].
   """
   labels = jnp.asarray(labels)
   if not jnp.issubdtype(labels.dtype, jnp.integer):
@@ -91,19 +92,20 @@ def check_options(
   matmul_dtype: DTypeLike | None,
   units: jax.Array,
 ) -> None:
-  """Refuses options that no loss can honour.
+  """Raises an error for options that are not valid.
 
   Args:
-    temperature: scalar > 0; a traced or device value is not looked at.
-    block_size: None or an integer >= 0.
-    matmul_dtype: None or a floating dtype.
-    units: rows in the dtype that sums are taken in.
+    temperature: Temperature, a scalar > 0; traced and device values are not
+      checked.
+    block_size: Block size, None or an integer >= 0.
+    matmul_dtype: Dtype of the operands of products, None or a floating one.
+    units: Rows in the dtype of the sums.
 
   Raises:
     TypeError: `block_size` is neither None nor an integer, or `matmul_dtype`
       is not floating or wider than the sums.
-    ValueError: `temperature` is no scalar, or a number that is not > 0, or
-      `block_size` is negative.
+    ValueError: `temperature` is not a scalar, or is a number that is not > 0,
+      or `block_size` is negative.
   """
   if jnp.ndim(temperature) != 0:
     raise ValueError(

@@ -1,4 +1,4 @@
-"""The loss of rows with labels, in the form that suits its size."""
+"""Loss of labelled rows, as one matrix or in blocks, whichever suits."""
 
 import numbers
 
@@ -10,7 +10,7 @@ from suncet_jax.losses import _blockwise, _checks, _materialised
 from suncet_jax.losses._similarity import AxisName, axis_size, l2_normalize
 from suncet_jax.losses._tile import Positives
 
-# From this number of keys on, blocks are chosen where nobody says otherwise.
+# Number of keys from which on blocks are the default.
 MANY_KEYS = 2048
 
 # exp(-2 / temperature) is then far from the smallest float32.
@@ -20,22 +20,23 @@ _LEAST_BOUNDED_TEMPERATURE = 1 / 40
 def labelled_rows(
   embeddings: ArrayLike, labels: ArrayLike
 ) -> tuple[jax.Array, jax.Array]:
-  """Checks what callers pass, and normalises.
+  """Checks embeddings and labels, and normalises the labelled rows.
 
   Args:
-    embeddings: `[n, d]`, floating.
-    labels: `[n]`, integer, negative = unlabelled.
+    embeddings: Floating embeddings [n, d].
+    labels: Integer labels [n]; negative: unlabelled.
 
   Returns:
-    Units `[n, d]`, float32 or float64, and labels `[n]`. Unlabelled rows are
-    zero, so that not even NaN in them reaches another row or a gradient.
+    Units [n, d], float32 or float64, and labels [n]. Unlabelled rows are zero.
 
   Raises:
-    TypeError: embeddings are not floating or labels not integer.
-    ValueError: wrong shapes.
+    TypeError: Embeddings are not floating or labels not integer.
+    ValueError: Shapes are wrong.
   """
   embeddings = _checks.checked_embeddings("embeddings", embeddings)
   labels = _checks.checked_labels(labels, embeddings.shape[0])
+  # Before anything is computed: not even NaN in an unlabelled row may reach
+  # another row or a gradient.
   embeddings = jnp.where((labels >= 0)[:, None], embeddings, 0)
   return l2_normalize(embeddings), labels
 
@@ -51,20 +52,20 @@ def contrast(
   block_size: int | None,
   matmul_dtype: DTypeLike | None,
 ) -> jax.Array:
-  """Averages log-sum-exp over keys, less what positives give, over anchors.
+  """Averages log-sum-exp over keys, less the positives' term, over anchors.
 
   Args:
-    units: `[n, d]`, float32 or float64, rows no longer than 1.
-    labels: `[n]`, integer, negative = unlabelled (neither anchor nor key).
-    positives: what they give.
-    temperature: scalar > 0.
-    axis_name: the mapped axis that rows are spread over.
-    stop_gradient_keys: whether the keys are constants to the gradient.
-    block_size: rows of a block; 0 for none, None chooses.
-    matmul_dtype: of the operands of products; None for their own.
+    units: Embeddings [n, d], float32 or float64, rows no longer than 1.
+    labels: Integer labels [n]; negative: unlabelled (neither anchor nor key).
+    positives: Term of the positives.
+    temperature: Temperature, a scalar > 0.
+    axis_name: Mapped axis that rows are spread over.
+    stop_gradient_keys: Whether the gradient treats keys as constants.
+    block_size: Rows in a block; 0: no blocks; None chooses.
+    matmul_dtype: Dtype of the operands of products; None keeps theirs.
 
   Returns:
-    Scalar of the dtype of the units, the same on all devices.
+    Scalar in the dtype of the units, the same on all devices.
   """
   if not _is_blockwise(units.shape[0], axis_name, block_size):
     return _materialised.mean_value(
@@ -76,7 +77,7 @@ def contrast(
       stop_gradient_keys=stop_gradient_keys,
       matmul_dtype=matmul_dtype,
     )
-  plan = _blockwise.Options(
+  options = _blockwise.Options(
     positives,
     axis_name,
     stop_gradient_keys,
@@ -85,18 +86,18 @@ def contrast(
     is_bounded=_is_bounded(temperature),
   )
   temperature = jnp.asarray(temperature, units.dtype)
-  return _blockwise.mean_value(units, labels, temperature, plan)
+  return _blockwise.mean_value(units, labels, temperature, options)
 
 
 def _is_blockwise(
   n: int, axis_name: AxisName | None, block_size: int | None
 ) -> bool:
-  """Returns whether a loss works in blocks.
+  """Returns whether to compute a loss in blocks.
 
   Args:
-    n: rows of each device.
-    axis_name: the mapped axis that rows are spread over.
-    block_size: what the caller asked for.
+    n: Number of rows on each device.
+    axis_name: Mapped axis that rows are spread over.
+    block_size: Block size that the caller asked for.
   """
   if n == 0 or block_size == 0:
     return False

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike, DTypeLike
 from suncet_jax.losses._partition import all_rows
 from suncet_jax.losses._reduce import masked_logsumexp, mean_over_anchors
 from suncet_jax.losses._similarity import AxisName, positions_of
-from suncet_jax.losses._tile import LINEAR, Positives, Request, Scale, compare
+from suncet_jax.losses._tile import Positives, Request, Scale, similarity_tile
 
 
 def mean_value(
@@ -24,19 +24,19 @@ def mean_value(
   stop_gradient_keys: bool,
   matmul_dtype: DTypeLike | None,
 ) -> jax.Array:
-  """Averages log-sum-exp over keys, less what positives give, over anchors.
+  """Averages log-sum-exp over keys, less the positives' term, over anchors.
 
   Args:
-    units: `[n, d]`, float32 or float64, rows no longer than 1.
-    labels: `[n]`, integer, negative = unlabelled (neither anchor nor key).
-    positives: what they give.
-    temperature: scalar > 0.
-    axis_name: the mapped axis that rows are gathered over.
-    stop_gradient_keys: whether the keys are constants to the gradient.
-    matmul_dtype: of the operands of the product; None for their own.
+    units: Embeddings [n, d], float32 or float64, rows no longer than 1.
+    labels: Integer labels [n]; negative: unlabelled (neither anchor nor key).
+    positives: Term of the positives.
+    temperature: Temperature, a scalar > 0.
+    axis_name: Mapped axis that rows are gathered over.
+    stop_gradient_keys: Whether the gradient treats keys as constants.
+    matmul_dtype: Dtype of the operands of the product; None keeps theirs.
 
   Returns:
-    Scalar of the dtype of the units, the same on all devices.
+    Scalar in the dtype of the units, the same on all devices.
   """
   rows = Request(
     units, labels, labels >= 0, positions_of(labels.size, axis_name)
@@ -49,14 +49,16 @@ def mean_value(
     is_bounded=False,
     matmul_dtype=matmul_dtype,
   )
-  logits, is_key, is_positive = compare(rows, keys, scale, each_pair_once=False)
+  logits, is_key, is_positive = similarity_tile(
+    rows, keys, scale, each_pair_once=False
+  )
   values = masked_logsumexp(logits, is_key)
   counts = jnp.sum(is_positive, axis=1)
   divisors = jnp.maximum(counts, 1).astype(units.dtype)
-  if positives in LINEAR:
+  if positives.is_linear:
     values -= jnp.sum(jnp.where(is_positive, logits, 0), axis=1) / divisors
   else:
     values -= masked_logsumexp(logits, is_positive)
-    if positives == "log_mean_exp":
+    if positives is Positives.LOG_MEAN_EXP:
       values += jnp.log(divisors)
   return mean_over_anchors(values, counts > 0, axis_name)

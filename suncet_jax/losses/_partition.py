@@ -1,8 +1,8 @@
-"""What is known only when a program is lowered: how many devices share it.
+"""Operations that depend on how many devices share a program.
 
-Under `jax.jit` a function sees global arrays and not where they lie. These two
-operations are filled in when the program is lowered for its devices, so that
-one traced function serves one device and many.
+Under `jax.jit` a function sees global arrays, but not how they are sharded.
+`device_count` and `replicate` are filled in when the program is lowered for its
+devices, so that one traced function serves one device and many.
 """
 
 import functools
@@ -26,29 +26,29 @@ _replicate_p = Primitive("suncet_replicate")
 
 
 def device_count() -> jax.Array:
-  """Returns how many devices the partitioner spreads this program over.
+  """Returns the number of devices that share this program.
 
   Returns:
     Scalar int32, a constant once lowered. Inside `jax.shard_map` and
-    `jax.pmap` it is 1: there each device has a program of its own.
+    `jax.pmap` it is 1, as each device then has its own program.
   """
   return _device_count_p.bind()
 
 
 def replicate(array: jax.Array) -> jax.Array:
-  """Returns the array, whole on every device that shares the program."""
+  """Returns the whole array on every device that shares the program."""
   return _replicate_p.bind(array)
 
 
 def everywhere(array: jax.Array, axis_name: AxisName | None) -> jax.Array:
-  """Returns the rows of all devices on each of them.
+  """Returns the rows of all devices on every device.
 
   Args:
-    array: `[n, ...]`.
-    axis_name: the mapped axis, None outside of one.
+    array: Rows [n, ...].
+    axis_name: Mapped axis; None outside of one.
 
   Returns:
-    `[m, ...]`.
+    Rows [m, ...].
   """
   if axis_name is None:
     return replicate(array)
@@ -58,20 +58,20 @@ def everywhere(array: jax.Array, axis_name: AxisName | None) -> jax.Array:
 def all_rows(
   rows: Request, positives: Positives, axis_name: AxisName | None
 ) -> Request:
-  """Returns the rows of all devices, as keys of those on each of them.
+  """Returns the rows of all devices, as keys for the rows of each device.
 
   Args:
-    rows: n, of this device.
-    positives: what they give; images of pairs are known by their place, so
-      that no labels need to be gathered.
-    axis_name: the mapped axis, None outside of one.
+    rows: Rows of this device, n of them.
+    positives: Term of the positives.
+    axis_name: Mapped axis; None outside of one.
 
   Returns:
-    m rows.
+    Rows of all devices, m of them.
   """
   units = everywhere(rows.units, axis_name)
   positions = jnp.arange(units.shape[0])
-  if positives == "pair":
+  if positives is Positives.PAIR:
+    # Positions tell the images of pairs: no labels need to be gathered.
     return Request(units, positions // 2, positions >= 0, positions)
   labels = everywhere(rows.labels, axis_name)
   return Request(units, labels, labels >= 0, positions)
@@ -80,18 +80,18 @@ def all_rows(
 def maps_explicit_rows(
   function: Callable[_P, jax.Array],
 ) -> Callable[_P, jax.Array]:
-  """Lets a function take rows that lie on an explicit mesh.
+  """Wraps a function so that it accepts rows on an explicit mesh.
 
-  Where types say how rows lie (`jax.sharding.AxisType.Explicit`), all pairs of
-  them cannot be formed without saying how. This maps the function over the
-  devices by `jax.shard_map`, with its `axis_name` set where rows are split.
+  Where shardings are part of the types (`jax.sharding.AxisType.Explicit`), JAX
+  refuses to form all pairs of rows that are split. The wrapper maps the
+  function over the devices by `jax.shard_map`, with its `axis_name` set.
 
   Args:
-    function: of arrays of rows `[n, ...]`; its options are keyword-only and
-      `axis_name` is one of them. Returns a scalar.
+    function: Function of arrays of rows [n, ...] that returns a scalar; its
+      options are keyword-only, and `axis_name` is one of them.
 
   Returns:
-    The same function; for other arrays it does nothing else.
+    The wrapped function; other arrays are passed on as they are.
   """
   signature = inspect.signature(function)
   untyped: Callable[..., jax.Array] = function
@@ -103,7 +103,7 @@ def maps_explicit_rows(
     if split is None or bound.kwargs.get("axis_name") is not None:
       return function(*args, **kwargs)
     mesh, axes = split.mesh, split.spec[0]
-    # Arrays among the options may not be closed over: they have a mesh, too.
+    # Arrays among the options have a mesh, too, and may not be closed over.
     arrays, options = _split_options(bound.kwargs)
     options["axis_name"] = axes
     rows = [jax.reshard(array, split) for array in bound.args]
@@ -118,8 +118,8 @@ def maps_explicit_rows(
 
 
 def _explicit_rows(arrays: Sequence[Any]) -> NamedSharding | None:
-  """Returns how rows lie on an explicit mesh, None where there is none."""
-  # NumPy's arrays, and what a check will refuse, lie nowhere.
+  """Returns the sharding of rows on an explicit mesh; None without one."""
+  # NumPy arrays, and values that the checks will refuse, have no sharding.
   types = [jax.typeof(each) for each in arrays if isinstance(each, jax.Array)]
   meshes = [each.sharding.mesh for each in types]
   mesh = next((mesh for mesh in meshes if mesh.explicit_axes), None)
@@ -153,7 +153,7 @@ def _lower_replicate(context: mlir.LoweringRuleContext, array: Any) -> Any:
   count = _count_when_lowered(context)
   if count == 1:
     return [array]
-  # The names do not matter: nothing is split over them.
+  # The axis name does not matter: nothing is split over it.
   mesh = AbstractMesh((count,), ("all",), axis_types=(AxisType.Auto,))
   whole = NamedSharding(mesh, PartitionSpec())
   constrain = mlir.lower_fun(

@@ -7,31 +7,32 @@ from suncet_jax.losses._similarity import AxisName
 
 
 def masked_logsumexp(logits: jax.Array, is_term: jax.Array) -> jax.Array:
-  """Takes log(sum(exp(logits))) of each row over some of its entries.
+  """Computes log(sum(exp(logits))) of each row over some of its entries.
 
   Args:
-    logits: `[n, m]`, floating.
-    is_term: `[n, m]` bool, the entries that count.
+    logits: Floating logits [n, m].
+    is_term: Mask [n, m] bool of the entries that count.
 
   Returns:
-    `[n]`. A row without terms gives 0, with zero gradient.
+    Log-sum-exp [n]. A row without terms gives 0, with zero gradient.
   """
   has_term = is_term.any(axis=1)
   terms = jnp.where(is_term, logits, -jnp.inf)
-  # The gradient of a row of nothing but -inf is NaN, even if it is not used.
+  # The gradient of a row of -inf alone is NaN, even if it is not used.
   terms = jnp.where(has_term[:, None], terms, 0)
   return jnp.where(has_term, jax.nn.logsumexp(terms, axis=1), 0)
 
 
 def count_positives(labels: jax.Array) -> jax.Array:
-  """Counts the other rows of each row's class, without comparing all pairs.
+  """Counts the other rows in the class of each row.
 
   Args:
-    labels: `[m]`, integer, negative = unlabelled.
+    labels: Integer labels [m]; negative: unlabelled.
 
   Returns:
-    `[m]` int32, 0 for unlabelled rows.
+    Counts [m] int32, 0 for unlabelled rows.
   """
+  # Sorting takes less time and memory than comparing all pairs.
   ordered = jnp.sort(labels)
   end = jnp.searchsorted(ordered, labels, side="right", method="sort")
   start = jnp.searchsorted(ordered, labels, side="left", method="sort")
@@ -44,9 +45,9 @@ def mean_over_anchors(
   """Averages over the valid anchors of all devices.
 
   Args:
-    values: `[n]`, one value for each local anchor.
-    is_valid: `[n]` bool, the anchors that count.
-    axis_name: the mapped axis that anchors are spread over.
+    values: Values [n] of the local anchors.
+    is_valid: Mask [n] bool of the anchors that count.
+    axis_name: Mapped axis that anchors are spread over.
 
   Returns:
     Scalar, the same on all devices; 0 if there is no valid anchor.
@@ -54,6 +55,6 @@ def mean_over_anchors(
   total = jnp.sum(jnp.where(is_valid, values, 0))
   count = jnp.sum(is_valid)
   if axis_name is not None:
-    # Sum and count apart: devices may hold unequal numbers of valid anchors.
+    # No mean of means: devices may hold unequal numbers of valid anchors.
     total, count = jax.lax.psum((total, count), axis_name)
   return total / jnp.maximum(count, 1).astype(total.dtype)

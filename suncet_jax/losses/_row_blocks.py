@@ -1,8 +1,8 @@
-"""Some anchors against all keys, a block of anchors at a time.
+"""Anchors of one device against all keys, a block of anchors at a time.
 
-For rows that are spread over devices: every device has all keys, and works on
-its own anchors. Blocks are strided, so that each has rows of all devices when
-the rows of one array are spread by the partitioner of `jax.jit`.
+This form is for rows that are spread over devices: every device has all keys
+and works on its own anchors. Blocks are strided, so that each holds rows of all
+devices where the partitioner of `jax.jit` spreads the rows of one array.
 """
 
 from collections.abc import Callable
@@ -31,21 +31,21 @@ def sums(
   """Sums over the keys of every anchor.
 
   Args:
-    anchors: n, a multiple of `blocks`.
-    keys: m, the anchors among them.
-    scale: of the logits.
-    positives: what they give.
-    blocks: how many, one after the other.
+    anchors: Anchors, n rows, a multiple of `blocks`.
+    keys: Keys, m rows, the anchors among them.
+    scale: Scale of the logits.
+    positives: Term of the positives.
+    blocks: Number of blocks, which run one after the other.
 
   Returns:
-    `[n]` sums of exponentials over keys, and what positives give.
+    Sums [n] over the keys and over the positives.
   """
 
   def of_block(block: Request) -> tuple[Sums, Sums]:
-    tile = _tile.compare(block, keys, scale, each_pair_once=False)
-    zeros = _tile.zeros(block.labels.shape, scale, block, keys)
-    start = _tile.no_sums(zeros, scale), _tile.no_sums(zeros, scale)
-    return _tile.add(start, tile, scale, 1, positives)
+    tile = _tile.similarity_tile(block, keys, scale, each_pair_once=False)
+    zeros = _tile.loop_zeros(block.labels.shape, scale, block, keys)
+    start = _tile.empty_sums(zeros, scale), _tile.empty_sums(zeros, scale)
+    return _tile.accumulate(start, tile, scale, positives, side="anchors")
 
   return map_blocks(of_block, anchors, blocks)
 
@@ -59,34 +59,37 @@ def gradient(
   *,
   through_keys: bool,
 ) -> jax.Array:
-  """Differentiates the sum of all anchors' values by the units of some.
-
-  Where every key is an anchor, too, this needs no sum over devices: what a row
-  receives as a key of other anchors follows from their statistics.
+  """Differentiates the sum of all anchors' values by the units of n of them.
 
   Args:
-    anchors: n, a multiple of `blocks`, and their statistics.
-    keys: m, the anchors among them, and their statistics.
-    scale: of the logits.
-    positives: what they give.
-    blocks: how many, one after the other.
-    through_keys: whether rows have a gradient as keys, too.
+    anchors: Anchors, n rows, a multiple of `blocks`, and their statistics.
+    keys: Keys, m rows, the anchors among them, and their statistics.
+    scale: Scale of the logits.
+    positives: Term of the positives.
+    blocks: Number of blocks, which run one after the other.
+    through_keys: Whether rows have a gradient as keys, too.
 
   Returns:
-    `[n, d]`, of the dtype of the scale.
+    Gradient [n, d] in the dtype of the scale.
   """
+  # Every key is an anchor, too. What a row receives as a key of other anchors
+  # follows from their statistics, so no sum over devices is needed.
   key_rows, key_statistics = keys
 
   def of_block(block: tuple[Request, Statistics]) -> jax.Array:
     rows, statistics = block
-    tile = _tile.compare(rows, key_rows, scale, each_pair_once=False)
-    weights = _tile.weights(tile, statistics, scale, 1, positives)
+    tile = _tile.similarity_tile(rows, key_rows, scale, each_pair_once=False)
+    weights = _tile.logit_gradients(
+      tile, statistics, scale, positives, side="anchors"
+    )
     if through_keys:
-      weights += _tile.weights(tile, key_statistics, scale, 0, positives)
+      weights += _tile.logit_gradients(
+        tile, key_statistics, scale, positives, side="keys"
+      )
     return _tile.multiply(weights, key_rows.units, (1, 0), scale)
 
   total = map_blocks(of_block, anchors, blocks)
-  return _tile.logit_gradient(total, scale)
+  return _tile.unit_gradients(total, scale)
 
 
 def map_blocks(
@@ -95,12 +98,12 @@ def map_blocks(
   """Applies a function to every block of rows, one after the other.
 
   Args:
-    function: of arrays `[n / blocks, ...]`, returns such arrays.
-    rows: arrays `[n, ...]`, n a multiple of `blocks`.
-    blocks: how many.
+    function: Function of arrays [n / blocks, ...] that returns such arrays.
+    rows: Arrays [n, ...], n a multiple of `blocks`.
+    blocks: Number of blocks.
 
   Returns:
-    Arrays `[n, ...]`, row i made of row i.
+    Arrays [n, ...], row i computed from row i.
   """
 
   def split(array: jax.Array) -> jax.Array:
@@ -116,12 +119,12 @@ def map_blocks(
 
 
 def block_count(n: int, m: int, block_size: int | None = None) -> int:
-  """Returns how many blocks to make of n anchors.
+  """Returns the number of blocks to divide n anchors into.
 
   Args:
-    n: anchors.
-    m: keys.
-    block_size: anchors of a block; None chooses by the size of a tile.
+    n: Number of anchors.
+    m: Number of keys.
+    block_size: Anchors in a block; None chooses by the size of a tile.
   """
   if block_size is not None:
     return -(-n // block_size)
@@ -131,14 +134,14 @@ def block_count(n: int, m: int, block_size: int | None = None) -> int:
 
 
 def pad(tree: _Tree, count: int) -> _Tree:
-  """Appends rows of zeros; `Rows` of them are neither anchors nor keys.
+  """Appends rows of zeros; in a `Request` they are neither anchors nor keys.
 
   Args:
-    tree: arrays `[n, ...]`.
-    count: how many rows.
+    tree: Arrays [n, ...].
+    count: Number of rows to append.
 
   Returns:
-    Arrays `[n + count, ...]`.
+    Arrays [n + count, ...].
   """
 
   def pad_array(array: jax.Array) -> jax.Array:

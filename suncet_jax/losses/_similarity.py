@@ -13,14 +13,14 @@ _TINY = 1e-12
 
 
 def l2_normalize(embeddings: jax.Array) -> jax.Array:
-  """Scales every row to length 1, but for the very shortest.
+  """Scales every row to length 1, except the very shortest.
 
   Args:
-    embeddings: `[n, d]`, floating, of any finite magnitude.
+    embeddings: Floating embeddings [n, d] of any finite magnitude.
 
   Returns:
-    `[n, d]` float32, or float64 for float64 input: rows / max(norm, 1e-12).
-    Rows shorter than that, zero rows among them, receive no gradient.
+    Rows / max(norm, 1e-12), [n, d] float32, or float64 for float64 input. Rows
+    shorter than 1e-12, zero rows among them, receive no gradient.
   """
   is_double = embeddings.dtype == jnp.float64
   embeddings = embeddings.astype(jnp.float64 if is_double else jnp.float32)
@@ -31,7 +31,7 @@ def l2_normalize(embeddings: jax.Array) -> jax.Array:
   largest = jax.lax.stop_gradient(largest)
   scaled = embeddings / largest
   squared_norm = jnp.sum(jnp.square(scaled), axis=1, keepdims=True)
-  # These rows hardly have a direction, and their gradient would be of the
+  # These rows have hardly any direction, and their gradient would be of the
   # order of 1e12.
   is_short = (largest <= _TINY) & (squared_norm < 1)
   scaled = jnp.where(is_short, jax.lax.stop_gradient(scaled), scaled)
@@ -42,11 +42,11 @@ def first_row(n: int, axis_name: AxisName | None) -> ArrayLike:
   """Returns the position of this device's first row among all rows.
 
   Args:
-    n: rows on each device.
-    axis_name: the mapped axis, None outside of one.
+    n: Number of rows on each device.
+    axis_name: Mapped axis; None outside of one.
 
   Returns:
-    Scalar integer.
+    Integer scalar.
   """
   return 0 if axis_name is None else n * jax.lax.axis_index(axis_name)
 
@@ -60,38 +60,38 @@ def gather(rows: jax.Array, axis_name: AxisName) -> jax.Array:
   """Collects the rows of all devices, in the order of the devices.
 
   Args:
-    rows: `[n, ...]`.
-    axis_name: the mapped axis.
+    rows: Rows [n, ...] of this device.
+    axis_name: Mapped axis.
 
   Returns:
-    `[m, ...]`.
+    Rows [m, ...] of all devices.
   """
   return jax.lax.all_gather(rows, axis_name, tiled=True)
 
 
 def positions_of(n: int, axis_name: AxisName | None) -> jax.Array:
-  """Returns which of the rows of all devices each local row is.
+  """Returns the position of each local row among the rows of all devices.
 
   Args:
-    n: rows on each device.
-    axis_name: the mapped axis, None outside of one.
+    n: Number of rows on each device.
+    axis_name: Mapped axis; None outside of one.
 
   Returns:
-    `[n]` integer.
+    Integer positions [n].
   """
   return jnp.asarray(first_row(n, axis_name) + jnp.arange(n))
 
 
 def own_rows(rows: jax.Array, n: int, axis_name: AxisName | None) -> jax.Array:
-  """Picks this device's rows from those of all devices, `gather`'s inverse.
+  """Returns this device's rows out of all rows: the inverse of `gather`.
 
   Args:
-    rows: `[m, ...]`.
-    n: rows on each device.
-    axis_name: the mapped axis, None outside of one.
+    rows: Rows [m, ...] of all devices.
+    n: Number of rows on each device.
+    axis_name: Mapped axis; None outside of one.
 
   Returns:
-    `[n, ...]`.
+    Rows [n, ...] of this device.
   """
   if axis_name is None:
     return rows
@@ -100,18 +100,16 @@ def own_rows(rows: jax.Array, n: int, axis_name: AxisName | None) -> jax.Array:
 
 
 def interleave(first: jax.Array, second: jax.Array) -> jax.Array:
-  """Puts the two views of every image below each other.
-
-  Rows 2i and 2i + 1 are views of image i, on any number of devices: unlike the
-  one view below the other, this moves no rows that are split over a mesh.
+  """Interleaves two views: rows 2i and 2i + 1 become views of image i.
 
   Args:
-    first: `[n, d]`.
-    second: `[n, d]`, row i of the same image as row i of `first`.
+    first: Rows [n, d].
+    second: Rows [n, d]; row i is of the same image as row i of `first`.
 
   Returns:
-    `[2n, d]`.
+    Rows [2n, d].
   """
+  # Concatenating the views would move rows that are split over a mesh.
   return jnp.stack([first, second], axis=1).reshape(-1, first.shape[1])
 
 
@@ -126,19 +124,19 @@ def multiply(
   """Multiplies two matrices.
 
   Args:
-    left: rank 2, floating.
-    right: rank 2, floating.
-    contract: the axis of each that is summed over.
-    dtype: of the sums and the result.
-    matmul_dtype: dtype that the operands are cast to, None for their own.
+    left: Floating matrix of rank 2.
+    right: Floating matrix of rank 2.
+    contract: Axis of each matrix that is summed over.
+    dtype: Dtype of the sums and of the result.
+    matmul_dtype: Dtype that the operands are cast to; None keeps theirs.
 
   Returns:
-    Rank 2.
+    Product of rank 2.
   """
   precision = jax.lax.Precision.DEFAULT
   if matmul_dtype is None:
-    # Accelerators multiply float32 in fewer bits unless told not to; who wants
-    # that speed asks for it by `matmul_dtype`.
+    # Accelerators multiply float32 in fewer bits by default. That speed is
+    # available by naming a `matmul_dtype`, even float32.
     precision = jax.lax.Precision.HIGHEST
   else:
     left, right = left.astype(matmul_dtype), right.astype(matmul_dtype)

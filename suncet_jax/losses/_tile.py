@@ -1,10 +1,11 @@
-"""A block of anchors against a block of keys: sums and gradient weights.
+"""A block of anchors against a block of keys: sums and gradients of logits.
 
 Everything is in float32 (float64 for float64 embeddings), whatever dtype the
 product multiplies in. Logits are cosine / temperature: but for rounding, none
 exceeds 1 / temperature.
 """
 
+import enum
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
@@ -13,27 +14,44 @@ from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.losses import _similarity
 
-# What an anchor's positives give: the logarithm of the sum or of the mean of
-# exp(logit); the mean logit; or the logit of the only one there is, rows 2i and
-# 2i + 1 being a pair.
-Positives: TypeAlias = Literal["log_sum_exp", "log_mean_exp", "mean", "pair"]
-
-# Those that are linear in the logits.
-LINEAR: tuple[Positives, ...] = ("mean", "pair")
+# Sides of a tile: "anchors" are its rows, "keys" its columns. Where both blocks
+# hold anchors, each column is an anchor too, with the rows as its keys.
+Side: TypeAlias = Literal["anchors", "keys"]
 
 # Weights of many keys are too small for float16, which ends at 6e-8; none is
 # above 2 in magnitude.
 _FLOAT16_FACTOR = 2.0**14
 
 
+class Positives(enum.Enum):
+  """The term of an anchor's loss that its positives contribute.
+
+  Attributes:
+    LOG_SUM_EXP: Logarithm of the sum of exp(logit).
+    LOG_MEAN_EXP: Logarithm of the mean of exp(logit).
+    MEAN: Mean logit.
+    PAIR: Logit of the only positive, as rows 2i and 2i + 1 are a pair.
+  """
+
+  LOG_SUM_EXP = "log_sum_exp"
+  LOG_MEAN_EXP = "log_mean_exp"
+  MEAN = "mean"
+  PAIR = "pair"
+
+  @property
+  def is_linear(self) -> bool:
+    """Returns whether the term is linear in the logits."""
+    return self in (Positives.MEAN, Positives.PAIR)
+
+
 class Request(NamedTuple):
   """Rows that are anchors, keys or both.
 
   Attributes:
-    units: `[n, d]`, no longer than 1, of the dtype of the product.
-    labels: `[n]`, integer.
-    is_row: `[n]` bool; the others are neither anchors nor keys.
-    positions: `[n]`, integer, which row it is among all rows.
+    units: Embeddings [n, d], no longer than 1, in the dtype of the product.
+    labels: Integer labels [n].
+    is_row: Mask [n] bool; the other rows are neither anchors nor keys.
+    positions: Integer position [n] of each row among all rows.
   """
 
   units: jax.Array
@@ -43,12 +61,12 @@ class Request(NamedTuple):
 
 
 class Similarity(NamedTuple):
-  """How anchors relate to keys.
+  """Logits of anchors and keys, with masks.
 
   Attributes:
-    logits: `[n, m]` cosine / temperature, float32 or float64.
-    is_key: `[n, m]` bool, keys an anchor is compared with.
-    is_positive: `[n, m]` bool, the keys among them with the anchor's label.
+    logits: Cosine / temperature [n, m], float32 or float64.
+    is_key: Mask [n, m] bool of the keys that an anchor is compared with.
+    is_positive: Mask [n, m] bool of those keys that have the anchor's label.
   """
 
   logits: jax.Array
@@ -57,14 +75,14 @@ class Similarity(NamedTuple):
 
 
 class Scale(NamedTuple):
-  """From units to exponents.
+  """Conversion of products of units to logits.
 
   Attributes:
-    inverse_temperature: scalar, of the dtype that sums are taken in.
-    is_bounded: whether the temperature is known to be so high that
+    inverse_temperature: Scalar in the dtype of the sums.
+    is_bounded: Whether the temperature is known to be so high that
       exp(logit - 1 / temperature) never underflows. One exponential then
-      serves both rows of a pair; else each row has a shift of its own.
-    matmul_dtype: of the operands of products; None for their own.
+      serves both rows of a pair; else each row has its own shift.
+    matmul_dtype: Dtype of the operands of products; None keeps theirs.
   """
 
   inverse_temperature: jax.Array
@@ -73,7 +91,7 @@ class Scale(NamedTuple):
 
   @property
   def weight_factor(self) -> float:
-    """What weights are multiplied by, to survive the dtype of products."""
+    """Returns the factor that keeps weights in the range of `matmul_dtype`."""
     return _FLOAT16_FACTOR if self.matmul_dtype == jnp.float16 else 1.0
 
 
@@ -81,53 +99,52 @@ class Sums(NamedTuple):
   """Sums of exponentials of logits, one for each anchor.
 
   Attributes:
-    shift: `[n]`, what was subtracted from the logits.
-    total: `[n]`.
+    shift: Number [n] that was subtracted from the logits.
+    total: Sum [n] of the exponentials.
   """
 
   shift: jax.Array
   total: jax.Array
 
   def log(self) -> jax.Array:
-    """Returns the log-sum-exp, `[n]`; -inf where there was no term."""
+    """Returns the log-sum-exp, [n]; -inf where there was no term."""
     return self.shift + jnp.log(self.total)
 
   def log_minus(self, shift: ArrayLike, log_total: ArrayLike) -> jax.Array:
-    """Returns the log-sum-exp less (shift + log_total), `[n]`.
-
-    Both may be near 1 / temperature and near to each other: shifts first.
-    """
+    """Returns the log-sum-exp less (shift + log_total), [n]."""
+    # Both may be near 1 / temperature and near to each other: the shifts are
+    # subtracted first, so that nothing is lost to rounding.
     return (self.shift - shift) + (jnp.log(self.total) - log_total)
 
 
 class Statistics(NamedTuple):
-  """What the gradient needs to know of each anchor.
+  """Statistics of each anchor that its gradient depends on.
 
   Attributes:
-    over_keys: `[n]`, log-sum-exp over keys; inf for a row that is no anchor.
-    over_positives: `[n]`, log-sum-exp over positives, or the logarithm of
-      their number where their mean is taken; inf for a row that is no anchor.
+    over_keys: Log-sum-exp [n] over keys; inf for a row that is not an anchor.
+    over_positives: Log-sum-exp [n] over positives, or the logarithm of their
+      number where their mean is taken; inf for a row that is not an anchor.
   """
 
   over_keys: jax.Array
   over_positives: jax.Array
 
 
-def compare(
+def similarity_tile(
   anchors: Request, keys: Request, scale: Scale, *, each_pair_once: bool
 ) -> Similarity:
   """Compares anchors with keys.
 
   Args:
-    anchors: n rows.
-    keys: m rows.
-    scale: of the logits.
-    each_pair_once: leaves out keys that stand before the anchor, for callers
-      that count a pair for both of its rows. Else only the anchor itself is
-      left out.
+    anchors: Anchors, n rows.
+    keys: Keys, m rows.
+    scale: Scale of the logits.
+    each_pair_once: Whether to leave out keys that stand before the anchor, for
+      callers that count a pair for both of its rows. Otherwise only the anchor
+      itself is left out.
 
   Returns:
-    Logits and masks, `[n, m]`.
+    Logits and masks, [n, m].
   """
   cosines = multiply(anchors.units, keys.units, (1, 1), scale)
   first, second = anchors.positions[:, None], keys.positions[None, :]
@@ -140,13 +157,13 @@ def compare(
 def multiply(
   left: jax.Array, right: jax.Array, contract: tuple[int, int], scale: Scale
 ) -> jax.Array:
-  """Returns the product of two matrices, of the dtype of the scale.
+  """Returns the product of two matrices, in the dtype of the scale.
 
   Args:
-    left: rank 2.
-    right: rank 2.
-    contract: the axis of each that is summed over.
-    scale: gives the dtypes.
+    left: Matrix of rank 2.
+    right: Matrix of rank 2.
+    contract: Axis of each matrix that is summed over.
+    scale: Scale that gives the dtypes.
   """
   return _similarity.multiply(
     left,
@@ -157,18 +174,22 @@ def multiply(
   )
 
 
-def zeros(shape: tuple[int, ...], scale: Scale, *sources: Any) -> jax.Array:
+def loop_zeros(
+  shape: tuple[int, ...], scale: Scale, *sources: Any
+) -> jax.Array:
   """Returns zeros that a loop over tiles begins with.
 
   Args:
-    shape: of the result.
-    scale: of the logits.
-    *sources: trees of what else the loop adds.
+    shape: Shape of the result.
+    scale: Scale of the logits.
+    *sources: Trees of all arrays that the loop reads.
 
   Returns:
-    Zeros of the dtype of the scale. They vary over the same mapped axes as the
-    sources: inside `jax.shard_map` a loop must keep the type it begins with.
+    Zeros in the dtype of the scale, which vary over the same mapped axes as the
+    sources.
   """
+  # Inside jax.shard_map a loop must keep the type it begins with, and the
+  # mapped axes that a value varies over are part of its type.
   dtype = scale.inverse_temperature.dtype
   zero = sum(
     jnp.zeros_like(leaf, shape=(), dtype=dtype)
@@ -178,45 +199,47 @@ def zeros(shape: tuple[int, ...], scale: Scale, *sources: Any) -> jax.Array:
   return jnp.broadcast_to(zero, shape)
 
 
-def no_sums(zeros: jax.Array, scale: Scale) -> Sums:
+def empty_sums(zeros: jax.Array, scale: Scale) -> Sums:
   """Returns sums of n anchors without terms.
 
   Args:
-    zeros: `[n]`.
-    scale: of the logits.
+    zeros: Zeros [n] from `loop_zeros`.
+    scale: Scale of the logits.
 
   Returns:
-    Of `[n]`.
+    Sums [n].
   """
   # No logit is below minus the bound: a shift there is never too high.
   bound = scale.inverse_temperature
   return Sums(zeros + (bound if scale.is_bounded else -bound), zeros)
 
 
-def add(
+def accumulate(
   sums: tuple[Sums, Sums],
   tile: Similarity,
   scale: Scale,
-  axis: int,
   positives: Positives,
+  *,
+  side: Side,
 ) -> tuple[Sums, Sums]:
-  """Adds what a tile has for some anchors.
+  """Adds the terms of one tile to the sums of the n anchors on one side.
 
   Args:
-    sums: of n anchors over their keys and over their positives.
-    tile: `[n, m]`, or `[m, n]` for `axis` 0.
-    scale: of the logits.
-    axis: of the keys.
-    positives: what they give; the total of means is the sum of their logits.
+    sums: Sums over the keys and over the positives of these anchors.
+    tile: Tile [n, m] for the side "anchors", [m, n] for "keys".
+    scale: Scale of the logits.
+    positives: Term of the positives; a linear one sums their logits.
+    side: Side of the tile that these anchors are on.
 
   Returns:
     Both sums.
   """
+  axis = _summed_axis(side)
   over_keys, over_positives = sums
   over_keys = _add_exponentials(
     over_keys, tile.logits, tile.is_key, scale, axis
   )
-  if positives in LINEAR:
+  if positives.is_linear:
     total = _masked_sum(tile.logits, tile.is_positive, axis)
     over_positives = Sums(over_positives.shift, over_positives.total + total)
   else:
@@ -226,29 +249,29 @@ def add(
   return over_keys, over_positives
 
 
-def finish(
+def values_and_statistics(
   sums: tuple[Sums, Sums], counts: jax.Array, positives: Positives
 ) -> tuple[jax.Array, Statistics]:
-  """Makes values of sums.
+  """Computes the loss of each anchor from its complete sums.
 
   Args:
-    sums: over keys and over positives, of n anchors.
-    counts: `[n]`, how many positives each has; 0 makes it no anchor.
-    positives: what they give.
+    sums: Sums over the keys and over the positives of n anchors.
+    counts: Number [n] of positives of each row; 0 makes it no anchor.
+    positives: Term of the positives.
 
   Returns:
-    `[n]` values, 0 for rows that are no anchors, and statistics.
+    Values [n], 0 for rows that are not anchors, and statistics.
   """
   over_keys, over_positives = sums
   divisors = jnp.maximum(counts, 1).astype(over_keys.total.dtype)
   log_counts = jnp.log(divisors)
-  if positives in LINEAR:
+  if positives.is_linear:
     means = over_positives.total / divisors
     values, own = over_keys.log_minus(means, 0), log_counts
   else:
     shift, log_total = over_positives.shift, jnp.log(over_positives.total)
     values, own = over_keys.log_minus(shift, log_total), shift + log_total
-    if positives == "log_mean_exp":
+    if positives is Positives.LOG_MEAN_EXP:
       values += log_counts
   is_anchor = counts > 0
   statistics = Statistics(over_keys.log(), own)
@@ -257,29 +280,31 @@ def finish(
   )
 
 
-def weights(
+def logit_gradients(
   tile: Similarity,
   statistics: Statistics,
   scale: Scale,
-  axis: int,
   positives: Positives,
+  *,
+  side: Side,
 ) -> jax.Array:
-  """Returns the derivatives of the anchors' values by the logits.
+  """Returns the derivatives of the values of n anchors by the logits.
 
   Args:
-    tile: `[n, m]`, or `[m, n]` for `axis` 0.
-    statistics: of the n anchors.
-    scale: of the logits.
-    axis: of the keys.
-    positives: what they give.
+    tile: Tile [n, m] for the side "anchors", [m, n] for "keys".
+    statistics: Statistics of these anchors.
+    scale: Scale of the logits.
+    positives: Term of the positives.
+    side: Side of the tile that these anchors are on.
 
   Returns:
-    Of the shape of the logits, times the scale's `weight_factor` and not yet
-    divided by the number of anchors.
+    Derivatives in the shape of the logits, times the scale's `weight_factor`
+    and not yet divided by the number of anchors.
   """
+  axis = _summed_axis(side)
   logits, is_key, is_positive = tile
   share = _exponentials(logits, statistics.over_keys, scale, axis)
-  if positives in LINEAR:
+  if positives.is_linear:
     own = jnp.expand_dims(jnp.exp(-statistics.over_positives), axis)
   else:
     own = _exponentials(logits, statistics.over_positives, scale, axis)
@@ -288,9 +313,19 @@ def weights(
   return total if scale.weight_factor == 1 else total * scale.weight_factor
 
 
-def logit_gradient(weighted: jax.Array, scale: Scale) -> jax.Array:
-  """Returns the gradient by the units, given sums of units by `weights`."""
+def unit_gradients(weighted: jax.Array, scale: Scale) -> jax.Array:
+  """Returns the gradients by the units.
+
+  Args:
+    weighted: Sums [n, d] of units, weighted by `logit_gradients`.
+    scale: Scale of the logits.
+  """
   return weighted * (scale.inverse_temperature / scale.weight_factor)
+
+
+def _summed_axis(side: Side) -> int:
+  """Returns the axis of a tile along which the keys of one side's rows lie."""
+  return 1 if side == "anchors" else 0
 
 
 def _add_exponentials(
@@ -310,7 +345,7 @@ def _add_exponentials(
 def _exponentials(
   logits: jax.Array, log_total: jax.Array, scale: Scale, axis: int
 ) -> jax.Array:
-  """Returns exp(logits - log_total), log_total [n] being one per anchor."""
+  """Returns exp(logits - log_total), with log_total [n] of the anchors."""
   if not scale.is_bounded:
     return jnp.exp(logits - jnp.expand_dims(log_total, axis))
   # The first factor is the same for both rows of a pair: computed once.

@@ -10,7 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from suncet_jax.losses import _tile
-from suncet_jax.losses._tile import Positives, Request, Scale, Statistics, Sums
+from suncet_jax.losses._tile import (
+  Positives,
+  Request,
+  Scale,
+  Side,
+  Statistics,
+  Sums,
+)
 
 _Tree = TypeVar("_Tree")
 
@@ -21,17 +28,17 @@ def sums(
   """Sums over the keys of every row.
 
   Args:
-    rows: n, a multiple of `block`.
-    scale: of the logits.
-    positives: what they give.
-    block: rows and columns of a tile.
+    rows: Rows, n of them, a multiple of `block`.
+    scale: Scale of the logits.
+    positives: Term of the positives.
+    block: Number of rows and of columns of a tile.
 
   Returns:
-    `[n]` sums of exponentials over keys, and what positives give.
+    Sums [n] over the keys and over the positives.
   """
   blocks = rows.labels.size // block
-  zeros = _tile.zeros(rows.labels.shape, scale, rows)
-  start = _tile.no_sums(zeros, scale), _tile.no_sums(zeros, scale)
+  zeros = _tile.loop_zeros(rows.labels.shape, scale, rows)
+  start = _tile.empty_sums(zeros, scale), _tile.empty_sums(zeros, scale)
 
   def with_anchors(
     i: jax.Array, totals: tuple[Sums, Sums]
@@ -40,10 +47,11 @@ def sums(
 
     def with_keys(j: jax.Array, totals: tuple[Sums, Sums]) -> tuple[Sums, Sums]:
       keys = _take(rows, j, block)
-      tile = _tile.compare(anchors, keys, scale, each_pair_once=True)
-      for index, axis in ((i, 1), (j, 0)):
+      tile = _tile.similarity_tile(anchors, keys, scale, each_pair_once=True)
+      sides: tuple[tuple[jax.Array, Side], ...] = ((i, "anchors"), (j, "keys"))
+      for index, side in sides:
         parts = _take(totals, index, block)
-        parts = _tile.add(parts, tile, scale, axis, positives)
+        parts = _tile.accumulate(parts, tile, scale, positives, side=side)
         totals = _put(totals, parts, index, block)
       return totals
 
@@ -64,15 +72,15 @@ def gradient(
   """Differentiates the sum of the anchors' values by the units.
 
   Args:
-    rows: n, a multiple of `block`.
-    statistics: of these rows.
-    scale: of the logits.
-    positives: what they give.
-    block: rows and columns of a tile.
-    through_keys: whether rows have a gradient as keys, too.
+    rows: Rows, n of them, a multiple of `block`.
+    statistics: Statistics of these rows.
+    scale: Scale of the logits.
+    positives: Term of the positives.
+    block: Number of rows and of columns of a tile.
+    through_keys: Whether rows have a gradient as keys, too.
 
   Returns:
-    `[n, d]`, of the dtype of the scale.
+    Gradient [n, d] in the dtype of the scale.
   """
   (n, d), blocks = rows.units.shape, rows.labels.size // block
   # Products contract over the last axis of the left and the first of the
@@ -90,9 +98,11 @@ def gradient(
     ) -> tuple[jax.Array, jax.Array]:
       as_first, as_second = totals
       keys, theirs = _take((rows, statistics), j, block)
-      tile = _tile.compare(anchors, keys, scale, each_pair_once=True)
-      first = _tile.weights(tile, own, scale, 1, positives)
-      second = _tile.weights(tile, theirs, scale, 0, positives)
+      tile = _tile.similarity_tile(anchors, keys, scale, each_pair_once=True)
+      first = _tile.logit_gradients(tile, own, scale, positives, side="anchors")
+      second = _tile.logit_gradients(
+        tile, theirs, scale, positives, side="keys"
+      )
       if through_keys:
         first = second = first + second
       as_first += _tile.multiply(first, keys.units, (1, 0), scale)
@@ -100,14 +110,14 @@ def gradient(
       part += _take(as_second, j, block, axis=1)
       return as_first, _put(as_second, part, j, block, axis=1)
 
-    start = _tile.zeros((block, d), scale, rows, statistics), as_second
+    start = _tile.loop_zeros((block, d), scale, rows, statistics), as_second
     as_first, as_second = jax.lax.fori_loop(i, blocks, with_keys, start)
     return as_second, as_first
 
-  start = _tile.zeros((d, n), scale, rows, statistics)
+  start = _tile.loop_zeros((d, n), scale, rows, statistics)
   as_second, as_first = jax.lax.scan(with_anchors, start, jnp.arange(blocks))
   total = as_first.reshape(n, d) + as_second.T
-  return _tile.logit_gradient(total, scale)
+  return _tile.unit_gradients(total, scale)
 
 
 def _take(tree: _Tree, index: jax.Array, block: int, axis: int = 0) -> _Tree:

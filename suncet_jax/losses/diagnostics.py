@@ -1,4 +1,4 @@
-"""What the geometry of the embeddings says about the training."""
+"""Diagnostics of training, computed from the geometry of the embeddings."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -18,7 +18,7 @@ from suncet_jax.losses._similarity import (
   multiply,
   positions_of,
 )
-from suncet_jax.losses._tile import Request, Scale, compare
+from suncet_jax.losses._tile import Request, Scale, similarity_tile
 
 _Tree = TypeVar("_Tree")
 
@@ -27,26 +27,25 @@ _Tree = TypeVar("_Tree")
 def contrastive_accuracy(
   first: ArrayLike, second: ArrayLike, *, axis_name: AxisName | None = None
 ) -> jax.Array:
-  """Returns how often an anchor's nearest key is its image's other view.
+  """Returns the fraction of anchors whose nearest key is the other view.
 
-  Both views are anchors; keys are all rows of both views on all devices but
-  the anchor itself. Another key at the same distance makes it a miss, so that
-  collapsed embeddings score 0.
+  Both views are anchors; the keys of an anchor are all other rows of both views
+  on all devices. A tie counts as a miss, so that collapsed embeddings score 0.
 
   Args:
-    first: `[n, d]`, floating; rows need no normalisation.
-    second: `[n, d]`, floating; row i is another view of row i of `first`.
-    axis_name: name of the mapped axis inside `jax.shard_map` or `jax.pmap`;
-      keys then come from all its devices. None elsewhere.
+    first: Floating embeddings [n, d]; rows need no normalisation.
+    second: Floating embeddings [n, d]; row i is another view of row i of
+      `first`.
+    axis_name: Name of the mapped axis inside `jax.shard_map` or `jax.pmap`,
+      whose devices all contribute keys; None elsewhere.
 
   Returns:
-    Scalar in [0, 1], a fraction of the anchors of all devices and the same on
-    all of them: float32, or float64 for float64 embeddings. It has no
-    gradient.
+    Scalar in [0, 1] over the anchors of all devices, the same on all of them:
+    float32, or float64 for float64 embeddings. It has no gradient.
 
   Raises:
-    TypeError: embeddings are not floating.
-    ValueError: wrong or unequal shapes.
+    TypeError: Embeddings are not floating.
+    ValueError: Shapes are wrong or unequal.
 
   Example:
     >>> import jax.numpy as jnp
@@ -66,7 +65,7 @@ def contrastive_accuracy(
   )
 
   def of_block(block: Request) -> jax.Array:
-    tile = compare(block, keys, scale, each_pair_once=False)
+    tile = similarity_tile(block, keys, scale, each_pair_once=False)
     return _is_hit(*tile).astype(units.dtype)
 
   is_hit = _map_rows(of_block, rows, keys.labels.size)
@@ -74,14 +73,14 @@ def contrastive_accuracy(
 
 
 def _views(units: jax.Array, positions: jax.Array) -> Request:
-  """Returns rows labelled by image."""
+  """Returns the rows of both views, labelled by image."""
   return Request(units, positions // 2, positions >= 0, positions)
 
 
 def _is_hit(
   cosines: jax.Array, is_key: jax.Array, is_positive: jax.Array
 ) -> jax.Array:
-  """Returns `[n]`: whether the positive is nearer than all negatives."""
+  """Returns a mask [n]: whether the positive is nearer than all negatives."""
   other_view = jnp.max(cosines, axis=1, where=is_positive, initial=-jnp.inf)
   nearest_negative = jnp.max(
     cosines, axis=1, where=is_key & ~is_positive, initial=-jnp.inf
@@ -93,7 +92,7 @@ def _is_hit(
 def alignment(
   first: ArrayLike, second: ArrayLike, *, axis_name: AxisName | None = None
 ) -> jax.Array:
-  r"""Returns the alignment: the mean squared distance of two views.
+  r"""Returns the alignment: the mean squared distance between two views.
 
   .. math::
     \frac{1}{n} \sum_i \lVert u_i - v_i \rVert^2
@@ -101,23 +100,24 @@ def alignment(
   for L2-normalised rows; 0 when the views agree, 2 when they are unrelated.
 
   Args:
-    first: `[n, d]`, floating; rows need no normalisation.
-    second: `[n, d]`, floating; row i is another view of row i of `first`.
-    axis_name: name of the mapped axis inside `jax.shard_map` or `jax.pmap`;
-      the mean is then over all its devices. None elsewhere.
+    first: Floating embeddings [n, d]; rows need no normalisation.
+    second: Floating embeddings [n, d]; row i is another view of row i of
+      `first`.
+    axis_name: Name of the mapped axis inside `jax.shard_map` or `jax.pmap`,
+      over all of whose devices the mean is taken; None elsewhere.
 
   Returns:
     Scalar in [0, 4], the same on all devices: float32, or float64 for float64
     embeddings.
 
   Raises:
-    TypeError: embeddings are not floating.
-    ValueError: wrong or unequal shapes.
+    TypeError: Embeddings are not floating.
+    ValueError: Shapes are wrong or unequal.
 
   Note:
-    Gradients, if it is used as a loss: under `jax.jit` there is nothing to do.
-    Inside `jax.shard_map` and `jax.pmap` take `jax.lax.pmean` of the gradients
-    of the parameters, never `psum`.
+    As a loss: under `jax.jit` gradients need no further step. Inside
+    `jax.shard_map` and `jax.pmap` take `jax.lax.pmean` of the gradients of the
+    parameters, never `psum`.
 
   Example:
     >>> import jax.numpy as jnp
@@ -153,23 +153,23 @@ def uniformity(
   for L2-normalised rows; 0 when all rows agree, the lower the more even.
 
   Args:
-    embeddings: `[n, d]`, floating; rows need no normalisation.
-    axis_name: name of the mapped axis inside `jax.shard_map` or `jax.pmap`;
-      pairs are then formed over all its devices. None elsewhere.
-    t: scalar > 0, the inverse squared width of the kernel.
+    embeddings: Floating embeddings [n, d]; rows need no normalisation.
+    axis_name: Name of the mapped axis inside `jax.shard_map` or `jax.pmap`,
+      over all of whose devices pairs are formed; None elsewhere.
+    t: Inverse squared width of the kernel, a scalar > 0.
 
   Returns:
     Scalar in [-4 t, 0], in nats, the same on all devices: float32, or float64
     for float64 embeddings.
 
   Raises:
-    TypeError: embeddings are not floating.
-    ValueError: the rank is not 2, or there are fewer than two rows.
+    TypeError: Embeddings are not floating.
+    ValueError: The rank is not 2, or there are fewer than two rows.
 
   Note:
-    Gradients, if it is used as a loss: under `jax.jit` there is nothing to do.
-    Inside `jax.shard_map` and `jax.pmap` take `jax.lax.pmean` of the gradients
-    of the parameters, never `psum`.
+    As a loss: under `jax.jit` gradients need no further step. Inside
+    `jax.shard_map` and `jax.pmap` take `jax.lax.pmean` of the gradients of the
+    parameters, never `psum`.
 
   Example:
     >>> import jax.numpy as jnp
@@ -207,26 +207,26 @@ def _map_rows(
   """Applies a function to blocks of anchors, each with m keys.
 
   Args:
-    function: of arrays `[b, ...]`; returns `[b]`. To differentiate, every block
-      is computed a second time, so that no matrix is kept.
-    rows: arrays `[n, ...]`.
-    m: number of keys.
+    function: Function of arrays [b, ...] that returns [b].
+    rows: Arrays [n, ...].
+    m: Number of keys.
 
   Returns:
-    `[n]`.
+    Results [n].
   """
   n = jax.tree.leaves(rows)[0].shape[0]
   blocks = block_count(n, m)
   rows = pad(rows, -n % blocks)
   if blocks > 1:
+    # The gradient computes every block a second time and keeps no matrix.
     function = jax.checkpoint(function)
   return map_blocks(function, rows, blocks)[:n]
 
 
 def _squared_distances(rows: jax.Array, keys: jax.Array) -> jax.Array:
-  """Returns `[n, m]` squared distances of rows `[n, d]` and keys `[m, d]`."""
+  """Returns [n, m] squared distances of rows [n, d] and keys [m, d]."""
   row_norms = jnp.sum(jnp.square(rows), axis=1)[:, None]
   key_norms = jnp.sum(jnp.square(keys), axis=1)[None, :]
   products = multiply(rows, keys, (1, 1), dtype=rows.dtype)
-  # Rounding may go below 0.
+  # Rounding may give slightly less than 0.
   return jnp.maximum(row_norms + key_norms - 2 * products, 0)

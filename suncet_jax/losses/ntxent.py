@@ -1,4 +1,4 @@
-"""NT-Xent: the loss of SimCLR."""
+"""NT-Xent, the loss of SimCLR."""
 
 import jax
 from jax.typing import ArrayLike, DTypeLike
@@ -12,6 +12,7 @@ from suncet_jax.losses._similarity import (
   l2_normalize,
   positions_of,
 )
+from suncet_jax.losses._tile import Positives
 
 
 @maps_explicit_rows
@@ -28,7 +29,7 @@ def ntxent(
   r"""Returns the NT-Xent loss: an anchor should pick its image's other view.
 
   With :math:`p(i)` the other view of row i, cosine similarities
-  :math:`s_{ij}`, and the sum over all rows of both views but i itself,
+  :math:`s_{ij}`, and the sum over all rows of both views except i itself,
 
   .. math::
     \ell_i = -\log \frac{\exp(s_{i p(i)} / \tau)}
@@ -38,38 +39,27 @@ def ntxent(
   class of its own.
 
   Args:
-    first: `[n, d]`, floating; rows need no normalisation.
-    second: `[n, d]`, floating; row i is another view of row i of `first`.
-    temperature: :math:`\tau > 0`.
-    axis_name: name of the mapped axis inside `jax.shard_map` or `jax.pmap`, or
-      a tuple of names; keys then come from all its devices. None elsewhere.
-    stop_gradient_keys: whether the gradient flows through anchors only. By
-      default it is exact, through anchors and keys.
-    block_size: rows of a block; 0 makes one matrix of all similarities. None
-      chooses: blocks from 2,048 keys on. Blocks give the same value with
-      memory that grows with n, not with n squared.
-    matmul_dtype: dtype to which the operands of products are cast, for example
-      `jnp.bfloat16`, whose products are fast; sums are taken in float32. None
-      multiplies in the dtype of the sums to its full precision, a name for
-      that dtype as fast as the hardware likes to.
+    first: Floating embeddings [n, d]; rows need no normalisation.
+    second: Floating embeddings [n, d]; row i is another view of row i of
+      `first`.
+    temperature: Temperature :math:`\tau > 0`.
+    axis_name: Name or names of the mapped axis; None outside of one.
+    stop_gradient_keys: Whether the gradient flows through anchors only.
+    block_size: Rows in a block; 0: no blocks; None chooses.
+    matmul_dtype: Dtype of the operands of products; None: full precision.
 
   Returns:
     Scalar in nats, the same on all devices: float32, or float64 for float64
     embeddings.
 
   Raises:
-    TypeError: embeddings are not floating, `block_size` no integer,
-      `matmul_dtype` not floating, or a second derivative of blocks.
-    ValueError: wrong or unequal shapes, `temperature` not a scalar > 0, or
-      `block_size` negative.
+    TypeError: Embeddings are not floating, `block_size` is not an integer,
+      `matmul_dtype` is not floating, or blocks are differentiated twice.
+    ValueError: Shapes are wrong or unequal, `temperature` is not a scalar > 0,
+      or `block_size` is negative.
 
   Note:
-    Gradients: under `jax.jit`, also with sharded arrays, there is nothing to
-    do. Inside `jax.shard_map` and `jax.pmap` take `jax.lax.pmean` of the
-    gradients of the parameters, never `psum`.
-
-    Derivatives: in blocks the first one only, forward or backward, with
-    respect to embeddings and temperature; all of them with `block_size=0`.
+    `suncet_jax.losses` describes the options, and gradients on many devices.
 
   Example:
     >>> import jax.numpy as jnp
@@ -90,7 +80,7 @@ def ntxent(
   return contrast(
     units,
     positions_of(units.shape[0], axis_name) // 2,
-    "pair",
+    Positives.PAIR,
     temperature=temperature,
     axis_name=axis_name,
     stop_gradient_keys=stop_gradient_keys,

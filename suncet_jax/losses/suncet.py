@@ -7,6 +7,7 @@ from suncet_jax.losses import _checks
 from suncet_jax.losses._contrast import contrast, labelled_rows
 from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._similarity import AxisName
+from suncet_jax.losses._tile import Positives
 
 
 @maps_explicit_rows
@@ -32,39 +33,26 @@ def suncet(
   averaged over all anchors of all devices that have a positive.
 
   Args:
-    embeddings: `[n, d]`, floating; rows need no normalisation.
-    labels: `[n]`, integer; negative means unlabelled: the row is neither
-      anchor nor key.
-    temperature: :math:`\tau > 0`.
-    axis_name: name of the mapped axis inside `jax.shard_map` or `jax.pmap`, or
-      a tuple of names; keys then come from all its devices. None elsewhere.
-    stop_gradient_keys: whether the gradient flows through anchors only. By
-      default it is exact, through anchors and keys.
-    block_size: rows of a block; 0 makes one matrix of all similarities. None
-      chooses: blocks from 2,048 keys on. Blocks give the same value with
-      memory that grows with n, not with n squared.
-    matmul_dtype: dtype to which the operands of products are cast, for example
-      `jnp.bfloat16`, whose products are fast; sums are taken in float32. None
-      multiplies in the dtype of the sums to its full precision, a name for
-      that dtype as fast as the hardware likes to.
+    embeddings: Floating embeddings [n, d]; rows need no normalisation.
+    labels: Integer labels [n]; negative: unlabelled, neither anchor nor key.
+    temperature: Temperature :math:`\tau > 0`.
+    axis_name: Name or names of the mapped axis; None outside of one.
+    stop_gradient_keys: Whether the gradient flows through anchors only.
+    block_size: Rows in a block; 0: no blocks; None chooses.
+    matmul_dtype: Dtype of the operands of products; None: full precision.
 
   Returns:
     Scalar in nats, the same on all devices: float32, or float64 for float64
-    embeddings. No anchor with a positive gives 0 with zero gradient.
+    embeddings. If no anchor has a positive, it is 0 with zero gradient.
 
   Raises:
-    TypeError: embeddings are not floating, labels or `block_size` no integers,
-      `matmul_dtype` not floating, or a second derivative of blocks.
-    ValueError: wrong shapes, `temperature` not a scalar > 0, or `block_size`
-      negative.
+    TypeError: Embeddings are not floating, labels or `block_size` not integers,
+      `matmul_dtype` is not floating, or blocks are differentiated twice.
+    ValueError: Shapes are wrong, `temperature` is not a scalar > 0, or
+      `block_size` is negative.
 
   Note:
-    Gradients: under `jax.jit`, also with sharded arrays, there is nothing to
-    do. Inside `jax.shard_map` and `jax.pmap` take `jax.lax.pmean` of the
-    gradients of the parameters, never `psum`.
-
-    Derivatives: in blocks the first one only, forward or backward, with
-    respect to embeddings and temperature; all of them with `block_size=0`.
+    `suncet_jax.losses` describes the options, and gradients on many devices.
 
   Example:
     >>> import jax.numpy as jnp
@@ -85,7 +73,7 @@ def suncet(
   return contrast(
     units,
     labels,
-    "log_sum_exp",
+    Positives.LOG_SUM_EXP,
     temperature=temperature,
     axis_name=axis_name,
     stop_gradient_keys=stop_gradient_keys,

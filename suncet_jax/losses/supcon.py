@@ -9,7 +9,7 @@ from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._similarity import AxisName
 from suncet_jax.losses._tile import Positives
 
-_POSITIVES: dict[str, Positives] = {"in": "log_mean_exp", "out": "mean"}
+_POSITIVES = {"in": Positives.LOG_MEAN_EXP, "out": Positives.MEAN}
 
 
 @maps_explicit_rows
@@ -39,42 +39,28 @@ def supcon(
   form is :math:`\log |P(i)|` plus `suncet`.
 
   Args:
-    embeddings: `[n, d]`, floating; rows need no normalisation.
-    labels: `[n]`, integer; negative means unlabelled: the row is neither
-      anchor nor key.
-    temperature: :math:`\tau > 0`. There is no base temperature: nothing scales
-      the loss.
-    axis_name: name of the mapped axis inside `jax.shard_map` or `jax.pmap`, or
-      a tuple of names; keys then come from all its devices. None elsewhere.
-    stop_gradient_keys: whether the gradient flows through anchors only. By
-      default it is exact, through anchors and keys.
-    block_size: rows of a block; 0 makes one matrix of all similarities. None
-      chooses: blocks from 2,048 keys on. Blocks give the same value with
-      memory that grows with n, not with n squared.
-    matmul_dtype: dtype to which the operands of products are cast, for example
-      `jnp.bfloat16`, whose products are fast; sums are taken in float32. None
-      multiplies in the dtype of the sums to its full precision, a name for
-      that dtype as fast as the hardware likes to.
-    variant: "out" or "in", the place of the mean over positives: outside or
-      inside of the logarithm.
+    embeddings: Floating embeddings [n, d]; rows need no normalisation.
+    labels: Integer labels [n]; negative: unlabelled, neither anchor nor key.
+    temperature: Temperature :math:`\tau > 0`. The loss is not scaled by
+      a base temperature.
+    axis_name: Name or names of the mapped axis; None outside of one.
+    stop_gradient_keys: Whether the gradient flows through anchors only.
+    block_size: Rows in a block; 0: no blocks; None chooses.
+    matmul_dtype: Dtype of the operands of products; None: full precision.
+    variant: Place of the mean over positives: "out" or "in" of the logarithm.
 
   Returns:
     Scalar in nats, the same on all devices: float32, or float64 for float64
-    embeddings. No anchor with a positive gives 0 with zero gradient.
+    embeddings. If no anchor has a positive, it is 0 with zero gradient.
 
   Raises:
-    TypeError: embeddings are not floating, labels or `block_size` no integers,
-      `matmul_dtype` not floating, or a second derivative of blocks.
-    ValueError: wrong shapes, `temperature` not a scalar > 0, `block_size`
-      negative, or an unknown `variant`.
+    TypeError: Embeddings are not floating, labels or `block_size` not integers,
+      `matmul_dtype` is not floating, or blocks are differentiated twice.
+    ValueError: Shapes are wrong, `temperature` is not a scalar > 0,
+      `block_size` is negative, or `variant` is unknown.
 
   Note:
-    Gradients: under `jax.jit`, also with sharded arrays, there is nothing to
-    do. Inside `jax.shard_map` and `jax.pmap` take `jax.lax.pmean` of the
-    gradients of the parameters, never `psum`.
-
-    Derivatives: in blocks the first one only, forward or backward, with
-    respect to embeddings and temperature; all of them with `block_size=0`.
+    `suncet_jax.losses` describes the options, and gradients on many devices.
 
   Example:
     >>> import jax.numpy as jnp

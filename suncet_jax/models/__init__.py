@@ -1,7 +1,7 @@
 """Encoders and projection heads; no other package imports `flax.linen`.
 
-`build` turns the model part of a config into a `Model`, which is all that the
-rest of the code sees: `init`, `apply` and `apply_backbone` on plain dicts.
+`build` makes a `Model` from the model part of a config. The rest of the code
+sees only its methods (`init`, `apply`, `apply_backbone`) on plain dicts.
 """
 
 from suncet_jax.models.build import build

@@ -1,4 +1,4 @@
-"""The two residual blocks of ResNets, and how a block forgets its inside.
+"""The two residual blocks of ResNets, and rematerialisation.
 
 He et al. 2015 (arXiv 1512.03385), figure 5; the stride of a bottleneck is on
 its 3x3 convolution, as in the reference implementation, not its first 1x1.
@@ -22,11 +22,11 @@ class BasicBlock(nn.Module):
   """Two 3x3 convolutions, the stride on the first.
 
   Attributes:
-    planes: output channels.
-    stride: of the block.
-    zero_init_residual: whether gamma of the last norm starts at 0, so that the
+    planes: Number of output channels.
+    stride: Stride of the first convolution.
+    zero_init_residual: Whether gamma of the last norm starts at 0, so that the
       block starts as its shortcut (Goyal et al. 2017, arXiv 1706.02677, 5.1).
-    numerics: dtypes.
+    numerics: Numerics of all layers.
   """
 
   planes: int
@@ -49,13 +49,13 @@ class BasicBlock(nn.Module):
 
 
 class BottleneckBlock(nn.Module):
-  """1x1, 3x3 and 1x1 convolutions; the last has four times the channels.
+  """Convolutions of 1x1, 3x3 and 1x1; the last has four times the channels.
 
   Attributes:
-    planes: channels of the first two convolutions.
-    stride: of the 3x3 convolution.
-    zero_init_residual: see `BasicBlock`.
-    numerics: dtypes.
+    planes: Number of channels of the first two convolutions.
+    stride: Stride of the 3x3 convolution.
+    zero_init_residual: See `BasicBlock`.
+    numerics: Numerics of all layers.
   """
 
   planes: int
@@ -81,9 +81,10 @@ class BottleneckBlock(nn.Module):
 
 
 def rematerialized(block: Block) -> Block:
-  """Returns the same block, whose gradient computes its inside again.
+  """Returns the block with rematerialisation.
 
-  Parameters and results stay as they are.
+  Its gradient computes the activations inside the block again instead of
+  keeping them. Parameters and results stay as they are.
   """
   return nn.remat(block, static_argnums=(2,))  # self, x, train
 

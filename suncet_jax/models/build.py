@@ -1,4 +1,4 @@
-"""From the model part of a config to a model."""
+"""Builds a model from the model part of a config."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,28 +22,28 @@ def build(
   heads: Mapping[str, MLP] | None = None,
   remat: bool = False,
 ) -> Model:
-  """Builds the model a config names.
+  """Builds the model that a config describes.
 
   Args:
     config: `config.model`, an object with the attributes:
-      name: one of `architectures.MODEL_NAMES`.
-      width: factor 1, 2 or 4 of all channels; ResNets only.
-      stem: one of `architectures.STEMS`; WideResNets take only "cifar".
+      name: One of `architectures.MODEL_NAMES`.
+      width: Factor 1, 2 or 4 of all channels; ResNets only.
+      stem: One of `architectures.STEMS`; WideResNets take only "cifar".
       convolution: "auto" or "xla"; see `suncet_jax.convolution.convolve`.
-      zero_init_residual: bool, whether each residual block of a ResNet starts
-        as its shortcut.
-      head: `layers` (1 to 3), `hidden` (0 = size of the features), `out`,
-        `batch_norm` and `output_batch_norm` (see `MLPHead`).
-    heads: The heads by name, in order; by default the projection head that
+      zero_init_residual: Whether each residual block of a ResNet starts as its
+        shortcut.
+      head: Projection head, with `layers` (1 to 3), `hidden` (0: size of the
+        features), `out`, `batch_norm` and `output_batch_norm` (see `MLPHead`).
+    precision: Precision of activations and products, one of
+      `architectures.PRECISIONS`. Parameters and statistics are float32 unless
+      it is "float64".
+    heads: Heads by name, in order; by default the projection head that
       `config.head` describes.
-    precision: one of `architectures.PRECISIONS`, of activations and products.
-      Parameters and statistics are float32 unless it is "float64".
-    remat: whether the gradient computes residual blocks again rather than
-      keeping what is inside them (Chen et al. 2016, arXiv 1604.06174).
+    remat: Whether the gradient computes the activations of residual blocks
+      again instead of keeping them (Chen et al. 2016, arXiv 1604.06174).
 
   Raises:
-    ValueError: a value is none of the valid ones; the message lists every
-      such value.
+    ValueError: A value is not valid; the message lists every such value.
   """
   faults = model_faults(config)
   if faults:
@@ -54,7 +54,7 @@ def build(
   return Model(
     feature_size=feature_size,
     backbone=Network(_backbone(config, numerics, remat)),
-    # Hashable, so that what is known of a model can be remembered.
+    # Hashable, so that functions of a model can be cached by it.
     heads=FrozenDict(
       {n: _head(mlp, feature_size, numerics) for n, mlp in wanted.items()}
     ),

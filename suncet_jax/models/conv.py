@@ -1,4 +1,4 @@
-"""The one convolution of all models."""
+"""Convolution layer of all models."""
 
 from collections.abc import Sequence
 
@@ -12,21 +12,17 @@ from suncet_jax.models.numerics import Numerics
 
 
 class Conv(nn.Module):
-  """A square convolution with parameters "kernel" and, if asked, "bias".
-
-  The zeros around the images are `kernel_size // 2` on every side: "SAME" pads
-  strided convolutions only at the bottom and right for even sizes, unlike the
-  reference implementation.
+  """A square convolution with a parameter "kernel" and optionally "bias".
 
   Attributes:
-    features: output channels.
-    kernel_size: height and width of the kernel.
-    numerics: dtypes and implementation.
-    stride: in both directions.
-    padding: None for `kernel_size // 2` on every side; or the zeros
-      ((top, bottom), (left, right)), "SAME" or "VALID".
-    use_bias: whether to add a bias; not where a batch norm follows.
-    kernel_init: start of the kernel.
+    features: Number of output channels.
+    kernel_size: Height and width of the kernel.
+    numerics: Dtypes and implementation.
+    stride: Stride in both directions.
+    padding: Zeros around the images, ((top, bottom), (left, right)), "SAME" or
+      "VALID"; None for `kernel_size // 2` on every side.
+    use_bias: Whether to add a bias; not needed where a batch norm follows.
+    kernel_init: Initializer of the kernel.
   """
 
   features: int
@@ -41,7 +37,7 @@ class Conv(nn.Module):
   def __call__(self, images: jax.Array) -> jax.Array:
     """Maps [b, h, w, c] to [b, ceil(h/stride), ceil(w/stride), features].
 
-    That is with the default padding and an odd kernel size.
+    The shape holds for the default padding and an odd kernel size.
     """
     shape = (
       self.kernel_size,
@@ -51,6 +47,8 @@ class Conv(nn.Module):
     )
     compute, store, implementation = self.numerics
     kernel = self.param("kernel", self.kernel_init, shape, store)
+    # Not "SAME", which pads strided convolutions of even sizes only at the
+    # bottom and right, unlike the reference implementation.
     side = (self.kernel_size // 2, self.kernel_size // 2)
     images = convolve(
       images.astype(compute),

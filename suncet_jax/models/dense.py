@@ -1,4 +1,4 @@
-"""The one dense layer of all models."""
+"""Dense layer of all models."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from suncet_jax.models.numerics import Numerics
 
 
 class Dense(nn.Module):
-  """A dense layer with parameters "kernel" and, if asked, "bias".
+  """A dense layer with a parameter "kernel" and optionally "bias".
 
   Attributes:
-    features: output units.
-    numerics: dtypes.
-    use_bias: whether to add a bias.
+    features: Number of output units.
+    numerics: Dtypes of parameters and products.
+    use_bias: Whether to add a bias.
   """
 
   features: int
@@ -24,7 +24,7 @@ class Dense(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps [b, f] to [b, features] of the compute dtype."""
+    """Maps [b, f] to [b, features] in the compute dtype."""
     compute, store, _ = self.numerics
     fan_in = x.shape[-1]
     kernel = self.param(
@@ -46,11 +46,7 @@ def _multiply(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 @jax.custom_vjp
 def _multiply_rounding(x: jax.Array, kernel: jax.Array) -> jax.Array:
-  """Multiplies by a kernel rounded to the dtype of x.
-
-  The kernel's gradient, which several devices compute in parts, leaves the
-  product in the dtype of the kernel. Reverse mode only.
-  """
+  """Multiplies by a kernel rounded to the dtype of x; reverse mode only."""
   return _multiply(x, kernel.astype(x.dtype))
 
 
@@ -64,6 +60,8 @@ def _multiply_backward(
   x, kernel = operands
   return (
     _multiply(outputs, kernel.astype(outputs.dtype).T),
+    # Not rounded: several devices compute this gradient in parts, which are
+    # then summed in the dtype of the kernel.
     jax.lax.dot(
       x.T,
       outputs,

@@ -11,18 +11,18 @@ from suncet_jax.models.numerics import Numerics
 class MLPHead(nn.Module):
   """Dense layers with ReLU between them, with or without batch norms.
 
-  Chen et al. 2020 (arXiv 2002.05709), section 2.1: two layers without norms.
-  The head of the reference repository's later release: three, with
-  `batch_norm`. google-research/simclr: three, with both kinds of norm.
+  Chen et al. 2020 (arXiv 2002.05709), section 2.1, has two layers without
+  norms. The later release of the reference repository has three layers with
+  `batch_norm`, google-research/simclr three with both kinds of norm.
 
   Attributes:
-    layers: number of Dense layers; 1: a linear map.
-    hidden: units of all but the last.
-    out: units of the last.
-    batch_norm: whether a norm follows each hidden layer, before its ReLU.
-    output_batch_norm: whether a norm with gamma but no beta follows the last
+    layers: Number of Dense layers; 1: a linear map.
+    hidden: Number of units of all layers but the last.
+    out: Number of units of the last layer.
+    batch_norm: Whether a norm follows each hidden layer, before its ReLU.
+    output_batch_norm: Whether a norm with gamma but no beta follows the last
       layer. The Dense layers then carry no bias.
-    numerics: dtypes.
+    numerics: Numerics of all layers.
   """
 
   layers: int
@@ -34,7 +34,7 @@ class MLPHead(nn.Module):
 
   @nn.compact
   def __call__(self, features: jax.Array, *, train: bool) -> jax.Array:
-    """Maps rows [b, f] to [b, out] of the stored dtype."""
+    """Maps rows [b, f] to [b, out] in the stored dtype."""
     x = features
     for i in range(1, self.layers):
       x = self._dense(x, self.hidden, f"dense{i}")

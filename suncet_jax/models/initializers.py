@@ -1,4 +1,4 @@
-"""How weights start: the two rules of the reference implementation."""
+"""Initializers of weights: the two rules of the reference implementation."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,8 @@ def uniform_bias(fan_in: int) -> Callable[..., jax.Array]:
   """Returns PyTorch's default for biases: U(-b, b), b = 1 / sqrt(fan_in).
 
   Args:
-    fan_in: inputs of each unit, which a bias's own shape does not tell.
+    fan_in: Number of inputs of each unit, which the shape of a bias does not
+      tell.
   """
   bound = 1 / math.sqrt(fan_in)
 

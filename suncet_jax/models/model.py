@@ -1,4 +1,4 @@
-"""The boundary between Flax modules and everyone else: pure functions."""
+"""Models as pure functions: the boundary between Flax and other packages."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -10,11 +10,12 @@ import jax.numpy as jnp
 
 from suncet_jax.errors import UserError
 
-# "features" [b, f] always, and the output of each head by its name; arrays are
-# of the dtype of the parameters, with the rows of the images first.
+# Outputs by name: "features" [b, f] always, and the output of each head. Arrays
+# have the dtype of the parameters and one row per image.
 Outputs = Mapping[str, jax.Array]
 
-# Under these names parts are kept, so that checkpoints stay valid.
+# Keys of the parameters of heads that have another one than the head's name, so
+# that old checkpoints stay valid.
 _KEPT_AS = {"projection": "head"}
 
 
@@ -37,8 +38,8 @@ class Network(NamedTuple):
     Returns:
       (params, batch_stats); a module without norms has no statistics, {}.
     """
-    # Compiled, the forward pass that finds the shapes is dead code; op by op
-    # it would run.
+    # Compiled, because the forward pass that finds the shapes is then dead
+    # code; without jit it would run, op by op.
     init = jax.jit(self.module.init, static_argnames="train")
     variables = init(key, jnp.zeros(shape), train=False)
     return variables["params"], variables.get("batch_stats", {})
@@ -58,8 +59,8 @@ class Network(NamedTuple):
       params: Parameters as `init` returns them.
       batch_stats: Statistics as `init` returns them.
       x: Input, rows first.
-      train: Whether norms use, and update the running ones by, the batch's
-        statistics.
+      train: Whether norms use the statistics of the batch, and update the
+        running statistics.
       key: PRNG key of dropout and noise, for modules that have them.
 
     Returns:
@@ -79,10 +80,10 @@ class Head(NamedTuple):
   """A network on the features, or on the output of another head.
 
   Attributes:
-    network: The network.
-    of: What it maps: "features", or the name of a head before it.
-    over_all_views: Whether its norms see the views of all sizes together; else
-      each size by itself.
+    network: Network of the head.
+    of: Input of the head: "features", or the name of an earlier head.
+    over_all_views: Whether its norms see the views of all sizes together;
+      otherwise each size by itself.
   """
 
   network: Network
@@ -92,10 +93,10 @@ class Head(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-  """A backbone and its heads without their parameters.
+  """A backbone and its heads, without their parameters.
 
   Parameters and running batch-norm statistics are plain nested dicts with the
-  keys "backbone" and one per head: its name, but "head" for the projection.
+  key "backbone" and one key per head: its name, or "head" for the projection.
 
   Attributes:
     feature_size: Size f of the features.
@@ -109,7 +110,7 @@ class Model:
 
   @property
   def over_all_views(self) -> tuple[str, ...]:
-    """The heads that see the views of all sizes together.
+    """Names of the heads whose norms see the views of all sizes together.
 
     A head of such a head is one too: its input is there once all sizes are.
     """
@@ -129,7 +130,7 @@ class Model:
       image_shape: Static (h, w, c). Parameters depend on c only.
 
     Returns:
-      (params, batch_stats), the statistics of mean 0 and variance 1.
+      (params, batch_stats), the statistics with mean 0 and variance 1.
     """
     backbone_key, first_key = jax.random.split(key)
     params, batch_stats = {}, {}
@@ -159,10 +160,10 @@ class Model:
     Args:
       params: Parameters as `init` returns them.
       batch_stats: Statistics as `init` returns them.
-      images: [b, h, w, c] floating point. In training all b of them share the
-        batch-norm statistics, under `jit` over all devices.
-      train: Whether norms use, and update the running ones by, the batch's
-        statistics.
+      images: Floating-point images [b, h, w, c]. In training all b images share
+        the batch-norm statistics, under `jit` over all devices.
+      train: Whether norms use the statistics of the batch, and update the
+        running statistics.
       key: PRNG key of dropout and noise, for networks that have them.
 
     Returns:
@@ -170,7 +171,8 @@ class Model:
 
     Raises:
       TypeError: Images are not floating point.
-      ValueError: Images have not four axes, or a norm would see only one row.
+      ValueError: Images do not have four axes, or a norm would see only one
+        row.
     """
     features, new = self.apply_backbone(
       params["backbone"], batch_stats["backbone"], images, train=train, key=key
@@ -194,13 +196,13 @@ class Model:
     train: bool,
     key: jax.Array | None = None,
   ) -> tuple[Outputs, Any]:
-    """Runs some heads on the outputs that they need.
+    """Runs heads on outputs that are already computed.
 
     Args:
       params: Parameters of all parts.
       batch_stats: Statistics of all parts.
-      outputs: What is there already, by name.
-      names: The heads to run, in order.
+      outputs: Outputs computed so far, by name.
+      names: Names of the heads to run, in order.
       train: See `apply`.
       key: See `apply`.
 
@@ -224,12 +226,12 @@ class Model:
     train: bool,
     key: jax.Array | None = None,
   ) -> tuple[jax.Array, Any]:
-    """Runs the backbone alone, as evaluations and fine-tuning do.
+    """Runs the backbone alone, for evaluations and fine-tuning.
 
     Args:
-      params: The "backbone" part of the parameters.
-      batch_stats: The "backbone" part of the statistics.
-      images: [b, h, w, c] floating point.
+      params: Parameters of the backbone.
+      batch_stats: Statistics of the backbone.
+      images: Floating-point images [b, h, w, c].
       train: See `apply`.
       key: See `apply`.
 
@@ -238,7 +240,8 @@ class Model:
 
     Raises:
       TypeError: Images are not floating point.
-      ValueError: Images have not four axes, or a norm would see only one row.
+      ValueError: Images do not have four axes, or a norm would see only one
+        row.
     """
     if images.ndim != 4:
       raise UserError(
@@ -261,7 +264,7 @@ def part_name(head: str) -> str:
 def _output_size(
   head: Head, params: Any, batch_stats: Any, shape: tuple[int, ...]
 ) -> int:
-  """Returns the number of columns that a head gives, without computing."""
+  """Returns the number of columns of a head's output, computing nothing."""
   outputs, _ = jax.eval_shape(
     lambda x: head.network.apply(params, batch_stats, x, train=False),
     jax.ShapeDtypeStruct(shape, jnp.float32),

@@ -21,19 +21,20 @@ def batch_moments(
 ) -> tuple[jax.Array, jax.Array]:
   """Returns each channel's mean and biased variance over all rows.
 
-  The variance is E[x^2] - E[x]^2, clipped at 0. It reads the activations once
-  where deviations from the mean would need a second pass, and its two sums
-  share one all-reduce. The price is a relative error of about
-  1e-7 * mean^2 / variance in float32. Behind zero-mean kernels that is small:
-  on a ResNet-50 two passes come no nearer to the float64 result.
+  The variance has a relative error of about 1e-7 * mean^2 / variance in
+  float32.
 
   Args:
-    x: [..., c] activations; every axis but the last is rows.
-    dtype: of the sums and of the results.
+    x: Activations [..., c]; all axes but the last are rows.
+    dtype: Dtype of the sums and of the results.
 
   Returns:
-    ([c], [c]) mean and variance.
+    Mean [c] and variance [c].
   """
+  # E[x^2] - E[x]^2 reads the activations once, where deviations from the mean
+  # would need a second pass, and its two sums share one all-reduce. Behind
+  # zero-mean kernels the error is small: on a ResNet-50 two passes come no
+  # nearer to the float64 result.
   rows = tuple(range(x.ndim - 1))
   x = x.astype(dtype)
   mean = jnp.mean(x, axis=rows)
@@ -47,18 +48,16 @@ def normalize(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """Normalises by the batch: scale * (x - mean) / sqrt(var + 1e-5) + bias.
 
-  Ioffe and Szegedy 2015 (arXiv 1502.03167), algorithm 1, with the gradient of
-  its section 3 written out: derived by JAX it reads and writes the activations
-  three times more, and that is what a norm costs. Reverse mode only.
+  Ioffe and Szegedy 2015 (arXiv 1502.03167), algorithm 1. Reverse mode only.
 
   Args:
-    x: [..., c] activations of any floating dtype.
-    scale: [c], whose dtype is that of all sums and of [c] results.
-    bias: [c].
+    x: Activations [..., c] of any floating dtype.
+    scale: Scale [c]; its dtype is that of all sums and of the statistics.
+    bias: Bias [c].
 
   Returns:
-    [..., c] of the dtype of x; [c] mean and [c] biased variance, which are
-    constants to the gradient.
+    Normalised activations [..., c] in the dtype of x, mean [c] and biased
+    variance [c]. The gradient treats the statistics as constants.
   """
   return _normalize_forward(x, scale, bias)[0]
 
@@ -72,6 +71,9 @@ def _normalize_forward(
   return (y.astype(x.dtype), mean, var), (x, scale, mean, inverse)
 
 
+# The gradient of section 3 of the paper, written out: the one that JAX derives
+# reads and writes the activations three times more, which is most of the time
+# of a norm.
 def _normalize_backward(residuals: Any, cotangents: Any) -> Any:
   x, scale, mean, inverse = residuals
   dtype = scale.dtype
@@ -80,11 +82,11 @@ def _normalize_backward(residuals: Any, cotangents: Any) -> Any:
   rows = tuple(range(x.ndim - 1))
   count = math.prod(x.shape[:-1])
   d_bias = jnp.sum(dy, axis=rows)
-  # sum(dy * (x - mean)) without writing x - mean down; it is as exact as the
-  # variance is.
+  # sum(dy * (x - mean)) without storing x - mean; it is as exact as the
+  # variance.
   d_scale = (jnp.sum(dy * x_wide, axis=rows) - mean * d_bias) * inverse
-  # dx = scale * inverse * (dy - mean(dy) - x_hat * mean(dy * x_hat)), its terms
-  # gathered by what they multiply.
+  # dx = scale * inverse * (dy - mean(dy) - x_hat * mean(dy * x_hat)), with its
+  # terms grouped into a factor of dy, a factor of x and a constant.
   of_dy = scale * inverse
   of_x = of_dy * inverse * d_scale / count
   constant = of_dy * d_bias / count - mean * of_x
@@ -99,17 +101,17 @@ class BatchNorm(nn.Module):
   """Batch norm: gamma * (x - mean) / sqrt(variance + 1e-5) + beta.
 
   Ioffe and Szegedy 2015 (arXiv 1502.03167), algorithms 1 and 2. As there and in
-  the reference, the running variance follows the UNBIASED batch variance
-  (n / (n - 1) times the biased one that normalises); Flax's own layer follows
-  the biased one, and with few rows evaluation would differ.
+  the reference, the running variance follows the UNBIASED batch variance,
+  n / (n - 1) times the biased one that normalises. (Flax's own layer follows
+  the biased one, which changes evaluation where there are few rows.)
 
   Under `jit` with the batch split over devices the statistics are those of the
-  global batch: there is no axis name to give.
+  global batch, without an axis name.
 
   Attributes:
-    numerics: dtypes; statistics are computed in `numerics.param_dtype`.
-    use_bias: whether there is a beta.
-    scale_init: start of gamma.
+    numerics: Dtypes; statistics are computed in `numerics.param_dtype`.
+    use_bias: Whether there is a beta.
+    scale_init: Initializer of gamma.
   """
 
   numerics: Numerics
@@ -118,10 +120,10 @@ class BatchNorm(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    """Normalises [..., c] by the batch (train) or the running statistics.
+    """Normalises [..., c] by the batch (`train`) or by running statistics.
 
     Raises:
-      ValueError: one row in training, which has no variance.
+      ValueError: There is only one row in training, which has no variance.
     """
     compute, store, _ = self.numerics
     shape = (x.shape[-1],)
@@ -147,7 +149,7 @@ def _decayed(running: jax.Array, current: jax.Array) -> jax.Array:
 
 
 def _unbiasing_factor(shape: tuple[int, ...]) -> float:
-  """Returns n / (n - 1), n the number of rows."""
+  """Returns n / (n - 1) for n rows."""
   n = math.prod(shape[:-1])
   if n < 2:
     raise UserError(

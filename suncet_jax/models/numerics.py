@@ -1,4 +1,4 @@
-"""How a model computes: two dtypes and one implementation."""
+"""Numerics of a model: two dtypes and the implementation of convolutions."""
 
 from typing import NamedTuple
 
@@ -11,13 +11,14 @@ from suncet_jax.errors import UserError
 
 
 class Numerics(NamedTuple):
-  """What every module of a model is told about its arithmetic.
+  """Arithmetic of all modules of a model.
 
   Attributes:
-    dtype: dtype of activations and of the operands of products.
-    param_dtype: dtype of parameters and batch-norm statistics, and of every
+    dtype: Dtype of activations and of the operands of products.
+    param_dtype: Dtype of parameters and batch-norm statistics, and of every
       sum over rows.
-    convolution: "auto" or "xla"; see `suncet_jax.convolution.convolve`.
+    convolution: Implementation, "auto" or "xla"; see
+      `suncet_jax.convolution.convolve`.
   """
 
   dtype: DTypeLike
@@ -26,15 +27,16 @@ class Numerics(NamedTuple):
 
 
 def numerics_of(precision: str, convolution: str) -> Numerics:
-  """Returns the numerics that two values of a config stand for.
+  """Returns the numerics for two values of a config.
 
   Args:
-    precision: "float32", "bfloat16" (stored in float32) or "float64".
-    convolution: "auto" or "xla".
+    precision: Precision, "float32", "bfloat16" (stored in float32) or
+      "float64".
+    convolution: Implementation of convolutions, "auto" or "xla".
 
   Raises:
-    ValueError: an unknown precision, or "float64" while JAX would silently
-      compute it in float32.
+    ValueError: The precision is unknown, or it is "float64" while JAX would
+      silently compute in float32.
   """
   if precision not in PRECISIONS:
     raise UserError(

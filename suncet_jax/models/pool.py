@@ -1,26 +1,26 @@
-"""The max pool of the ImageNet stem.
+"""Max pool of the ImageNet stem, with a gradient of its own.
 
 XLA's gradient of a max pool, a scatter, takes ten times as long on a CPU as
-this one. Both are the same function: the first of equal maxima gets the
-gradient. Reverse mode only; on accelerators its time is unverified.
+this one. Both compute the same: the first of equal maxima gets the gradient.
+Reverse mode only. The time on accelerators has not been measured.
 """
 
 import jax
 import jax.numpy as jnp
 
-# Row and column, from the top left, of each place in a 3x3 window.
+# Row and column of each place in a 3x3 window, from the top left.
 _PLACES = [(i, j) for i in range(3) for j in range(3)]
 
 
 @jax.custom_vjp
 def max_pool(x: jax.Array) -> jax.Array:
-  """Takes the maxima of 3x3 windows, two apart, -inf around the image.
+  """Returns the maxima of 3x3 windows with stride 2, padded with -inf.
 
   Args:
-    x: [b, h, w, c] floating point.
+    x: Floating-point images [b, h, w, c].
 
   Returns:
-    [b, ceil(h / 2), ceil(w / 2), c].
+    Maxima [b, ceil(h / 2), ceil(w / 2), c].
   """
   return _forward(x)[0]
 
@@ -61,7 +61,7 @@ max_pool.defvjp(_forward, _backward)
 
 
 def _next(x: jax.Array, axis: int) -> jax.Array:
-  """Moves everything one place to the front of an axis; zeros come in."""
+  """Shifts x by one place towards the start of an axis, filling with zeros."""
   sides = [(0, 0)] * x.ndim
   sides[axis] = (0, 1)
   return jnp.pad(jax.lax.slice_in_dim(x, 1, None, axis=axis), sides)

@@ -1,7 +1,7 @@
 """ResNets: a stem, stages of residual blocks, a global mean.
 
-He et al. 2015 (arXiv 1512.03385). Where the paper's CIFAR nets pad a shortcut
-with zeros (option A), these project it (option B), as all their successors do.
+He et al. 2015 (arXiv 1512.03385). The paper's CIFAR nets pad a shortcut with
+zeros (option A); these project it (option B), like all their successors.
 """
 
 import flax.linen as nn
@@ -21,15 +21,15 @@ from suncet_jax.models.pool import max_pool
 
 
 class ResNet(nn.Module):
-  """A ResNet up to and with its global mean pool.
+  """A ResNet up to and including its global mean pool.
 
   Attributes:
-    architecture: block, planes and depths.
-    stem: first convolution and pool.
-    width: factor of all channels, the stem's and the inner ones included.
-    zero_init_residual: whether gamma of each block's last norm starts at 0.
-    numerics: dtypes.
-    remat: whether blocks are computed again for the gradient.
+    architecture: Block, planes and depths.
+    stem: First convolution and pool.
+    width: Factor of all channels, including those of the stem and inner ones.
+    zero_init_residual: Whether gamma of each block's last norm starts at 0.
+    numerics: Numerics of all layers.
+    remat: Whether the gradient computes blocks again.
   """
 
   architecture: Architecture
@@ -41,7 +41,7 @@ class ResNet(nn.Module):
 
   @nn.compact
   def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
-    """Maps images [b, h, w, c] to features [b, f] of the stored dtype."""
+    """Maps images [b, h, w, c] to features [b, f] in the stored dtype."""
     _, stem_planes, stage_planes, depths = self.architecture
     block = (
       BottleneckBlock if self.architecture.block == "bottleneck" else BasicBlock

@@ -1,10 +1,10 @@
-"""The WideResNet of the semi-supervised CIFAR literature.
+"""WideResNet of the semi-supervised CIFAR literature.
 
-Zagoruyko and Komodakis 2016 (arXiv 1605.07146) in the reference
-implementation's form: the stride on the SECOND convolution of a block, biases
-in all convolutions, and a plain 1x1 convolution of the block's raw input as
-shortcut. Its last norm there keeps only 1 % of the old running statistics; here
-that norm decays by 0.9 like every other.
+Zagoruyko and Komodakis 2016 (arXiv 1605.07146) in the form of the reference
+implementation: the stride on the SECOND convolution of a block, biases in all
+convolutions, and a plain 1x1 convolution of the block's raw input as shortcut.
+The last norm of the reference keeps only 1 % of the old running statistics;
+here it decays by 0.9 like all others.
 """
 
 import functools
@@ -26,12 +26,12 @@ _BiasedConv = functools.partial(
 
 
 class WideResNet(nn.Module):
-  """A pre-activation WideResNet up to and with its global mean pool.
+  """A pre-activation WideResNet up to and including its global mean pool.
 
   Attributes:
-    architecture: planes and depths.
-    numerics: dtypes.
-    remat: whether blocks are computed again for the gradient.
+    architecture: Planes and depths.
+    numerics: Numerics of all layers.
+    remat: Whether the gradient computes blocks again.
   """
 
   architecture: Architecture
@@ -40,7 +40,7 @@ class WideResNet(nn.Module):
 
   @nn.compact
   def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
-    """Maps images [b, h, w, c] to features [b, f] of the stored dtype."""
+    """Maps images [b, h, w, c] to features [b, f] in the stored dtype."""
     _, stem_planes, stage_planes, depths = self.architecture
     x = _BiasedConv(stem_planes, 3, self.numerics, name="stem_conv")(images)
     block = _PreactivationBlock

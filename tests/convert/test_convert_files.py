@@ -322,7 +322,7 @@ def test_float64_is_refused(state):
 def test_a_header_of_another_file_is_no_header(tmp_path):
   path = tmp_path / "a.safetensors"
   path.write_bytes(struct.pack("<Q", 1 << 60) + io.BytesIO(b"{}").read())
-  with pytest.raises(ConvertError, match="no safetensors file"):
+  with pytest.raises(ConvertError, match="not a safetensors file"):
     files.read(path)
 
 

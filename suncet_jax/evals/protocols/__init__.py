@@ -1,6 +1,6 @@
 """Evaluations of a run, one file each.
 
-A file declares title, explanation and fields, which are read before JAX is
-loaded, and measures in `run`. Being there is enough: `suncet_jax.plugins` finds
-it. What they compute with are the pure functions of `suncet_jax.evals`.
+A file declares the title, explanation and fields of an evaluation, which are
+read before JAX is loaded, and measures in `run` with the pure functions of
+`suncet_jax.evals`. `suncet_jax.plugins` finds every file in this folder.
 """

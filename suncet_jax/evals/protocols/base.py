@@ -1,4 +1,4 @@
-"""What an evaluation is given."""
+"""Arguments of an evaluation."""
 
 from typing import Any, NamedTuple, Protocol
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 class Embedding(NamedTuple):
-  """What an encoder makes of n images, float32, with their labels.
+  """Outputs of an encoder for n images, float32, with the labels.
 
   Attributes:
-    features: Output of the backbone, [n, f].
-    projection: Output of the head that the losses are of, [n, d]; the features
-      where the method has no projection head.
-    labels: Class of each, int32 [n].
+    features: Outputs of the backbone, [n, f].
+    projection: Outputs of the projection head, which the losses are computed
+      of, [n, d]; the features where the method has no projection head.
+    labels: Class of each image, int32 [n].
   """
 
   features: np.ndarray
@@ -21,16 +21,16 @@ class Embedding(NamedTuple):
 
 
 class Context(Protocol):
-  """A trained state, and the images to measure it on.
+  """A trained state and the images to measure it on.
 
-  Everything is computed when it is first asked for, once for all evaluations.
+  Everything is computed on first use, once for all evaluations.
 
   Attributes:
-    config: `config.evals`.
+    config: Fields of `config.evals`.
     seed: Seed of the run.
     class_count: Number of classes.
-    bank: The labelled training images, embedded.
-    test: The test images, embedded.
+    bank: Embedding of the labelled training images.
+    test: Embedding of the test images.
   """
 
   config: Any
@@ -39,12 +39,12 @@ class Context(Protocol):
 
   @property
   def bank(self) -> Embedding:
-    """The labelled training images."""
+    """Embedding of the labelled training images."""
     ...
 
   @property
   def test(self) -> Embedding:
-    """The test images."""
+    """Embedding of the test images."""
     ...
 
   def finetuned_scores(self) -> np.ndarray:
@@ -54,12 +54,12 @@ class Context(Protocol):
   def accuracy(
     self, name: str, scores: Any, *, top: tuple[int, ...] = (1,)
   ) -> dict[str, float]:
-    """Counts how many test images are classified right.
+    """Returns the fraction of test images that are classified right.
 
     Args:
       name: Name of the evaluation.
       scores: Scores of the test images, [n, c].
-      top: Among how many of the likeliest classes the right one may be: 1, 5.
+      top: Numbers of likeliest classes that may contain the right one: 1, 5.
 
     Returns:
       Fractions in [0, 1] by name, `<name>_top<k>`.

@@ -29,7 +29,7 @@ class KNN(EvaluationSpec):
 
 
 def scores(context: Context, queries: np.ndarray) -> Any:
-  """Returns the votes of the labelled images on features [n, f]: [n, c]."""
+  """Returns the votes [n, c] of the labelled images on features [n, f]."""
   from suncet_jax.evals.knn import knn_scores
 
   settings = context.config.knn

@@ -8,7 +8,7 @@ from suncet_jax.plugins import EvaluationSpec
 class SoftNearestNeighbours(EvaluationSpec):
   """Soft nearest neighbours of projections; see `suncet_jax.evals.soft_nn`.
 
-  Of the projections, as in facebookresearch/suncet's evaluation; of the
+  Projections are compared, as in facebookresearch/suncet's evaluation, or
   features where the method has no projection head.
   """
 
