@@ -20,10 +20,10 @@ from suncet_jax.data.load import load
 
 
 def main(run: str) -> None:
-  """Prints the accuracy with the encoder, and on bare pixels.
+  """Prints the accuracy with the encoder and on bare pixels.
 
   Args:
-    run: The folder of a run of configs/digits.py.
+    run: Folder of a run of configs/digits.py.
   """
   digits = load(base())
   images, _, labels, _ = train_test_split(

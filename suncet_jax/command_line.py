@@ -1,4 +1,4 @@
-"""What the commands share: the config flag, clear errors, exit codes."""
+"""Shared parts of the commands: the config flag, clear errors, exit codes."""
 
 import contextlib
 import functools
@@ -50,7 +50,8 @@ def parse_flags(argv: list[str]) -> list[str]:
   except flags.Error as error:
     if isinstance(error.__context__, UserError):  # a configuration's own
       fail(str(error.__context__))
-    # A configuration that does not load brings a traceback; its end says why.
+    # For a configuration that does not load the message is a traceback, whose
+    # last line gives the reason.
     reason = str(error).strip().splitlines()[-1].strip()
     fail(reason.removeprefix("ValueError: "))
   except AttributeError as error:  # a field that the configuration lacks
@@ -60,7 +61,7 @@ def parse_flags(argv: list[str]) -> list[str]:
 
 
 def fail(message: str) -> NoReturn:
-  """Ends the program over something that the user can mend."""
+  """Ends the program with an error that the user can mend."""
   print(f"Error: {message}", file=sys.stderr, flush=True)
   raise SystemExit(USAGE_ERROR)
 
@@ -72,7 +73,7 @@ def no_arguments(argv: list[str]) -> None:
 
 
 def checked_workdir(argv: list[str]) -> str:
-  """Returns --workdir; ends the program if it, or a flag's --, is missing."""
+  """Returns --workdir; ends the program without it, or with other arguments."""
   no_arguments(argv)
   if not _WORKDIR.value:
     fail("--workdir is missing, expected a folder such as runs/digits.")
@@ -85,7 +86,7 @@ def checked_config(flag: flags.FlagHolder) -> ConfigDict:
     config = flag.value
     if config is None:
       fail("--config is missing, expected a file such as configs/digits.py.")
-    config.lock()  # a file that does not load only shows when it is touched
+    config.lock()  # the file is only loaded at the first use
     validate(config, check_files=True)
   except (OSError, ValueError) as error:
     fail(str(error))
@@ -93,19 +94,16 @@ def checked_config(flag: flags.FlagHolder) -> ConfigDict:
 
 
 def quiet_libraries() -> None:
-  """Keeps the libraries' own progress messages out, warnings in.
-
-  `--verbosity=0` brings them back.
-  """
+  """Hides progress messages of libraries unless --verbosity is given."""
   if not flags.FLAGS["verbosity"].present:
     logging.set_verbosity(logging.WARNING)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # TensorFlow only reads and decodes here; this one spares a notice.
+    # TensorFlow only reads and decodes here; with oneDNN it prints a notice.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 
 def as_typed() -> str:
-  """Returns the command that started this program, to be pasted again."""
+  """Returns the command that started this program, quoted for a shell."""
   module = sys.modules["__main__"].__spec__
   start = f"python {sys.argv[0]}"
   if module:
@@ -117,16 +115,15 @@ def as_typed() -> str:
 def clear_errors(stopped: str = _STOPPED) -> Iterator[None]:
   """Turns errors of settings and data into one message; ends all processes.
 
-  SIGTERM and Ctrl-C end the program with a message too; while it trains, the
-  training has handlers of its own that save first.
-
-  With several processes an exception on one would leave the others waiting for
-  it, and itself in JAX's shutdown barrier, for minutes: that process ends at
-  once, and its peers a few seconds later; see `cluster.leave`.
+  SIGTERM and Ctrl-C end the program with a message too; during training its own
+  handlers save first. In a run of several processes, a failing process ends at
+  once and its peers a few seconds later; see `devices.processes.leave`.
 
   Args:
-    stopped: What to say after a signal.
+    stopped: Message after a signal.
   """
+  # Otherwise the peers would wait for the failed process, and it for them in
+  # JAX's shutdown barrier, for minutes.
   with sigterm_raises() as received:
     try:
       yield
@@ -154,13 +151,13 @@ def _end_after(error: Exception) -> NoReturn:
 
 
 def _is_one_of_several() -> bool:
-  """Whether this is a process of a job; JAX is not imported to find out."""
+  """Returns whether this is one process of several; does not import JAX."""
   jax = sys.modules.get("jax")
   return jax is not None and jax.distributed.is_initialized()
 
 
 def _end(code: int, message: str, *, at_once: bool = False) -> NoReturn:
-  """Ends the program; at once means not to wait for threads, of a download."""
+  """Ends the program; `at_once` without waiting for threads (downloads)."""
   print(message, file=sys.stderr, flush=True)
   is_one_of_several = _is_one_of_several()
   if is_one_of_several:
@@ -177,7 +174,7 @@ _SECONDS_UNTIL_AGAIN = 0.1
 
 
 class TerminatedError(BaseException):
-  """SIGTERM came outside of training, where nothing needs to be saved."""
+  """SIGTERM was received outside of training: nothing needs to be saved."""
 
 
 @contextlib.contextmanager
@@ -185,8 +182,8 @@ def sigterm_raises() -> Iterator[list[int]]:
   """Makes SIGTERM raise a TerminatedError, until another handler is set.
 
   Yields:
-    Signals that have come. Not empty, an error may be a consequence: other
-    processes that got the signal too have ended, and with them connections.
+    Signals received so far. If there are any, an error may be a consequence:
+    peers that got the signal too have ended and closed their connections.
   """
   received: list[int] = []
 
@@ -203,17 +200,15 @@ def sigterm_raises() -> Iterator[list[int]]:
 
 
 def _send_again(dropped: Any) -> None:
-  """Sends a signal again whose exception Python has dropped.
-
-  It does so in callbacks of the garbage collector, of which JAX has one, and in
-  finalizers.
-  """
+  """Sends a signal again whose exception Python has dropped."""
+  # Python drops exceptions in finalizers and in callbacks of the garbage
+  # collector, of which JAX has one.
   signals = {TerminatedError: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}
   number = signals.get(dropped.exc_type)
   if number is None:
     sys.__unraisablehook__(dropped)
     return
-  # Not from here, where it would be dropped once more.
+  # Later and from a thread: raised here it would be dropped again.
   arguments = os.getpid(), number
   timer = threading.Timer(_SECONDS_UNTIL_AGAIN, os.kill, arguments)
   timer.daemon = True

@@ -1,4 +1,4 @@
-"""Pre-trains an encoder: flags, configuration, hand over.
+"""Pre-trains an encoder.
 
     python -m suncet_jax.main --config=configs/digits.py --workdir=runs/digits
 
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
   command_line.quiet_libraries()
   keep_freed_memory()
   with command_line.clear_errors(command_line.TRAINING_STOPPED):
-    # JAX and TensorFlow only load for a sound configuration.
+    # Imported here: JAX and TensorFlow only load for a valid configuration.
     from suncet_jax.devices.processes import connect, finish
     from suncet_jax.train.run import run
 

@@ -1,1 +1,1 @@
-"""Compares methods at equal budgets; `python -m suncet_jax.compare`."""
+"""Comparison of methods at equal budgets; `python -m suncet_jax.compare`."""

@@ -53,7 +53,7 @@ _PARALLEL = flags.DEFINE_integer(
 
 
 def main(argv: list[str]) -> int:
-  """Runs what is missing, then writes the report; returns the exit code."""
+  """Runs the missing runs and writes the report; returns the exit code."""
   workdir = _checked_workdir(argv)
   with command_line.clear_errors(_STOPPED):
     runs = _checked_grid()
@@ -87,7 +87,7 @@ def _checked_workdir(argv: list[str]) -> epath.Path:
 
 
 def _say_plan(runs: Sequence[grid.Run]) -> None:
-  """Prints what rounding to whole epochs makes of each share."""
+  """Prints each entry's share of the budget, rounded to whole epochs."""
   plans = dict.fromkeys(
     (run.entry.name, run.config.train.epochs, run.share) for run in runs
   )
@@ -98,7 +98,7 @@ def _say_plan(runs: Sequence[grid.Run]) -> None:
 
 def _report(workdir: epath.Path, runs: Sequence[grid.Run]) -> None:
   """Writes the report and prints its tables."""
-  # The plotting libraries take a second to load: after the runs, not before.
+  # Imported here: the plotting libraries take a second to load.
   from suncet_jax.compare import report
   from suncet_jax.compare.folder import read_results
   from suncet_jax.compare.tables import markdown
@@ -112,7 +112,7 @@ def _report(workdir: epath.Path, runs: Sequence[grid.Run]) -> None:
 
 
 def _checked_grid() -> list[grid.Run]:
-  """Returns the runs, or ends with what is wrong with the command line."""
+  """Returns the runs, or ends the program if a flag is wrong."""
   command_line.checked_config(_CONFIG)
   if not _LABELS.value:
     command_line.fail("--labels is missing, expected such as --labels=10,100.")
@@ -125,7 +125,7 @@ def _checked_grid() -> list[grid.Run]:
       seeds=_numbers("seeds", _SEEDS.value),
       points=_POINTS.value,
     )
-  except ValueError as error:  # the configuration's file may raise its own
+  except ValueError as error:  # the configuration file may raise its own
     command_line.fail(str(error))
 
 

@@ -1,4 +1,4 @@
-"""What a comparison runs: methods, shares of the budget, variants."""
+"""Entries of a comparison: methods, shares of the budget, variants."""
 
 import ast
 import math
@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 from suncet_jax.errors import UserError
 from suncet_jax.plugins import method_names, method_spec
 
-# Where a variant's next field begins: values such as (0.2,1.0) have commas too.
+# Comma before the next field: values such as (0.2,1.0) contain commas too.
 _NEXT_FIELD = re.compile(r",(?=[\w.]+=)")
 
 
 class Entry(NamedTuple):
-  """A method, the share of the budget that its runs have, and a variant of it.
+  """A method, its share of the budget, and a variant of it.
 
   Attributes:
     method: Name of the method.
-    share: Of the images that the reference processes; 1: as many.
+    share: Share of the images that the reference processes.
     variant: Fields of the configuration that it changes, such as
-      "method.temperature=0.2"; several with commas between them.
+      "method.temperature=0.2", separated by commas.
   """
 
   method: str
@@ -29,7 +29,7 @@ class Entry(NamedTuple):
 
   @property
   def name(self) -> str:
-    """How the command line, folders and reports name it."""
+    """Name of the entry on the command line, in folders and in reports."""
     share = "" if self.share == 1 else f"@{self.share:g}"
     return " ".join(filter(None, (f"{self.method}{share}", self.variant)))
 
@@ -37,17 +37,17 @@ class Entry(NamedTuple):
 def parse_entries(
   methods: Sequence[str], variants: Sequence[str] = ()
 ) -> list[Entry]:
-  """Parses such as ["simclr", "suncet@0.5"] and ["method.temperature=0.2"].
+  """Parses methods and variants, e.g. ["suncet@0.5"], ["optim.name=lars"].
 
   Args:
-    methods: With a share of the budget behind an @ if it is not 1.
-    variants: Of each of them one entry more: an ablation, one change at a time.
+    methods: Names of methods, followed by @SHARE if the share is not 1.
+    variants: Variants; each is combined with each method.
 
   Returns:
     The entries, those without a variant first.
 
   Raises:
-    ValueError: For an unknown method, a share that is not above 0, or what is
+    ValueError: If a method is unknown, a share is not above 0, or an entry is
       given twice.
   """
   plain = [_parse_method(text.strip()) for text in methods]
@@ -65,10 +65,16 @@ def parse_entries(
 
 
 def parse_variant(text: str) -> dict[str, Any]:
-  """Returns the fields of such as "optim.name=lars,optim.peak_lr=1.0".
+  """Parses a variant such as "optim.name=lars,optim.peak_lr=1.0".
+
+  Args:
+    text: Text of the variant; empty: no fields.
+
+  Returns:
+    Values of the fields by dotted name.
 
   Raises:
-    ValueError: If it is not of this form.
+    ValueError: If the text is not of this form.
   """
   fields = {}
   for item in filter(None, _NEXT_FIELD.split(text)):

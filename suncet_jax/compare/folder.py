@@ -1,4 +1,4 @@
-"""The folder of a comparison, with one folder per run."""
+"""Folder of a comparison, with one folder per run."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,20 +13,20 @@ from suncet_jax.config import differences
 from suncet_jax.errors import UserError
 from suncet_jax.files.formats import read_json, read_json_if_there, write_json
 
-_MOST_FAULTS = 20  # that are listed
+_MOST_FAULTS = 20  # faults that a message lists
 
 
 def prepare(workdir: epath.Path, runs: Sequence[Run]) -> None:
   """Writes job.json of each run, which its process reads.
 
-  A grid may grow: what a run has measured with other numbers of labels stays.
+  A grid may grow: measures of a run with other numbers of labels are kept.
 
   Args:
-    workdir: The folder of the comparison, made if needed.
-    runs: Of the grid.
+    workdir: Folder of the comparison, created if needed.
+    runs: Runs of the grid.
 
   Raises:
-    ValueError: If it cannot be written to, or holds something else.
+    ValueError: If the folder is not writable or holds something else.
   """
   try:
     workdir.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def prepare(workdir: epath.Path, runs: Sequence[Run]) -> None:
     raise UserError(
       f"--workdir {workdir} holds a single run. Expected another folder."
     )
-  # Through text, so that tuples are lists as in the file.
+  # Through JSON, so that tuples become lists as in the file.
   jobs = {
     workdir / run.folder: json.loads(json.dumps(run.as_dict())) for run in runs
   }
@@ -66,22 +66,22 @@ def prepare(workdir: epath.Path, runs: Sequence[Run]) -> None:
 
 
 def _changes(known: dict[str, Any], job: dict[str, Any]) -> list[str]:
-  """Returns in what jobs differ; new numbers of labels are no difference."""
+  """Returns how jobs differ; new numbers of labels do not count."""
   wanted = job["measured"]
   both = {name: known["measured"].get(name, wanted[name]) for name in wanted}
   return differences({"config": known["config"], "measured": both}, job)
 
 
 class Measured(NamedTuple):
-  """A run, as seen with one number of labels.
+  """A run measured with one number of labels.
 
   Attributes:
-    name: Method and share of the budget, such as "suncet@0.5".
-    method: The method.
-    labels: The `labels` argument.
-    seed: Of the run.
-    curve: Its measured checkpoints.
-    seconds: Of the training, with its measures on the way.
+    name: Name of the entry, such as "suncet@0.5".
+    method: Name of the method.
+    labels: Value of the `labels` argument.
+    seed: Seed of the run.
+    curve: Measured checkpoints of the run.
+    seconds: Seconds of training, including validation.
   """
 
   name: str
@@ -98,8 +98,8 @@ def read_results(
   """Reads finished runs.
 
   Args:
-    workdir: The folder of the comparison.
-    runs: Of the grid.
+    workdir: Folder of the comparison.
+    runs: Runs of the grid.
 
   Returns:
     One item per run and number of labels.

@@ -1,4 +1,4 @@
-"""The runs of a comparison: entries at equal budgets, labels and seeds."""
+"""Grid of a comparison: a run per entry, number of labels and seed."""
 
 import dataclasses
 import itertools
@@ -18,15 +18,15 @@ REFERENCE = "simclr"
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-  """One run of the grid, and what is measured of it.
+  """One run of the grid and its evaluations.
 
   Attributes:
-    entry: Method and budget.
-    seed: Of the run.
-    config: To train with.
-    measured: From the `labels` argument to the configuration that names the
-      labelled images and the settings of the evaluations.
-    share: Of the budget, as it is with whole epochs.
+    entry: Entry with method and budget.
+    seed: Seed of the run.
+    config: Configuration to train with.
+    measured: Configurations by `labels` argument that name the labelled images
+      and the settings of the evaluations.
+    share: Share of the budget after rounding to whole epochs.
   """
 
   entry: Entry
@@ -44,7 +44,7 @@ class Run:
     return f"{name}{labels}-seed{self.seed}"
 
   def as_dict(self) -> dict[str, Any]:
-    """Returns what the process of the run reads, as JSON values."""
+    """Returns the content of job.json."""
     return {
       "config": self.config.to_dict(),
       "measured": {k: v.to_dict() for k, v in self.measured.items()},
@@ -66,19 +66,19 @@ def make_grid(
   epochs of the configuration; a share of it is rounded to whole epochs.
 
   Args:
-    path: Of the configuration, `file.py` or `file.py:epochs=8`; its argument
-      must take `method`, `labels`, `seed` and `epochs`, so that what a recipe
-      derives from them (such as a warm-up) fits each run.
+    path: Path of the configuration, `file.py` or `file.py:epochs=8`; its
+      argument must take `method`, `labels`, `seed` and `epochs`, so that values
+      derived from them (such as a warm-up) fit each run.
     overrides: Fields to set in all configurations, by dotted name.
-    entries: Methods and their budgets.
+    entries: Entries with methods and budgets.
     labels: Values of the `labels` argument.
-    seeds: One run each.
-    points: How many checkpoints of each run are measured, about.
+    seeds: Seeds; one run each.
+    points: Approximate number of checkpoints to measure in each run.
 
   Raises:
     ConfigError: If a configuration has faults.
     ValueError: If the file does not take such an argument, or overrides and
-      variants set what a comparison decides.
+      variants set fields that a comparison decides.
   """
   recipe = Recipe(path, overrides)
   budget = images(recipe.load(Entry(REFERENCE), labels[0], seeds[0]))
@@ -95,7 +95,7 @@ def make_grid(
       validate(config, check_files=True)
       configs[str(number)] = config
     groups = [configs]
-    # One pre-training that sees no label serves every number of labels.
+    # A pre-training without labels serves every number of labels.
     if any(map(uses_labels, configs.values())):
       groups = [{text: config} for text, config in configs.items()]
     for group in groups:
@@ -105,7 +105,7 @@ def make_grid(
 
 
 def _keep(config: ConfigDict, points: int) -> None:
-  """Sets what a comparison keeps of a run."""
+  """Sets the checkpoints to keep; switches off what a comparison replaces."""
   every = max(1, round(config.train.epochs / points))
   config.checkpoint.keep_every_epochs = every
   config.checkpoint.every_epochs = float(every)

@@ -1,4 +1,4 @@
-"""One run of a comparison, in a process of its own.
+"""Process of one run of a comparison.
 
     python -m suncet_jax.compare.job FOLDER [CPU,CPU...]
 
@@ -17,14 +17,14 @@ from suncet_jax.files.formats import read_json
 
 
 def main(argv: list[str]) -> int:
-  """Trains and measures; goes on from where the folder stands."""
+  """Trains and measures, going on from the newest checkpoint."""
   folder = epath.Path(argv[1])
   if len(argv) > 2:
     os.sched_setaffinity(0, map(int, argv[2].split(",")))
   job = read_json(folder / "job.json")
   config = from_dict(job["config"])
   if config.train.compilation_cache:
-    # Runs that differ in their seeds alone are the same programs.
+    # Runs that differ only in their seeds share compiled programs.
     programs = str(folder.parent / "compilation_cache")
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", programs)
   command_line.quiet_libraries()

@@ -1,4 +1,4 @@
-"""Measures the kept checkpoints of a run on the test images."""
+"""Measures of a run's kept checkpoints on the test images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,12 +21,12 @@ def measure(
 ) -> None:
   """Writes `measures.json`: accuracies of each kept checkpoint.
 
-  What an earlier, interrupted call has measured is not measured again.
+  An interrupted call is continued: finished measures are kept.
 
   Args:
-    folder: Of the finished run.
-    config: That it was trained with.
-    measured: From a name to a configuration with the labelled images and the
+    folder: Folder of the finished run.
+    config: Configuration that it was trained with.
+    measured: Configurations by name that give the labelled images and the
       settings of the evaluations.
   """
   run, path = RunFolder(folder), folder / "measures.json"
@@ -61,7 +61,7 @@ def _kept_steps(experiment: Experiment, config: ConfigDict) -> list[int]:
 
 
 def _cost(ways: Sequence[Phase], step: int) -> dict[str, float]:
-  """Returns what training up to a step has cost."""
+  """Returns the cost of training up to a step."""
   phase = next(s for s in ways if s.start < step <= s.stop)
   return {
     "step": step,

@@ -1,4 +1,4 @@
-"""A configuration's file as the runs of a comparison use it."""
+"""Recipe of a comparison: a configuration file, loaded for each run."""
 
 import bisect
 import runpy
@@ -12,7 +12,7 @@ from suncet_jax.compare.entries import Entry, parse_variant
 from suncet_jax.config import validate
 from suncet_jax.errors import UserError
 
-# Fields that differ from run to run or that a comparison decides, and by what.
+# Field that a comparison decides -> what decides it.
 _DECIDED = {
   "seed": "--seeds",
   "method.name": "--methods",
@@ -28,18 +28,18 @@ _BUDGET = {"train.epochs": "the budget, of which METHOD@SHARE has a share"}
 
 
 class Recipe:
-  """A configuration's file, with what the command line sets in it."""
+  """A configuration file with the overrides of the command line."""
 
   def __init__(self, path: str, overrides: Mapping[str, Any]) -> None:
     """Reads the file.
 
     Args:
-      path: `file.py` or `file.py:epochs=8`.
+      path: Path of the file, `file.py` or `file.py:epochs=8`.
       overrides: Fields to set in all configurations, by dotted name.
 
     Raises:
-      ValueError: If it has no `get_config`, or overrides set what a comparison
-        decides.
+      ValueError: If the file has no `get_config`, or overrides set fields that
+        a comparison decides.
     """
     _refuse("--config", overrides, _DECIDED)
     self._file, _, self._argument = path.partition(":")
@@ -56,15 +56,16 @@ class Recipe:
     """Returns the configuration of a run.
 
     Args:
-      entry: Its method and variant.
-      labels: Its argument `labels`.
-      seed: Of the run.
-      epochs: 0: those of the file, and the configuration is validated.
+      entry: Entry with method and variant.
+      labels: Value of the `labels` argument.
+      seed: Seed of the run.
+      epochs: Number of epochs; 0: as in the file, and the configuration is
+        validated.
 
     Raises:
-      ConfigError: If it has faults.
+      ConfigError: If the configuration has faults.
       ValueError: If the file does not take such an argument, or the variant
-        sets what a comparison decides.
+        sets fields that a comparison decides.
     """
     variant, fields = f"--variant={entry.variant}", parse_variant(entry.variant)
     _refuse(variant, fields, _DECIDED | _BUDGET)
@@ -82,17 +83,17 @@ class Recipe:
     return config
 
   def epochs(self, entry: Entry, labels: int, wanted: float) -> int:
-    """Returns the whole epochs in which a run comes nearest to its images.
+    """Returns the number of epochs whose images are nearest to a budget.
 
     Args:
-      entry: Its method and variant.
-      labels: Its argument `labels`.
-      wanted: The images, as `images` counts them.
+      entry: Entry with method and variant.
+      labels: Value of the `labels` argument.
+      wanted: Budget in images, as `images` counts them.
 
     Raises:
       ConfigError, ValueError: As `load` does.
     """
-    self.load(entry, labels, 0)  # faults show before anything is counted
+    self.load(entry, labels, 0)  # without epochs `load` validates
 
     def images_in(epochs: int) -> float:
       return images(self.load(entry, labels, 0, epochs))
@@ -117,10 +118,10 @@ class Recipe:
 
 
 def images(config: ConfigDict) -> float:
-  """Returns how many views a run encodes, in units of its unlabelled pool.
+  """Returns the number of views that a run encodes, per image of the pool.
 
   Args:
-    config: With `data.labelled.classes_per_batch` above 0.
+    config: Configuration with `data.labelled.classes_per_batch` above 0.
   """
   spec, batch = plugins.method_spec(config.method.name), config.data.labelled
   rows = batch.classes_per_batch * batch.images_per_class
@@ -133,7 +134,7 @@ def images(config: ConfigDict) -> float:
 
 
 def _default_classes(config: ConfigDict) -> int:
-  # These load JAX: most configurations name the number.
+  # Imported here: they load JAX, and most configurations give the number.
   from suncet_jax.data.load import load
   from suncet_jax.data.sampling.build import default_classes_per_batch
 
@@ -143,7 +144,7 @@ def _default_classes(config: ConfigDict) -> int:
 def _refuse(
   whose: str, fields: Mapping[str, Any], decided: Mapping[str, str]
 ) -> None:
-  """Raises if a field is set that a comparison decides."""
+  """Raises a UserError if a field is set that a comparison decides."""
   faults = [
     f"{name} is decided by {decided[name]}"
     for name in fields
@@ -155,7 +156,7 @@ def _refuse(
 
 def _set(config: ConfigDict, whose: str, fields: Mapping[str, Any]) -> None:
   """Sets fields by dotted name."""
-  config.lock()  # a field that is not there is an error
+  config.lock()  # makes unknown fields an error
   try:
     config.update_from_flattened_dict(dict(fields))
   except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The report of a comparison: a page, its pictures, and tables in Markdown."""
+"""Report of a comparison: a page, its pictures, and tables in Markdown."""
 
 import functools
 import json
@@ -48,11 +48,11 @@ def write_report(
 
   Args:
     workdir: Folder of the comparison.
-    results: What was measured.
-    command: How the comparison was started.
+    results: Measured runs.
+    command: Command that started the comparison.
 
   Returns:
-    The page.
+    Path of the page.
   """
   workdir = epath.Path(workdir)
   out = workdir / "comparison.html"
@@ -143,7 +143,7 @@ def _tables(results: Sequence[Measured]) -> Iterator[Part]:
 def all_tables(
   results: Sequence[Measured],
 ) -> Iterator[tuple[str, tables.Table]]:
-  """Yields the tables of each number of labels, with their titles."""
+  """Yields titles and tables for each number of labels."""
   for labels, group in _by_labels(results).items():
     for title, make in _TABLES.items():
       if table := make(group):

@@ -1,4 +1,4 @@
-"""Runs the jobs of a comparison, a few at a time."""
+"""Scheduler: runs the jobs of a comparison, a few at a time."""
 
 import collections
 import contextlib
@@ -21,10 +21,10 @@ _STOPPING = (
 
 
 class _Slots:
-  """Which CPUs are whose: jobs side by side do not disturb each other."""
+  """Disjoint sets of CPUs, so that parallel jobs do not slow each other."""
 
   def __init__(self, count: int) -> None:
-    # Only Linux lets a process choose its CPUs.
+    # CPU affinity is only available on Linux.
     is_linux = hasattr(os, "sched_getaffinity")
     cpus = sorted(os.sched_getaffinity(0)) if is_linux else []
     share = len(cpus) // count
@@ -49,20 +49,20 @@ def run_jobs(
 ) -> list[epath.Path]:
   """Runs `suncet_jax.compare.job` in each folder.
 
-  Output goes to `output.log` of each. SIGINT and SIGTERM are passed on, so
-  that the running jobs save; the others are not begun.
+  Output goes to `output.log` in each folder. SIGINT and SIGTERM are passed on,
+  so that the running jobs save; waiting jobs are not started.
 
   Args:
-    folders: Of the jobs.
-    parallel: How many at a time; each gets as many of the CPUs.
-    say: Gets one line per event.
+    folders: Folders of the jobs.
+    parallel: Number of jobs at a time; they share the CPUs equally.
+    say: Function that prints a line; called once per event.
 
   Returns:
     Folders whose job failed.
 
   Raises:
-    KeyboardInterrupt: After SIGINT, when all have ended.
-    TerminatedError: After SIGTERM, when all have ended.
+    KeyboardInterrupt: After SIGINT, when all jobs have ended.
+    TerminatedError: After SIGTERM, when all jobs have ended.
   """
   waiting = collections.deque(folders)
   running: dict[subprocess.Popen, tuple[epath.Path, list[int], float]] = {}
@@ -93,7 +93,7 @@ def run_jobs(
 
 
 def _ending(code: int, signals: Sequence[int]) -> str:
-  # What a signal ends before it can save exits with its negative number.
+  # A job that a signal kills before it can save has a negative exit code.
   return "stopped" if signals and code <= 0 else f"ended with {code}"
 
 
@@ -108,13 +108,13 @@ def _start(folder: epath.Path, cpus: list[int]) -> subprocess.Popen:
 
 @contextlib.contextmanager
 def _passed_on(running: dict) -> Iterator[list[int]]:
-  """Passes SIGINT and SIGTERM on to the jobs; yields those that came."""
+  """Passes SIGINT and SIGTERM on to the jobs; yields the received signals."""
   received: list[int] = []
 
   def handle(number: int, frame: FrameType | None) -> None:
     del frame
     if not received:
-      os.write(sys.stderr.fileno(), _STOPPING)  # print() may be interrupted
+      os.write(sys.stderr.fileno(), _STOPPING)  # print is not reentrant
     received.append(number)
     for process in list(running):
       process.terminate()
@@ -125,7 +125,7 @@ def _passed_on(running: dict) -> Iterator[list[int]]:
   try:
     yield received
   finally:
-    for process in running:  # after an error here: they save and end
+    for process in running:  # only after an error in this process
       process.terminate()
     for number, handler in before.items():
       signal.signal(number, handler)

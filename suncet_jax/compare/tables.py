@@ -1,4 +1,4 @@
-"""The tables of a comparison, as text in rows."""
+"""Tables of a comparison, as rows of text."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,20 +25,20 @@ MEASURES = {name: metric_titles()[name] for name in ACCURACIES}
 
 
 class Table(NamedTuple):
-  """Text in rows and columns; the first column names the row."""
+  """Rows of text; the first column names the row."""
 
   header: Sequence[str]
   rows: Sequence[Sequence[str]]
 
 
 def claim(results: Sequence[Measured]) -> Table | None:
-  """Shows where SuNCEt's run first reaches SimCLR's final accuracy.
+  """Tabulates where SuNCEt's run first reaches SimCLR's final accuracy.
 
   Args:
-    results: Of one number of labels.
+    results: Results with one number of labels.
 
   Returns:
-    The table; None where one of the two has no run with the whole budget.
+    The table, or None if either has no run with the whole budget.
   """
   simclr, suncet = (
     {r.seed: r.curve for r in results if r.name == name}
@@ -73,16 +73,16 @@ def claim(results: Sequence[Measured]) -> Table | None:
 
 
 def finished_claim(results: Sequence[Measured]) -> Table | None:
-  """Shows the cheapest finished run of SuNCEt that is as good as SimCLR's end.
+  """Tabulates SuNCEt's cheapest finished run that is as good as SimCLR's end.
 
   Args:
-    results: Of one number of labels.
+    results: Results with one number of labels.
 
   Returns:
-    The table, of means over seeds; None where either has no run.
+    The table of means over seeds, or None if either has no run.
   """
   means = mean_curves(results)
-  # Behind a space there is a variant, which is not the method as it is.
+  # A name with a space is a variant; only the plain method counts.
   runs = [
     curve
     for name, curve in means.items()
@@ -108,10 +108,10 @@ def finished_claim(results: Sequence[Measured]) -> Table | None:
 
 
 def final_accuracies(results: Sequence[Measured]) -> Table:
-  """Shows the ends of all runs: mean and sample standard deviation.
+  """Tabulates final accuracies: mean and sample standard deviation.
 
   Args:
-    results: Of one number of labels.
+    results: Results with one number of labels.
   """
   rows = []
   for name, group in by_name(results).items():
@@ -132,10 +132,10 @@ def final_accuracies(results: Sequence[Measured]) -> Table:
 
 
 def every_run(results: Sequence[Measured]) -> Table:
-  """Shows the end of each run.
+  """Tabulates the final accuracies of each run.
 
   Args:
-    results: Of one number of labels.
+    results: Results with one number of labels.
   """
   rows = [
     [

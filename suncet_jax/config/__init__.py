@@ -1,7 +1,7 @@
-"""Configuration: the shared pieces, typed arguments, validation, comparison.
+"""Configuration: fields, typed arguments, validation, comparison.
 
-Nothing here imports JAX or TensorFlow, so that a faulty configuration is
-reported in well under a second, before any accelerator is touched.
+Imports neither JAX nor TensorFlow, so that a faulty configuration is reported
+in well under a second, before any accelerator is touched.
 """
 
 from suncet_jax.config.arguments import parse_arg

@@ -1,4 +1,4 @@
-"""The typed argument behind the colon of `--config=file.py:labels=10,...`."""
+"""Typed argument behind the colon of `--config=file.py:labels=10,...`."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ def parse_arg(arg: str | None, **defaults: Any) -> ml_collections.ConfigDict:
   """Parses `name=value,name=value`; each value gets its default's type.
 
   Args:
-    arg: The text behind the colon, e.g. `"labels=10,method=simclr"`; None or
-      empty gives the defaults.
-    **defaults: The valid names with their defaults (str, int, float or bool).
+    arg: Text behind the colon, e.g. `"labels=10,method=simclr"`; None or empty
+      gives the defaults.
+    **defaults: Valid names with their defaults (str, int, float or bool).
 
   Returns:
     A ConfigDict with one attribute per name.
 
   Raises:
-    ValueError: For an unknown or repeated name, a missing `=`, or a value that
-      does not parse as the default's type; every fault is listed.
+    ValueError: If a name is unknown or repeated, a `=` is missing, or a value
+      does not parse as the default's type; the message lists every fault.
 
   Example:
     >>> from suncet_jax.config import parse_arg

@@ -1,15 +1,15 @@
-"""Faults in how the fields of data and images fit together."""
+"""Faults in combinations of fields of data and images."""
 
 import pathlib
 from collections.abc import Iterator
 
 from ml_collections import ConfigDict
 
-_SCHEME = "tfds:"  # of a list that TFDS has
+_SCHEME = "tfds:"  # prefix of a list that TFDS provides
 
 
 def data_faults(config: ConfigDict) -> Iterator[str]:
-  """Yields what is wrong with how the fields fit together."""
+  """Yields faults in the combination of fields."""
   yield from _source_faults(config.data)
   yield from _label_faults(config.data)
   yield from _validation_faults(config)
@@ -17,7 +17,7 @@ def data_faults(config: ConfigDict) -> Iterator[str]:
 
 
 def file_faults(config: ConfigDict) -> Iterator[str]:
-  """Yields lists of images that are not on this machine."""
+  """Yields a fault for each list of images that is not on this machine."""
   for name in ("labelled", "validation"):
     path = config.data[name].file
     is_elsewhere = path.startswith(_SCHEME) or "://" in path

@@ -1,4 +1,4 @@
-"""The fields of `config.data`, `config.augment` and `config.multicrop`."""
+"""Fields of `config.data`, `config.augment` and `config.multicrop`."""
 
 from suncet_jax.fields import (
   FRACTION,
@@ -64,7 +64,7 @@ DATA: Fields = {
   "data_dir": Field(
     "",
     "Folder of TFDS; empty: $TFDS_DATA_DIR or ~/tensorflow_datasets.",
-    decides_result=False,  # that the images are the same is checked by digest
+    decides_result=False,  # a digest checks that the images are the same
   ),
   "test_split": Field(
     "test", "Split of TFDS that only the final evaluation touches."

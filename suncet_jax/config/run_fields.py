@@ -1,4 +1,4 @@
-"""The fields of a run: model, optimizer, training, evaluation, log."""
+"""Fields of a run: model, optimizer, training, evaluation, log."""
 
 from suncet_jax.architectures import (
   CONVOLUTIONS,
@@ -23,7 +23,7 @@ _RATE = "a learning rate that float32 can hold"
 SEED = Field(
   0,
   "Seed of everything random: weights, order of images, views, data splits.",
-  # As a key of JAX's random numbers a larger seed would lose its upper bits.
+  # JAX's random keys would drop the upper bits of a larger seed.
   Check(lambda v: 0 <= v < 2**31, "at least 0 and below 2**31"),
 )
 PRECISION = Field(
@@ -104,7 +104,7 @@ TRAIN: Fields = {
     "Whether to stop at the operation that makes the first NaN.",
     decides_result=False,
   ),
-  # Two ways to less memory.
+  # Two options that save memory.
   "remat": Field(
     False,
     "Whether to keep only what goes into each residual block and compute the "

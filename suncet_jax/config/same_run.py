@@ -1,4 +1,4 @@
-"""Which configurations may share a folder."""
+"""Comparison of configurations: may they share a folder?"""
 
 import hashlib
 import json
@@ -14,12 +14,12 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
   """Lists the fields that make two configurations different runs.
 
   Args:
-    old: A configuration as nested dicts (`ConfigDict.to_dict()` or JSON).
-    new: Another one.
+    old: Configuration as nested dicts (`ConfigDict.to_dict()` or JSON).
+    new: Configuration to compare it with.
 
   Returns:
-    Lines `field: old -> new`, sorted; empty when one run may go on as the
-    other. How often something is logged or saved does not count.
+    Lines `field: old -> new`, sorted; empty if one run may go on as the other.
+    Fields that do not decide the result, such as those of the log, are ignored.
   """
   before, after = _decisive(old), _decisive(new)
   missing = "(absent)"
@@ -31,7 +31,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def fingerprint(config: dict[str, Any]) -> str:
-  """Returns 16 hexadecimal digits of everything that decides the result."""
+  """Returns a hash, 16 hexadecimal digits, of what decides the result."""
   text = json.dumps(sorted(_decisive(config).items()))
   return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -39,7 +39,7 @@ def fingerprint(config: dict[str, Any]) -> str:
 def _decisive(config: Mapping[str, Any]) -> dict[str, str]:
   """Returns the fields that decide the result, as JSON text by dotted name.
 
-  Fields that are newer than a kept configuration are at their defaults.
+  Fields that a stored configuration does not have yet get their defaults.
   """
   fields = _fields_of(config)
   # JSON text, so that a tuple equals the list it becomes in a file.
@@ -54,10 +54,10 @@ def _decisive(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _fields_of(config: Mapping[str, Any]) -> dict[str, Field]:
-  """Returns the fields that this version gives a configuration's method."""
+  """Returns the fields that a configuration of this version has."""
   try:
     return flatten(all_fields(config["method"]["name"]))
-  except (KeyError, TypeError, UserError):  # of a method that is not here
+  except (KeyError, TypeError, UserError):  # the method is not installed
     return {}
 
 

@@ -1,4 +1,4 @@
-"""The configuration: fields that all runs have, and those of the method."""
+"""Schema of the configuration: fields of all runs and of the method."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,8 +29,8 @@ _FORMERLY_OF_ALL = frozenset(
 def base(method: str = "suncet") -> ConfigDict:
   """Returns a configuration with every field set to a neutral default.
 
-  A file in `configs/` takes this, sets what its data set needs and says where
-  each number comes from. Sizes of batches are global: over all devices.
+  A file in `configs/` starts from it and sets the fields of its data set. Sizes
+  of batches are global: over all devices.
 
   Args:
     method: Name of the method, whose fields `config.method` holds.
@@ -42,7 +42,7 @@ def base(method: str = "suncet") -> ConfigDict:
 
 
 def all_fields(method: str) -> Fields:
-  """Returns the fields of a configuration, nested as it is.
+  """Returns the fields of a configuration, nested in the same way.
 
   Args:
     method: Name of the method.
@@ -75,18 +75,21 @@ def all_fields(method: str) -> Fields:
 
 
 def from_dict(values: Mapping[str, Any]) -> ConfigDict:
-  """Returns a configuration that was kept as nested dicts, such as in JSON.
+  """Returns a configuration from nested dicts, such as those of config.json.
 
-  Fields that are newer than it have their defaults, which do what was done
-  before there was such a field.
+  Fields that it does not have yet get their defaults.
+
+  Args:
+    values: Configuration of this version or an older one.
 
   Raises:
-    ValueError: If the method, or a field, is not known.
+    ValueError: If the method or a field is unknown.
   """
+  # Defaults of new fields keep the behaviour from before they existed.
   values = upgraded(values)
   config = base(values["method"]["name"])
   try:
-    config.lock()  # a field that is not there is an error
+    config.lock()  # makes unknown fields an error
     config.update(values)
     config.unlock()
   except (AttributeError, KeyError, TypeError) as error:
@@ -95,10 +98,10 @@ def from_dict(values: Mapping[str, Any]) -> ConfigDict:
 
 
 def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
-  """Returns kept values without what this version has no use for.
+  """Returns a stored configuration without fields that were removed since.
 
   Args:
-    values: A configuration as nested dicts, of this version or an older one.
+    values: Configuration as nested dicts, of this version or an older one.
   """
   method = dict(values.get("method", {}))
   if "name" not in method:
@@ -113,9 +116,9 @@ def apply_recipe(config: ConfigDict, name: str) -> None:
   """Sets the method's own numbers for a data set.
 
   Args:
-    config: What to set them in; its other fields are set already.
+    config: Configuration to change; its other fields are set already.
     name: Name of the recipe, a function in the method's recipes.py; a method
-      without one keeps its defaults.
+      without it keeps its defaults.
   """
   method = config.method.name
   if plugins.has_part(method, "recipes"):

@@ -1,4 +1,4 @@
-"""Checks of a configuration: every fault in one message."""
+"""Validation of a configuration: every fault in one message."""
 
 from collections.abc import Iterator
 
@@ -18,18 +18,18 @@ class ConfigError(UserError):
 
 
 def validate(config: ConfigDict, *, check_files: bool = False) -> None:
-  """Checks every field and how the fields fit together.
+  """Checks every field and the combinations of fields.
 
   Args:
-    config: A configuration made from `suncet_jax.config.base()`.
+    config: Configuration made from `suncet_jax.config.base()`.
     check_files: Whether files that it names must exist on this machine too.
 
   Raises:
-    ConfigError: With one line per fault: the field, its value, what was
-      expected.
+    ConfigError: If there are faults; a line for each says field, value and
+      what was expected.
   """
   faults = list(_field_faults(config))
-  if not faults:  # what follows reads the fields and needs them sane
+  if not faults:  # the checks of combinations assume valid fields
     faults = list(_combination_faults(config))
   if check_files:
     faults += file_faults(config)
@@ -53,11 +53,11 @@ def _field_faults(config: ConfigDict) -> Iterator[str]:
     elif text := fault(name, values[name], field):
       yield text
   for name in values.keys() - fields.keys():
-    yield f"{name} is no field of the configuration.{_hint(name, method)}"
+    yield f"{name} is not a field of the configuration.{_hint(name, method)}"
 
 
 def _hint(name: str, method: str) -> str:
-  """Says how a method's fields come into a configuration."""
+  """Returns a hint on how fields of a method get into a configuration."""
   if not name.startswith("method."):
     return ""
   return (

@@ -1,4 +1,4 @@
-"""Progress reporting: a live bar at a terminal, plain lines elsewhere."""
+"""Progress reporting: a live bar on a terminal, plain lines elsewhere."""
 
 import atexit
 import contextlib
@@ -31,12 +31,12 @@ _ERASE_BELOW = Segment("\x1b[J", None, [(ControlType.ERASE_IN_LINE, 0)])
 
 
 class LiveLines(Live):
-  """Lines below everything else that is printed, drawn again and again.
+  """Lines that stay below all other output and are redrawn in place."""
 
-  Rich leaves the cursor behind the last line and goes up from there, which
-  erases what C++ code has printed meanwhile. Here the cursor waits in an empty
-  line above: such text fills that line, and the next drawing begins below it.
-  """
+  # Rich leaves the cursor after the last line and goes up from there, which
+  # erases what C++ code has printed meanwhile. Here the cursor waits in an
+  # empty line above: such text fills that line, and the next drawing begins
+  # below it.
 
   def __init__(self, renderable: RenderableType) -> None:
     """Draws at once; standard error must be a terminal.
@@ -44,7 +44,7 @@ class LiveLines(Live):
     Args:
       renderable: Lines to begin with.
     """
-    # What goes to another terminal or to a file is not to end up here.
+    # Standard output that goes to a file must not be drawn here.
     is_shared = terminal.is_terminal(sys.stdout) and os.path.sameopenfile(
       sys.stdout.fileno(), sys.stderr.fileno()
     )
@@ -72,16 +72,16 @@ class LiveLines(Live):
     """
     before = sys.stderr
     super().start(refresh)
-    # Rich hides it: a program that is killed would leave it hidden.
+    # Rich hides the cursor, and a killed program would leave it hidden.
     self.console.show_cursor(True)
-    # Absl's handler has kept the stream that was there when it was made.
+    # Absl's handler still holds the stream that Rich has replaced.
     handler = logging.get_absl_handler().python_handler
     if handler.stream is before:
       self._absl_stream = handler.setStream(sys.stderr)
     atexit.register(self.stop)
 
   def stop(self) -> None:
-    """Leaves what was drawn last, and the cursor below it."""
+    """Stops drawing; the latest lines stay, the cursor goes below them."""
     super().stop()
     atexit.unregister(self.stop)
     if self._absl_stream is not None:
@@ -91,10 +91,10 @@ class LiveLines(Live):
   def process_renderables(
     self, renderables: list[ConsoleRenderable]
   ) -> list[ConsoleRenderable]:
-    """Returns what to write so that something is printed above the lines.
+    """Returns what to write to print something above the lines.
 
     Args:
-      renderables: What is printed; an empty control if nothing is.
+      renderables: Things to print; an empty control if there are none.
     """
     lines = self._below if self.is_started else self._live_render
     return [_EraseBelow(), *renderables, lines]
@@ -129,7 +129,7 @@ class _Below:
 
 
 class _LastingStream:
-  """A terminal's stream that can be written to when the terminal is gone."""
+  """Stream of a terminal that ignores errors once the terminal is gone."""
 
   def __init__(self, stream: TextIO) -> None:
     self._stream = stream
@@ -151,7 +151,7 @@ class _LastingStream:
 
 
 def live_lines(renderable: RenderableType) -> LiveLines | None:
-  """Returns lines drawn on standard error; None if it is no terminal.
+  """Returns lines drawn on standard error, or None if it is not a terminal.
 
   Args:
     renderable: Lines to begin with.
@@ -189,23 +189,23 @@ def facts(line: str) -> Text:
 
 
 def remaining(seconds: float) -> str:
-  """Returns the time that is left, for a terminal."""
+  """Returns the remaining time as text for a terminal."""
   return f"left {datetime.timedelta(seconds=int(seconds))}"
 
 
 class Counter:
-  """Count of what is done, on standard error; a context manager."""
+  """Counter of finished things, shown on standard error; a context manager."""
 
   def __init__(
     self, title: str, total: int, unit: str, *, every_seconds: float = 30.0
   ) -> None:
-    """Starts the clock and draws at a terminal.
+    """Starts the clock, and the bar on a terminal.
 
     Args:
       title: Name of the work.
       total: Number of things to do.
       unit: Name of the things, in the plural.
-      every_seconds: Seconds between two lines where there is no terminal.
+      every_seconds: Seconds between two lines without a terminal.
     """
     self._title, self._total, self._unit = title, total, unit
     self._every = every_seconds
@@ -218,13 +218,13 @@ class Counter:
     return self
 
   def __exit__(self, *error: object) -> None:
-    """Leaves the bar, as it was at last."""
+    """Ends the bar in its latest state."""
     if self._live:
       self._live.update(self._bar())
       self._live.stop()
 
   def add(self, count: int) -> None:
-    """Notes that so many more are done, and may tell it."""
+    """Adds to the count; redraws the bar, or prints a line if due."""
     self._done += count
     if self._live:
       self._live.update(self._bar())

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees, and plain lines for everything else."""
+"""Terminal output: drawn for people on a terminal, plain lines elsewhere."""
 
 import contextlib
 import io
@@ -14,16 +14,14 @@ from rich.text import Text
 
 
 def is_terminal(stream: TextIO) -> bool:
-  """Whether somebody looks at a stream through a terminal that can draw.
-
-  A notebook's commands have a terminal too, but what is drawn there is kept as
-  text.
+  """Returns whether a stream goes to a terminal that can draw.
 
   Args:
-    stream: Such as `sys.stdout`.
+    stream: Stream to check, such as `sys.stdout`.
   """
-  # Rich's stand-in, while a bar is drawn, does not tell its encoding.
+  # While a bar is drawn Rich replaces the stream by one without encoding.
   stream = getattr(stream, "rich_proxied_file", stream)
+  # Commands of a notebook have a terminal too, but it keeps output as text.
   in_notebook = "JPY_PARENT_PID" in os.environ
   kind = os.environ.get("TERM", "")
   if in_notebook or kind in ("", "dumb", "unknown"):
@@ -34,30 +32,30 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
-  """Prints and flushes; that nobody reads any more is no reason to stop.
+  """Prints and flushes; a closed pipe or terminal is not an error.
 
   Args:
     text: One line or several.
-    stream: Where to; None: standard output.
+    stream: Stream to print to; None: standard output.
   """
   stream = stream or sys.stdout
   with contextlib.suppress(OSError):  # a full disk, a terminal that is gone
     try:
       print(text, file=stream, flush=True)
     except BrokenPipeError:
-      # As after `| head`: what others print there must not fail either, nor
-      # what is flushed when the program ends.
+      # For instance after `| head`. The stream is redirected, since later
+      # prints and the flush at exit must not fail either.
       nowhere = os.open(os.devnull, os.O_WRONLY)
       os.dup2(nowhere, stream.fileno())
       os.close(nowhere)
 
 
 def show(plain: str, drawn: Callable[[], RenderableType]) -> None:
-  """Prints something that is drawn at a terminal and plain elsewhere.
+  """Prints something drawn on a terminal, plain elsewhere.
 
   Args:
-    plain: Its lines.
-    drawn: Makes what Rich draws; not called elsewhere.
+    plain: Plain lines.
+    drawn: Function that makes the Rich object; only called on a terminal.
   """
   if is_terminal(sys.stdout):
     say(rendered(drawn()))
@@ -66,12 +64,11 @@ def show(plain: str, drawn: Callable[[], RenderableType]) -> None:
 
 
 def rendered(drawn: RenderableType) -> str:
-  """Returns what is drawn as text, without the end of the last line.
+  """Returns the text of a Rich object, without the last line break.
 
-  It is as wide as the terminal, and coloured but for `$NO_COLOR`.
+  It is as wide as the terminal, and coloured unless `$NO_COLOR` is set.
   """
-  # Of a console that has the terminal's stream Rich would end the program where
-  # nobody reads it any more.
+  # Not to the terminal directly: Rich ends the program if the pipe is closed.
   console = Console(
     file=io.StringIO(), force_terminal=True, force_jupyter=False
   )
@@ -89,9 +86,9 @@ def table(
   """Returns a table in the style of this package.
 
   Args:
-    titles: Of the columns; all empty: no line of titles.
-    rows: A text for each column.
-    title: Above it.
+    titles: Titles of the columns; all empty: no line of titles.
+    rows: Rows with a text for each column.
+    title: Title above the table.
     are_numbers: Whether all columns but the first hold numbers.
   """
   made = Table(

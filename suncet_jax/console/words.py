@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 
 def counted(count: int, noun: str) -> str:
-  """Returns such as "1 epoch" or "20 epochs"."""
+  """Returns a count with its noun, such as "1 epoch" or "20 epochs"."""
   return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def shorten(names: Sequence[str], limit: int = 5) -> str:
-  """Returns the first names of a list, and how many more there are."""
+  """Returns the first names of a list and the number of the others."""
   more = f" and {len(names) - limit} more" if len(names) > limit else ""
   return ", ".join(names[:limit]) + more
 
@@ -18,10 +18,10 @@ def fault_list(kinds: Mapping[str, Sequence[str]]) -> str:
   """Returns a line per kind of fault with the tensors that have it.
 
   Args:
-    kinds: From what is wrong to names of tensors; there may be none.
+    kinds: Names of tensors by kind of fault; may be empty lists.
 
   Returns:
-    The lines; empty if nothing is wrong.
+    The lines; empty if there are no faults.
   """
   return "\n".join(
     f"  {what}: {shorten(names, 10)}" for what, names in kinds.items() if names

@@ -1,4 +1,4 @@
-"""Methods: what a training step optimizes, one folder each.
+"""Methods, which define what a training step optimizes; one folder each.
 
 A folder holds spec.py (what the method declares, read before JAX is loaded),
 method.py (its loss) and recipes.py (its numbers on each data set). Being there

@@ -1,4 +1,4 @@
-"""The protocol of a method: what a training step optimizes."""
+"""Protocol of a method, which defines what a training step optimizes."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -22,9 +22,9 @@ class BatchSpec:
   """The images that one step needs; hashable, so that jit may specialize.
 
   Attributes:
-    unlabelled: One entry per view of each unlabelled image. Views may differ in
-      size (several crop sizes) or strength (weak and strong).
-    labelled: The same for labelled images; empty: none are loaded.
+    unlabelled: Views of each unlabelled image. They may differ in size (several
+      crop sizes) or strength (weak and strong).
+    labelled: Views of each labelled image; empty: none are loaded.
   """
 
   unlabelled: tuple[View, ...]
@@ -36,9 +36,9 @@ class Views:
   """The augmented images of a step.
 
   Attributes:
-    unlabelled: Per view of the batch spec, float32 [b, h, w, c].
-    labelled: Per view of the batch spec, float32 [l, h, w, c].
-    labels: int32 [l], or None without a labelled view.
+    unlabelled: Images of each unlabelled view, float32 [b, h, w, c].
+    labelled: Images of each labelled view, float32 [l, h, w, c].
+    labels: Labels, int32 [l], or None without a labelled view.
   """
 
   unlabelled: tuple[Rows, ...]
@@ -48,12 +48,12 @@ class Views:
 
 @struct.dataclass
 class Moment:
-  """When a step is. Traced, so that ramps compile nothing anew.
+  """Time of a step; traced, so that ramps cause no recompilation.
 
   Attributes:
-    step: int32, steps before this one; skipped ones count.
-    epoch: float32, `step` / steps per epoch.
-    key: PRNG key of this step, for what is not a view.
+    step: Number of steps before this one, with skipped ones, int32.
+    epoch: Number of epochs before this step, a fraction, float32.
+    key: PRNG key of this step, for all but the views.
   """
 
   step: jax.Array
@@ -62,12 +62,12 @@ class Moment:
 
 
 class StepOutput(NamedTuple):
-  """What a loss gives besides its value.
+  """Output of a loss besides its value.
 
   Attributes:
-    batch_stats: The new running statistics of the encoder.
+    batch_stats: New running statistics of the encoder.
     metrics: Scalars to log, by name.
-    aux: Whatever `Method.update` needs, such as embeddings to enqueue.
+    aux: Values for `Method.update`, such as embeddings to enqueue.
   """
 
   batch_stats: Any
@@ -113,24 +113,23 @@ class Encode(Protocol):
   def over_rows(
     self, loss: Callable[..., jax.Array]
   ) -> Callable[..., jax.Array]:
-    """Makes a loss of `suncet_jax.losses` one of the rows of all devices."""
+    """Wraps a loss of `suncet_jax.losses`, to see the rows of all devices."""
     ...
 
 
 class Method:
-  """What a step optimizes; all of it is pure and runs inside jit.
+  """A method: the loss of a step; all functions are pure and run inside jit.
 
-  One scalar is differentiated and one optimizer applied; a method that has no
-  state of its own defines `loss` only. Which views a step needs stands in the
-  method's spec.
+  One scalar is differentiated and one optimizer applied. A method without a
+  state of its own defines only `loss`. Its spec declares the views of a step.
   """
 
   def init(self, params: Any, batch_stats: Any) -> tuple[Any, Any]:
-    """Returns the parameters to start from, and the method's own state.
+    """Returns the initial parameters and the method's own state.
 
     Args:
       params: Freshly drawn parameters of the encoder.
-      batch_stats: Their running statistics.
+      batch_stats: Running statistics of the encoder.
 
     Returns:
       (params, method_state), such as a momentum encoder; () if there is none.
@@ -147,15 +146,15 @@ class Method:
     encode: Encode,
     moment: Moment,
   ) -> tuple[jax.Array, StepOutput]:
-    """Returns the loss to differentiate by `params`, and what goes with it.
+    """Returns the loss to differentiate by `params`, and its other outputs.
 
     Args:
       params: Parameters of the encoder.
       batch_stats: Running statistics of the encoder.
       method_state: The method's own state, constant in this step.
-      views: The images that the batch spec asks for.
-      encode: The encoder of many views.
-      moment: When the step is.
+      views: Images of the batch spec.
+      encode: Encoder of many views.
+      moment: Time of the step.
     """
     raise NotImplementedError
 
@@ -165,10 +164,10 @@ class Method:
     """Returns parameters and method state after the optimizer.
 
     Args:
-      params: Parameters that the optimizer gave; a method may constrain them.
+      params: Parameters after the optimizer; a method may constrain them.
       method_state: The method's own state before the step.
-      aux: What `loss` gave as `StepOutput.aux`.
-      moment: When the step is.
+      aux: Value of `StepOutput.aux` that `loss` returned.
+      moment: Time of the step.
 
     Returns:
       (params, method_state).
@@ -181,7 +180,7 @@ def build(config: ConfigDict, class_count: int) -> Method:
   """Builds the method that `config.method` names.
 
   Args:
-    config: The whole configuration.
+    config: Configuration of the run.
     class_count: Number of classes.
 
   Raises:

@@ -1,4 +1,4 @@
-"""Many views through one encoder, without moving rows between devices."""
+"""Encoder of many views that moves no rows between devices."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,17 +14,16 @@ from suncet_jax.models import Model, Outputs
 def pack(arrays: Sequence[Any], device_count: int) -> Any:
   """Concatenates the rows of arrays that are spread over devices.
 
-  A plain concatenation would put all of the first array before the second, so
-  that nearly every row had to move to another device. Here every device
-  concatenates its own rows; nothing that follows cares about their order.
+  Every device concatenates its own rows, so that none has to move; the order
+  of rows is not that of a plain concatenation.
 
   Args:
-    arrays: [n_i, ...], or trees of such arrays with equal row counts; each n_i
-      divisible by `device_count`.
-    device_count: Devices that each array's rows are spread over.
+    arrays: Arrays [n_i, ...], or trees of such arrays with equal row counts;
+      each n_i divisible by `device_count`.
+    device_count: Number of devices that the rows are spread over.
 
   Returns:
-    [sum of n_i, ...], spread over the devices in the same way.
+    Array [sum of n_i, ...], spread over the devices in the same way.
   """
 
   def packed(*leaves: Any) -> jax.Array:
@@ -36,7 +35,7 @@ def pack(arrays: Sequence[Any], device_count: int) -> Any:
 
 
 def unpack(packed: Any, counts: Sequence[int], device_count: int) -> list[Any]:
-  """Splits what `pack` has joined into arrays, or trees, of `counts` rows."""
+  """Splits the result of `pack` into arrays, or trees, of `counts` rows."""
   ends, parts = 0, []
   for count in counts:
     own = count // device_count
@@ -51,17 +50,17 @@ def unpack(packed: Any, counts: Sequence[int], device_count: int) -> list[Any]:
 
 
 class ViewEncoder:
-  """The encoder of many views; see `methods.base.Encode`."""
+  """Encoder of many views; see `methods.base.Encode`."""
 
   def __init__(
     self, model: Model, mesh: jax.sharding.Mesh, *, micro_batches: int = 1
   ) -> None:
-    """Stores what encodes.
+    """Stores the model.
 
     Args:
-      model: The encoder of one array of images.
-      mesh: The devices that the rows of each view are spread over.
-      micro_batches: Parts that the rows pass the network in; see `in_parts`.
+      model: Model that encodes one array of images.
+      mesh: Mesh of devices that the rows of each view are spread over.
+      micro_batches: Number of parts to encode in turn; see `in_parts`.
     """
     self._model, self._mesh = model, mesh
     self._encode = self._at_once
@@ -138,17 +137,18 @@ class ViewEncoder:
 def in_parts(encode: Callable[..., Any], count: int) -> Callable[..., Any]:
   """Encodes the rows of a batch in parts, one after the other, to save memory.
 
-  Only images and outputs are kept of a part; its gradient computes it again.
-  So a loss sees the outputs of ALL rows, which summing gradients of small
+  Only images and outputs of a part are kept; its gradient computes it again.
+  So a loss sees the outputs of all rows, which summing gradients of small
   batches cannot reproduce, and the gradient is that of the whole batch (Gao et
-  al. 2021, arXiv 2101.06983, whose cache of gradients is what JAX does here).
+  al. 2021, arXiv 2101.06983; their cache of gradients is `jax.checkpoint`
+  here).
 
-  Each part has batch-norm statistics of its own, which no order of computing
-  could avoid without keeping every activation. The running ones are the mean
-  over parts: they move by one step, not by `count`.
+  Each part has its own batch-norm statistics; common ones would need every
+  activation in memory. The running statistics are the mean over parts: they
+  move by one step, not by `count`.
 
   Args:
-    encode: Encodes a part.
+    encode: Function that encodes a part.
     count: Number of parts; row i is in part i % count, so that every device
       works on each of them. It must divide the rows of a view on each device.
   """
@@ -177,7 +177,7 @@ def in_parts(encode: Callable[..., Any], count: int) -> Callable[..., Any]:
     keys = None if key is None else jax.random.split(key, count)
     parts = jax.tree.map(split, list(views)), keys
     outputs, stats = jax.lax.map(part, parts)
-    if not train:  # the running ones, as they came
+    if not train:  # the running statistics have not changed
       return jax.tree.map(join, outputs), batch_stats
     return jax.tree.map(join, outputs), jax.tree.map(
       lambda x: jnp.mean(x, axis=0), stats

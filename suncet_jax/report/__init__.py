@@ -1,6 +1,6 @@
-"""Reports for people: one page about a run, or comparing several.
+"""Reports: one page about a run, or a comparison of several.
 
-Needs neither JAX nor TensorFlow, and nothing but the folders of the runs.
+Needs neither JAX nor TensorFlow, only the folders of the runs.
 """
 
 from suncet_jax.report.data import ReportData, load_data, save_data

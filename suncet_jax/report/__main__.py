@@ -1,4 +1,4 @@
-"""A page about runs: `python -m suncet_jax.report runs/a runs/b`."""
+"""Page about runs: `python -m suncet_jax.report runs/a runs/b`."""
 
 import argparse
 import sys
@@ -10,14 +10,13 @@ from suncet_jax.report.write import write_report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-  """Writes the page the command line asks for.
+  """Writes the page that the command line asks for.
 
   Args:
-    arguments: the command line without the program; None takes this
-      process's.
+    arguments: Command line without the program; None: that of this process.
 
   Returns:
-    The exit status 0; faults leave with status 2 and one message.
+    The exit status 0; faults end the program with status 2 and one message.
   """
   parser = argparse.ArgumentParser(
     prog="python -m suncet_jax.report",

@@ -1,6 +1,6 @@
 """Interactive curves: one line per run, mean and spread per setting.
 
-The page's own script draws them with Bokeh, colours them for light and dark
+The script of the page draws them with Bokeh, colours them for light and dark
 pages, and changes their horizontal axis.
 """
 
@@ -35,26 +35,26 @@ from suncet_jax.report.spread import (
 
 Series = Mapping[str, Sequence[Curve]]
 
-COLORS = 18  # of page.css, --c0 to --c17
+COLORS = 18  # colours of page.css, --c0 to --c17
 _HEIGHT = 270  # pixels
 _TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
-# A curve with fewer points than this also shows where they are.
+# A curve with fewer points than this gets a mark at each point.
 MARKED_POINTS = 40
-# From this many points on, noisy curves are smoothed over a fortieth of them.
+# Noisy curves with at least this many points get a running mean.
 _SMOOTHED_POINTS = 120
-# A logarithmic axis pays from this ratio of largest to smallest value on.
+# Ratio of largest to smallest value from which an axis is logarithmic.
 _LOG_RATIO = 10.0
 _SHORT = "return suncet.short(tick)"
 
 
 @dataclasses.dataclass(frozen=True)
 class Drawing(Part):
-  """A figure that the page's script draws with Bokeh.
+  """A figure that the script of the page draws with Bokeh.
 
   Attributes:
-    data: Figure as Bokeh reads it.
+    data: Figure as JSON of Bokeh.
     height: Height of the figure in pixels.
-    words: Figure in words, for those who cannot see it.
+    words: Figure in words, for screen readers.
   """
 
   data: Mapping[str, Any]
@@ -65,7 +65,7 @@ class Drawing(Part):
 
 @dataclasses.dataclass(frozen=True)
 class Chart(Part):
-  """A drawing below its title; None where there is nothing to draw."""
+  """A drawing below its title; the drawing is None without data."""
 
   title: str
   drawing: Drawing | None
@@ -74,7 +74,7 @@ class Chart(Part):
 
 @dataclasses.dataclass(frozen=True)
 class ChartGroup(Part):
-  """Charts side by side, under one legend and one choice of axis.
+  """Charts side by side with a common legend and choice of axis.
 
   Attributes:
     charts: Charts of the group.
@@ -98,22 +98,22 @@ def curves(
   smooth: bool = False,
   colors: Mapping[str, str] | None = None,
 ) -> Chart:
-  """Returns a diagram to zoom and to point at.
+  """Returns an interactive diagram.
 
   A name with several runs is drawn as their mean with a band of one sample
   standard deviation, and a thin line per run.
 
   Args:
-    title: what is drawn.
-    axes: from the label of a horizontal axis ("epochs", "images processed") to
-      the curves against it, by name, one (x [n], y [n]) per run. The first
-      axis is shown; `ChartGroup` has buttons for the others.
-    y_label: unit of the values.
-    kind: of the values: "number", "percent" (fractions, shown as percent) or
-      "log" (logarithmic where they span more than a factor of ten).
-    smooth: whether long curves are noisy: they get a running mean, with the
+    title: Title of the diagram.
+    axes: Curves by label of the horizontal axis ("epochs", "images processed")
+      and by name, one (x [n], y [n]) per run. The first axis is shown;
+      `ChartGroup` has buttons for the others.
+    y_label: Unit of the values.
+    kind: Kind of the values: "number", "percent" (fractions, shown as percent)
+      or "log" (logarithmic if they span more than a factor of ten).
+    smooth: Whether long curves are noisy: they get a running mean, with the
       values behind it.
-    colors: from name to a colour of page.css, as `color_names` gives them.
+    colors: Colours of page.css by name; None: those of `color_names`.
   """
   axes = {label: _drawn(series) for label, series in axes.items()}
   axes = {label: series for label, series in axes.items() if series}
@@ -135,7 +135,7 @@ def curves(
 
 
 def color_names(names: Sequence[str]) -> dict[str, str]:
-  """Returns a colour of page.css per name: "c0" to "c17", in their order."""
+  """Returns a colour of page.css for each name: "c0" to "c17", in order."""
   return {name: f"c{place % COLORS}" for place, name in enumerate(names)}
 
 
@@ -143,9 +143,9 @@ def drawing(plot: figure, words: str) -> Drawing:
   """Returns a Bokeh figure as a part of a page.
 
   Args:
-    plot: the figure; a glyph named c0 to c17 or other takes that colour of the
-      page.
-    words: the figure in words, for those who cannot see it.
+    plot: Figure; a glyph named "c0" to "c17" or "other" gets that colour of
+      page.css.
+    words: Figure in words, for screen readers.
   """
   plot.update(
     background_fill_color=None, border_fill_color=None, outline_line_color=None
@@ -159,7 +159,7 @@ def short_axis() -> CustomJSTickFormatter:
 
 
 def _drawn(series: Series) -> dict[str, list[Curve]]:
-  """Returns finite curves of those names that have any."""
+  """Returns the finite curves; names without any are left out."""
   finite = {
     name: [c for c in map(finite_curve, runs) if c[0].size]
     for name, runs in series.items()
@@ -171,8 +171,8 @@ def empty_figure(height: int, **settings: Any) -> figure:
   """Returns a figure as wide as the page, with tools to zoom.
 
   Args:
-    height: in pixels.
-    **settings: further ones of Bokeh's `figure`.
+    height: Height in pixels.
+    **settings: Further settings of Bokeh's `figure`.
   """
   plot = figure(
     height=height,
@@ -218,10 +218,8 @@ def _draw(
   color: str,
   smooth: bool,
 ) -> GlyphRenderer:
-  """Draws the runs of one name; returns what the pointer meets.
-
-  The page's buttons find all of it by its name.
-  """
+  """Draws the runs of one name; returns the glyphs that the pointer selects."""
+  # All glyphs carry the name, by which buttons of the page find them.
   count = max(len(runs) for runs in by_axis.values())
   is_noisy = smooth and any(
     len(x) >= _SMOOTHED_POINTS for runs in by_axis.values() for x, _ in runs
@@ -242,21 +240,21 @@ def _draw(
   draw(Line(name=color, line_width=2), source)
   if len(source.data["x"]) < MARKED_POINTS:
     draw(Scatter(name=color, size=5, line_alpha=0.0), source)
-  # Wider than what is seen, so that a pointer need not be exact.
+  # Invisible and wider than the line, so that pointing need not be exact.
   return draw(Scatter(size=16, fill_alpha=0.0, line_alpha=0.0), source)
 
 
 def _lines(by_axis: Mapping[str, Sequence[Curve]]) -> ColumnDataSource:
   """Returns columns x, y ... of the first axis, and "x:axis" ... of each.
 
-  The page's script copies those of the axis that is chosen. Axes may differ
-  in their number of points: short columns are filled up with NaN.
+  Axes may differ in their number of points: short columns end with NaN.
   """
+  # The script of the page copies the columns of the chosen axis to x, y ...
   tables = {}
   has_band = any(len(runs) > 1 for runs in by_axis.values())
   for axis, runs in by_axis.items():
     x, y, deviation, _ = mean_and_spread([thinned(curve) for curve in runs])
-    # Of one run there is no deviation, but Bokeh would write ??? for it.
+    # The column is there for one run too: Bokeh shows ??? for a missing one.
     tables[axis] = {"x": x, "y": y, "spread": deviation}
     if has_band:
       tables[axis] |= {"low": y - deviation, "high": y + deviation}
@@ -297,7 +295,7 @@ def _add_hover(plot: figure, targets: list, kind: str) -> None:
 
 
 def _in_words(title: str, series: Series, kind: str) -> str:
-  """Says where the curves end."""
+  """Returns a sentence with the final values of the curves."""
   ends = []
   for name, runs in series.items():
     end = float(np.mean([y[-1] for _, y in runs]))

@@ -1,4 +1,4 @@
-"""Which classes the encoder takes for which."""
+"""Confusion matrix of a run."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from suncet_jax.report import wording
 from suncet_jax.report.data import ReportData
 from suncet_jax.report.page import Column, Paragraph, Part, Table
 
-# As many classes fit on a page; of more, those with most confusions are shown.
+# Number of classes that fit on a page; beyond it only the most confused.
 _MOST_CLASSES = 20
 _MOST_CONFUSIONS = 12
 
@@ -19,8 +19,8 @@ class Cell:
   """A cell of the matrix.
 
   Attributes:
-    text: Percent of the row; empty for nothing.
-    words: Count behind it, shown at the pointer.
+    text: Percent of the row; empty if zero.
+    words: Count, shown at the pointer.
     tint: Strength of the cell's colour in percent.
     is_right: Whether it is on the diagonal.
   """
@@ -37,8 +37,8 @@ class Confusions(Part):
 
   Attributes:
     names: Names of the classes, above the columns.
-    rows: Rows of the matrix, each behind the name of its class.
-    frequent: Table of the most frequent confusions; None if there are none.
+    rows: Rows of the matrix: name of the class and cells.
+    frequent: Table of the most frequent confusions, or None without any.
   """
 
   names: Sequence[str]
@@ -51,10 +51,10 @@ def confusion_parts(data: ReportData) -> list[Part]:
   """Returns the confusion matrix and the most frequent confusions.
 
   Args:
-    data: of the run.
+    data: Report data of the run.
 
   Returns:
-    Parts of a page; none if nothing was predicted.
+    Parts of a page; none if there are no predictions.
   """
   is_known = (data.labels >= 0) & (data.predictions >= 0)
   labels, predictions = data.labels[is_known], data.predictions[is_known]
@@ -85,11 +85,11 @@ def confusion_counts(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
   """Counts every pair of a true and a predicted class.
 
   Args:
-    labels: [n] integer, not negative.
-    predictions: [n] integer, not negative.
+    labels: True classes, int [n], not negative.
+    predictions: Predicted classes, int [n], not negative.
 
   Returns:
-    [c, c] int64; c is one more than the largest class that occurs.
+    Counts, int64 [c, c]; c is one more than the largest class that occurs.
   """
   size = int(max(labels.max(), predictions.max())) + 1
   counts = np.zeros((size, size), np.int64)
@@ -100,14 +100,14 @@ def confusion_counts(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
 def _shown_classes(counts: np.ndarray) -> Sequence[int]:
   if len(counts) <= _MOST_CLASSES:
     return range(len(counts))
-  # Both classes of the most frequent confusions, as many as fit.
+  # Both classes of each confusion are shown, from the most frequent on.
   pairs = _most_frequent(counts, _MOST_CLASSES**2)
   both = dict.fromkeys(label for pair in pairs for label in pair)
   return sorted(list(both)[:_MOST_CLASSES])
 
 
 def _most_frequent(counts: np.ndarray, limit: int) -> list[tuple[int, int]]:
-  """Returns pairs of a class and what it is taken for, most frequent first."""
+  """Returns pairs of true and predicted class, most frequent first."""
   wrong = counts - np.diag(np.diag(counts))
   order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
   labels, others = np.unravel_index(order[wrong.flat[order] > 0], wrong.shape)
@@ -121,7 +121,7 @@ def _row(counts: np.ndarray, label: int, shown: Sequence[int]) -> list[Cell]:
 
 def _cell(count: int, total: int, is_right: bool) -> Cell:
   share = count / total
-  # The eye must find a few percent off the diagonal.
+  # Doubled off the diagonal, so that a few percent are visible.
   tint = 100 * (share if is_right else min(1.0, 2 * share))
   text = f"{100 * share:.0f}" if 100 * share > 0.5 else "<1"
   return Cell(

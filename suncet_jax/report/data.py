@@ -1,7 +1,7 @@
-"""What a finished run keeps for its report: images, classes, positions.
+"""Data that a finished run keeps for its report: images, classes, positions.
 
-One file of arrays, so that a page can be made again, and runs be compared,
-without the data set, without JAX and without TensorFlow.
+They are one file of arrays, so that a page can be made again, or runs be
+compared, without the data set, JAX or TensorFlow.
 """
 
 import dataclasses
@@ -16,29 +16,30 @@ from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 from suncet_jax.files.formats import read_npz
 
-_NAME = "report/data.npz"  # below the folder of the run
+_NAME = "report/data.npz"  # path in the folder of the run
 
 
 @dataclasses.dataclass(frozen=True)
 class ReportData:
-  """Arrays of one run; any of them may be without elements.
+  """Arrays of one run; any of them may be empty.
 
   Attributes:
-    command: the command line that was run.
-    class_names: [c] str, name of each class; empty where they have none.
-    labels: [n] integer, classes of all test images.
-    predictions: [n] integer, what the encoder makes of them; -1 for nothing.
-    predicted_by: how, e.g. "linear probe".
-    mapped: [m] integer, rows of `labels` of the images on the map.
-    positions: [m, 2] float, where they are on it.
-    thumbnails: [m, h, w, c] uint8, the images themselves, made small.
-    neighbours: [rows, 1 + k, h, w, c] uint8, a query and its k nearest images.
-    neighbour_labels: [rows, 1 + k] integer, the true classes of `neighbours`.
-    views: [rows, columns, h, w, c] uint8, per row an image and its views.
-    view_titles: [columns] str, one title per column of `views`.
+    command: Command that started the run.
+    class_names: Name of each class, str [c]; empty if they have none.
+    labels: True classes of all test images, int [n].
+    predictions: Predicted classes of all test images, int [n]; -1: none.
+    predicted_by: Title of the classifier, e.g. "linear probe".
+    mapped: Rows of `labels` of the images on the map, int [m].
+    positions: Positions of these images on the map, float [m, 2].
+    thumbnails: Small versions of these images, uint8 [m, h, w, c].
+    neighbours: A query and its k nearest images per row, uint8
+      [rows, 1 + k, h, w, c].
+    neighbour_labels: True classes of `neighbours`, int [rows, 1 + k].
+    views: An image and its views per row, uint8 [rows, columns, h, w, c].
+    view_titles: Title of each column of `views`, str [columns].
 
   Raises:
-    ValueError: if shapes do not fit each other.
+    ValueError: If the shapes do not match.
   """
 
   command: str
@@ -75,7 +76,7 @@ class ReportData:
       )
 
   def class_name(self, label: int) -> str:
-    """Returns the name of a class; its number where it has no name."""
+    """Returns the name of a class, or its number if it has no name."""
     if label < 0:
       return "none"
     if label < len(self.class_names):
@@ -87,11 +88,11 @@ def save_data(folder: epath.PathLike, data: ReportData) -> None:
   """Writes report/data.npz of a run.
 
   Args:
-    folder: folder of the run, on disk or in a bucket.
-    data: what to keep.
+    folder: Folder of the run, on disk or in a bucket.
+    data: Report data to write.
 
   Raises:
-    OSError: if it cannot be written.
+    OSError: If the file is not writable.
   """
   buffer = io.BytesIO()
   arrays: dict[str, Any] = {
@@ -108,14 +109,14 @@ def load_data(folder: epath.PathLike) -> ReportData | None:
   """Reads report/data.npz of a run.
 
   Args:
-    folder: folder of the run, on disk or in a bucket.
+    folder: Folder of the run, on disk or in a bucket.
 
   Returns:
-    What was kept; None if there is no such file (yet).
+    The report data, or None if there is no such file (yet).
 
   Raises:
-    OSError: if it cannot be read.
-    ValueError: if it does not hold what `save_data` writes.
+    OSError: If the file is not readable.
+    ValueError: If it was not written by `save_data`.
   """
   path = epath.Path(folder) / _NAME
   if not path.is_file():

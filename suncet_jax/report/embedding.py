@@ -1,4 +1,4 @@
-"""A flat map of embeddings: which images the encoder finds alike."""
+"""Map of embeddings in the plane: similar images are near each other."""
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -7,34 +7,34 @@ from threadpoolctl import threadpool_limits
 
 from suncet_jax.errors import UserError
 
-# Below this t-SNE has too few neighbours to mean anything.
+# With fewer rows t-SNE has too few neighbours to be meaningful.
 _MIN_TSNE_ROWS = 10
 _PERPLEXITY = 30.0
-# Clusters have formed by then, and 1,500 rows take a few seconds.
+# Enough for clusters to form; 1,500 rows take a few seconds.
 _TSNE_STEPS = 400
 # The neighbour search of t-SNE gains nothing from more dimensions.
 _TSNE_DIMENSIONS = 50
-# Rows closer than this (unit length) are one point up to float32 rounding.
+# Rows of unit length closer than this differ only by float32 rounding.
 _COLLAPSE_TOLERANCE = 1e-6
 
 
 def embedding_map(embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
   """Maps embeddings to the plane, near ones to near points.
 
-  t-SNE (van der Maaten and Hinton, JMLR 9, 2008) on rows of length one, started
-  from the principal components; for fewer than ten rows the principal
+  Uses t-SNE (van der Maaten and Hinton, JMLR 9, 2008) on rows of length one,
+  started from the principal components; for fewer than ten rows the principal
   components themselves. The same input gives the same map.
 
   Args:
-    embeddings: [n, d] float, finite.
-    seed: seed of t-SNE.
+    embeddings: Embeddings, float [n, d], finite.
+    seed: Seed of t-SNE.
 
   Returns:
-    [n, 2] float64, without unit. All zeros if all embeddings point
+    Positions, float64 [n, 2], without unit; all zeros if all embeddings point
     in one direction.
 
   Raises:
-    ValueError: if `embeddings` is not [n, d] or not finite.
+    ValueError: If `embeddings` is not [n, d] or not finite.
   """
   rows = np.asarray(embeddings, np.float64)
   if rows.ndim != 2:
@@ -74,6 +74,6 @@ def _tsne(rows: np.ndarray, seed: int) -> np.ndarray:
     random_state=seed,
     n_jobs=1,
   )
-  # More threads gain little on so few rows and wait for each other in a loop.
+  # On so few rows several threads mostly wait for each other.
   with threadpool_limits(limits=1):
     return np.asarray(tsne.fit_transform(rows), np.float64)

@@ -1,4 +1,4 @@
-"""Small images in a page: grids of them, and sheets for pointing at."""
+"""Small images in a page: grids, and sheets for the image at the pointer."""
 
 import base64
 import dataclasses
@@ -12,7 +12,7 @@ from suncet_jax.report.data import ReportData
 from suncet_jax.report.page import Part
 
 _QUALITY = 85
-# Up to this size every pixel counts, and is shown as a square.
+# Images up to this size are kept without loss, with square pixels.
 _SMALL = 48
 
 
@@ -24,7 +24,7 @@ class GridImage:
     address: Image as a data: URL.
     words: Image in words, also shown at the pointer.
     caption: Text below the image; may be empty.
-    classes: Classes of page.css: "first" of a row, "same" or "other".
+    classes: Classes of page.css: "first" in a row, "same" or "other".
     is_small: Whether its pixels are shown as squares.
   """
 
@@ -55,10 +55,10 @@ def address(image: np.ndarray) -> str:
   """Returns an image as a data: URL.
 
   Args:
-    image: [h, w, c] uint8 with c 1 (grey) or 3.
+    image: Image, uint8 [h, w, c] with c 1 (grey) or 3.
 
   Returns:
-    The URL of a WebP file; of a small image without loss.
+    The URL of a WebP file, lossless for small images.
   """
   picture = Image.fromarray(
     image.squeeze(-1) if image.shape[-1] == 1 else image
@@ -75,10 +75,10 @@ def sheet(images: np.ndarray) -> tuple[np.ndarray, int]:
   """Puts images on one sheet, row by row.
 
   Args:
-    images: [n, h, w, c] uint8, n above 0.
+    images: Images, uint8 [n, h, w, c], n above 0.
 
   Returns:
-    [rows * h, columns * w, c] uint8 and the number of columns.
+    The sheet, uint8 [rows * h, columns * w, c], and the number of columns.
   """
   count, h, w, c = images.shape
   columns = int(np.ceil(np.sqrt(count)))
@@ -90,7 +90,7 @@ def sheet(images: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def views_grid(data: ReportData) -> ImageGrid | None:
-  """Returns images beside their augmented views; None if there are none."""
+  """Returns images beside their augmented views, or None without any."""
   titles = [str(title) for title in data.view_titles]
   return _grid(
     (
@@ -103,10 +103,10 @@ def views_grid(data: ReportData) -> ImageGrid | None:
 
 
 def neighbours_grid(data: ReportData) -> ImageGrid | None:
-  """Returns queries and their nearest images, marked by agreement of class.
+  """Returns queries and their nearest images, or None without any.
 
-  What is of another class has a dashed frame, so that it can be told without
-  colours; None if there are none.
+  Images of another class than the query have a dashed frame, which can be seen
+  without colours too.
   """
   return _grid(_neighbours(data), data.neighbours)
 

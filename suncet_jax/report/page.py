@@ -1,6 +1,6 @@
-"""Pages made of parts: plain data, and a template per kind that shows it.
+"""Pages made of parts: plain data, each kind with a template that shows it.
 
-The templates are in `templates/`; they escape every text that they are given.
+The templates are in `templates/`; they escape all text.
 """
 
 import dataclasses
@@ -15,10 +15,10 @@ from bokeh.resources import Resources
 
 
 class Part:
-  """Something that a page shows.
+  """A part of a page.
 
   Attributes:
-    template: Name of the template that shows the part, by the name `part`.
+    template: Name of the template, which gets the part as `part`.
   """
 
   template: ClassVar[str]
@@ -26,7 +26,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Section(Part):
-  """Parts under a heading, which the menu of the page names."""
+  """Parts under a heading, listed in the menu of the page."""
 
   title: str
   parts: Sequence[Part]
@@ -49,7 +49,7 @@ class Paragraph(Part):
 
 @dataclasses.dataclass(frozen=True)
 class Code(Part):
-  """Text as code, its line breaks kept."""
+  """Text shown as code, with its line breaks."""
 
   text: str
   template = "code.html.j2"
@@ -66,10 +66,10 @@ class Folded(Part):
 
 @dataclasses.dataclass(frozen=True)
 class Tiles(Part):
-  """Large figures, each above what it is.
+  """Large figures, each above its name.
 
   Attributes:
-    facts: Pairs of text: the figure, what it is.
+    facts: Pairs of figure and name.
   """
 
   facts: Sequence[tuple[str, str]]
@@ -78,7 +78,7 @@ class Tiles(Part):
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-  """A column of a table; numbers keep to the right."""
+  """A column of a table; numbers are aligned to the right."""
 
   title: str = ""
   is_number: bool = False
@@ -86,7 +86,7 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Keyed:
-  """Text of a cell behind a dot in a colour of page.css, the key to a curve."""
+  """Cell with a dot in the colour of a curve before its text."""
 
   text: str
   color: str
@@ -94,7 +94,7 @@ class Keyed:
 
 @dataclasses.dataclass(frozen=True)
 class Table(Part):
-  """A table, which scrolls by itself where the page is too narrow.
+  """A table; it scrolls if the page is too narrow.
 
   Attributes:
     columns: Columns of the table. There is a header if any has a title.
@@ -140,12 +140,12 @@ def part_html(part: Part) -> str:
 
 
 def from_template(name: str, **values: object) -> str:
-  """Returns what a template of `templates/` makes of values."""
+  """Returns a template of `templates/` filled with values."""
   return _templates().get_template(name).render(values)
 
 
 def present(*parts: Part | None) -> list[Part]:
-  """Returns the parts that are there."""
+  """Returns the parts that are not None."""
   return [part for part in parts if part is not None]
 
 
@@ -159,7 +159,7 @@ def _templates() -> jinja2.Environment:
     lstrip_blocks=True,
     keep_trailing_newline=True,
   )
-  # Charts are written as Bokeh orders them.
+  # Keeps the order of keys: Jinja2 would sort them.
   environment.policies["json.dumps_kwargs"] = {}
   return environment
 
@@ -171,6 +171,6 @@ def _asset(name: str) -> str:
 
 @functools.cache
 def _bokeh() -> str:
-  # No widgets, no tables, no mathematics.
+  # Only the core: widgets, tables and mathematics are not used.
   resources = Resources(mode="inline", components=["bokeh"])
   return "\n".join(resources.js_raw)

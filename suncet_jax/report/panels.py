@@ -1,4 +1,4 @@
-"""The curves of a report: which columns of the history, and against what."""
+"""Curves of a report: columns of the history against measures of progress."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -37,7 +37,7 @@ class _Panel(NamedTuple):
 
 
 class _Section(NamedTuple):
-  """Diagrams that belong together, and how to read them."""
+  """Diagrams on one subject, with words on how to read them."""
 
   heading: str
   words: str
@@ -102,10 +102,10 @@ def curve_sections(groups: Mapping[str, Sequence[Run]]) -> Iterator[Section]:
   """Yields the sections of a page that show curves.
 
   Args:
-    groups: from a setting's name to its runs; each gets one colour.
+    groups: Runs by name of the setting; each setting gets one colour.
 
   Yields:
-    Sections; those without any curve are left out.
+    The sections; those without any curve are left out.
   """
   columns = {
     name
@@ -130,18 +130,19 @@ def curve_sections(groups: Mapping[str, Sequence[Run]]) -> Iterator[Section]:
 def series_of(
   groups: Mapping[str, Sequence[Run]], column: str
 ) -> dict[str, Series]:
-  """Takes a column of the histories against each measure of progress.
+  """Returns curves of a column against each measure of progress.
 
   Args:
-    groups: from a setting's name to its runs.
-    column: of `metrics.csv`, e.g. "val_knn_top1".
+    groups: Runs by name of the setting.
+    column: Column of `metrics.csv`, e.g. "val_knn_top1".
 
   Returns:
-    From the label of a horizontal axis to curves, as `chart.curves` wants
-    them. Measures that no run knows are left out; steps are the last resort.
-    Images come first where methods differ, which process different numbers of
-    them in an epoch.
+    Curves by label of the horizontal axis, as `chart.curves` takes them.
+    Measures that no run has are left out; steps only serve if there is no
+    other. Images come first if methods differ.
   """
+  # Methods process different numbers of images in an epoch, so that epochs
+  # would not compare them fairly.
   axes: dict[str, Series] = {}
   methods = {run.method for runs in groups.values() for run in runs}
   first = ["images_seen"] if len(methods) > 1 else []
@@ -180,7 +181,7 @@ def _group(
 
 
 def _is_worth_it(column: str, groups: Mapping[str, Sequence[Run]]) -> bool:
-  """Whether a column has values; of skipped steps, whether there are any."""
+  """Returns whether a column has values; for skipped steps, other than 0."""
   axes = series_of(groups, column)
   if column != "skipped":
     return bool(axes)
@@ -191,11 +192,11 @@ def _is_worth_it(column: str, groups: Mapping[str, Sequence[Run]]) -> bool:
 def _with_methods(
   sections: Sequence[_Section], own: Sequence[plugins.Series]
 ) -> list[_Section]:
-  """Adds the diagrams of what methods log to the sections they belong to.
+  """Adds diagrams of the series that methods log to their sections.
 
   Args:
-    sections: Those of all runs.
-    own: What runs have kept of their methods, which may not be installed.
+    sections: Sections of all runs.
+    own: Series that runs kept of methods that may not be installed.
   """
   of_package = (
     series

@@ -1,4 +1,4 @@
-"""Curves as a PNG file, for documents: what `chart.curves` draws, still."""
+"""Curves as a PNG file, for documents; `chart.curves` draws them in a page."""
 
 import functools
 import importlib.resources
@@ -16,7 +16,7 @@ from suncet_jax.report.chart import MARKED_POINTS, Series, color_names
 from suncet_jax.report.spread import Curve, finite_curve, mean_and_spread
 from suncet_jax.report.wording import short
 
-_INCHES = (4.4, 3.4)  # of one panel
+_INCHES = (4.4, 3.4)  # size of one panel
 _DOTS_PER_INCH = 160
 _INK, _SOFT, _GRID = "#1d2228", "#5a636e", "#dde2e8"
 
@@ -32,14 +32,15 @@ def curves_png(
   """Draws curves, one panel per horizontal axis, mean and spread over runs.
 
   Args:
-    title: above the panels.
-    axes: as for `chart.curves`; here all of them are shown.
-    y_label: unit of the values.
-    kind: "number", "percent" (fractions, shown as percent) or "log".
-    colors: as for `chart.curves`.
+    title: Title above the panels.
+    axes: Curves by axis and name, as for `chart.curves`; all axes are shown.
+    y_label: Unit of the values.
+    kind: Kind of the values: "number", "percent" (fractions, shown as percent)
+      or "log".
+    colors: Colours by name, as for `chart.curves`.
 
   Returns:
-    Content of the file; the same data are the same bytes.
+    Content of the file; the same data give the same bytes.
   """
   names = list(dict.fromkeys(n for series in axes.values() for n in series))
   colors = colors or color_names(names)
@@ -58,7 +59,7 @@ def curves_png(
   panels[0].set_title(title, loc="left", color=_INK, parse_math=False)
   _add_legend(figure, legend)
   buffer = io.BytesIO()
-  # Without the version of matplotlib in it, the same data are the same file.
+  # Leaves out the version of matplotlib: the same data give the same bytes.
   figure.savefig(buffer, format="png", metadata={"Software": None})
   return buffer.getvalue()
 
@@ -97,8 +98,8 @@ def _add_legend(figure: Figure, entries: Mapping[str, Artist]) -> None:
     ncols=4,
     frameon=False,
   )
-  # Given to legend(), "$" would start mathematics, and a leading underscore
-  # would drop the entry.
+  # The texts are not given to legend(), since there "$" starts mathematics and
+  # a leading underscore drops the entry.
   for label, text in zip(legend.get_texts(), entries, strict=True):
     label.set_parse_math(False)
     label.set_text(text)

@@ -1,4 +1,4 @@
-"""Folders of runs, read back for a report."""
+"""Runs read back from their folders for a report."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from suncet_jax.report.data import ReportData, load_data
 from suncet_jax.workdir.metrics_csv import last_value, read_history
 
 _ABSENT = "(absent)"
-# So many fields tell two settings of one method apart; the rest is in a table.
+# Most differing fields in the name of a setting; a table has the others.
 _NAMED_FIELDS = 3
 
 
@@ -23,12 +23,12 @@ class Run:
   """A finished or running run.
 
   Attributes:
-    name: how to call it, short and unique among the runs of a report.
-    config: content of `config.json`; empty if there is none.
-    history: rows of `metrics.csv`; empty before the first one.
-    result: content of `result.json`; empty while the run goes on.
-    data: what it kept for its report; None while the run goes on.
-    series: what its method says of its metrics; none of older runs.
+    name: Name of the run, unique among the runs of a report.
+    config: Content of `config.json`; empty if there is none.
+    history: Rows of `metrics.csv`; empty before the first one.
+    result: Content of `result.json`; empty while the run goes on.
+    data: Report data of the run; None while the run goes on.
+    series: Series of its method; empty for older runs.
   """
 
   name: str
@@ -40,12 +40,12 @@ class Run:
 
   @property
   def method(self) -> str | None:
-    """Name of its method; None if its config does not tell."""
+    """Name of the method, or None if the config has none."""
     method = self.config.get("method")
     return str(method.get("name")) if isinstance(method, dict) else None
 
   def latest(self, name: str) -> Any:
-    """Returns a number of its result, or else of its history."""
+    """Returns a value of the result, or else the last one of the history."""
     return self.result.get(name, last_value(self.history, name))
 
 
@@ -53,16 +53,16 @@ def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
   """Reads the folders of runs.
 
   Args:
-    folders: at least one; each with `config.json` or `metrics.csv` and, where
-      there already, `result.json` and `report/data.npz`.
+    folders: Folders of runs, at least one; each with `config.json` or
+      `metrics.csv` and, if present, `result.json` and `report/data.npz`.
 
   Returns:
     One run per folder, in their order.
 
   Raises:
-    ValueError: if there is no folder, one is given twice or is not that of a
-      run, or a file does not hold what it should.
-    OSError: if a file cannot be read.
+    ValueError: If there is no folder, one is given twice or is not that of a
+      run, or a file has unexpected content.
+    OSError: If a file is not readable.
   """
   if not folders:
     raise UserError("expected at least one folder of a run, got none")
@@ -80,14 +80,14 @@ def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
 
 
 def settings(runs: Sequence[Run]) -> dict[str, list[Run]]:
-  """Puts runs together that differ in their seeds only.
+  """Groups runs that differ only in their seeds.
 
   Args:
-    runs: the runs.
+    runs: Runs to group.
 
   Returns:
-    From a setting's name to its runs. A setting is called by its method, where
-    that is not enough by the fields that differ, and at last by its first run.
+    Runs by name of the setting: its method, if needed with the fields that
+    differ, and if that is not unique either with its first run.
   """
   groups: dict[str, list[Run]] = {}
   for run in runs:

@@ -1,4 +1,4 @@
-"""The map of embeddings, on which the pointer shows the image."""
+"""Map of embeddings; the pointer shows the image of a point."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,15 @@ from suncet_jax.report.images import address, sheet
 from suncet_jax.report.page import Part, from_template
 
 _HEIGHT = 540  # pixels
-_SHOWN = 96  # pixels, size of an image beside the pointer
+_SHOWN = 96  # pixels, width of the image at the pointer
 
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddingMap(Part):
-  """A map of images, which the pointer shows.
+  """A map of images; the pointer shows the image of a point.
 
   Attributes:
-    drawing: Map itself.
+    drawing: Drawing of the map.
     colors: Colours of page.css by the names of the classes, as in a
       `ChartGroup`.
     sheet: Name of the sheet of all images, unique in the page.
@@ -48,11 +48,11 @@ def embedding_chart(data: ReportData, name: str) -> EmbeddingMap | None:
   rest are grey.
 
   Args:
-    data: of the run.
-    name: unique among the maps of a page: letters and digits.
+    data: Report data of the run.
+    name: Name of the map, unique in the page: letters and digits.
 
   Returns:
-    The map; None if there is nothing to show.
+    The map, or None if the run has no mapped images.
   """
   if not data.mapped.size:
     return None
@@ -95,7 +95,7 @@ def _draw(
   columns: int,
   name: str | None = None,
 ) -> None:
-  """Draws the points of one class; those taken for another are crosses."""
+  """Draws the points of one class; misclassified ones as crosses."""
   places = np.flatnonzero(chosen)
   rows = data.mapped[places]
   predicted = data.predictions[rows]

@@ -1,4 +1,4 @@
-"""Curves of several runs as one: mean and spread on a common grid."""
+"""Mean and spread of the curves of several runs, on a common grid."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,13 +9,13 @@ Curve = tuple[np.ndarray, np.ndarray]
 
 
 class Spread(NamedTuple):
-  """The mean of curves and how far they scatter.
+  """Mean and standard deviation of curves.
 
   Attributes:
-    x: [n] float64, where; ascending.
-    mean: [n] float64, over the curves.
-    deviation: [n] float64, their sample standard deviation; 0 for one curve.
-    count: how many curves there are.
+    x: Positions, float64 [n], ascending.
+    mean: Mean over the curves, float64 [n].
+    deviation: Sample standard deviation, float64 [n]; 0 for one curve.
+    count: Number of curves.
   """
 
   x: np.ndarray
@@ -27,14 +27,15 @@ class Spread(NamedTuple):
 def mean_and_spread(curves: Sequence[Curve], points: int = 300) -> Spread:
   """Averages curves over the range that all of them cover.
 
-  Between its points each curve is taken as straight.
+  Curves are interpolated linearly between their points.
 
   Args:
-    curves: per run [n] positions and [n] values; not finite ones are left out.
-    points: most positions of the result.
+    curves: Positions [n] and values [n] of each run; points that are not finite
+      are left out.
+    points: Largest number of positions of the result.
 
   Returns:
-    Mean and deviation; empty if there is no position that all cover.
+    Mean and deviation; empty if no position is covered by all curves.
   """
   kept = [c for c in map(finite_curve, curves) if c[0].size]
   if not kept:
@@ -48,7 +49,7 @@ def mean_and_spread(curves: Sequence[Curve], points: int = 300) -> Spread:
 
 
 def finite_curve(curve: Curve) -> Curve:
-  """Returns a curve's finite points in ascending order of positions."""
+  """Returns the finite points of a curve in ascending order of positions."""
   x, y = (np.asarray(values, np.float64) for values in curve)
   is_finite = np.isfinite(x) & np.isfinite(y)
   x, y = x[is_finite], y[is_finite]
@@ -71,14 +72,14 @@ def thinned(curve: Curve, points: int = 300) -> Curve:
 
 
 def running_mean(values: np.ndarray, width: int) -> np.ndarray:
-  """Smooths a curve; at its ends over the part of the window that exists.
+  """Smooths a curve; at its ends the window is shorter.
 
   Args:
-    values: [n] float.
-    width: odd length of the window.
+    values: Values of the curve, float [n].
+    width: Length of the window, odd.
 
   Returns:
-    [n] float64, the mean over the window around each value.
+    Mean over the window around each value, float64 [n].
   """
   half = width // 2
   sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])

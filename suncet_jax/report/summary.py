@@ -1,4 +1,4 @@
-"""What came out of runs: figures of one, tables of several."""
+"""Summary of results: figures of one run, tables of several."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ _EFFORT = (
 
 
 def run_tiles(run: Run) -> list[Tiles]:
-  """Returns one run's accuracies and effort as large figures."""
+  """Returns the accuracies and the effort of a run as large figures."""
   metrics = wording.metrics_of(run.result)
   accuracies = [
     (wording.percent(metrics[name]), f"{wording.metric_label(name)}, test")
@@ -41,7 +41,7 @@ def run_tiles(run: Run) -> list[Tiles]:
 
 
 def run_facts(run: Run) -> Table | None:
-  """Returns a table of what identifies the result of one run, if anything."""
+  """Returns a table that identifies the result of a run, or None if empty."""
   rows = [
     ("steps", wording.count(run.latest("step"))),
     ("digest of the parameters", run.result.get("params_digest")),
@@ -57,7 +57,7 @@ def run_facts(run: Run) -> Table | None:
 
 
 def explanations(runs: Sequence[Run]) -> Folded | None:
-  """Returns what the accuracies of the runs measure, where that is known."""
+  """Returns explanations of the accuracies of the runs, or None if empty."""
   rows = [
     (wording.metric_label(name), wording.metric_explanation(name))
     for name in wording.metric_names([run.result for run in runs])
@@ -68,10 +68,10 @@ def explanations(runs: Sequence[Run]) -> Folded | None:
 
 
 def accuracy_table(groups: Mapping[str, Sequence[Run]]) -> Table:
-  """Returns a table of how far each run is and of its accuracies.
+  """Returns a table of the state and the accuracies of each run.
 
   Args:
-    groups: from a setting's name to its runs.
+    groups: Runs by name of the setting.
 
   Returns:
     One row per run.
@@ -89,10 +89,10 @@ def accuracy_table(groups: Mapping[str, Sequence[Run]]) -> Table:
 
 
 def effort_table(groups: Mapping[str, Sequence[Run]]) -> Table:
-  """Returns a table of what each run has cost so far.
+  """Returns a table of the cost of each run so far.
 
   Args:
-    groups: from a setting's name to its runs.
+    groups: Runs by name of the setting.
 
   Returns:
     One row per run.
@@ -105,7 +105,7 @@ def effort_table(groups: Mapping[str, Sequence[Run]]) -> Table:
 
 
 def efforts(run: Run) -> list[tuple[str, str]]:
-  """Returns what a run has cost so far, and what each figure is."""
+  """Returns pairs of figure and name of the cost of a run so far."""
   return [
     (wording.count(run.latest("epochs") or run.latest("epoch")), "epochs"),
     (wording.brief(run.latest("images_seen")), "images processed"),
@@ -121,11 +121,11 @@ def mean_table(groups: Mapping[str, Sequence[Run]]) -> Table | None:
   """Returns a table of means and standard deviations per setting.
 
   Args:
-    groups: from a setting's name to its runs.
+    groups: Runs by name of the setting.
 
   Returns:
-    One row per setting with at least two finished runs; None if there is no
-    such setting. The deviation is that of a sample, in percent points.
+    One row per setting with at least two finished runs, or None if there is no
+    such setting. Deviations are sample deviations, in percentage points.
   """
   results = [run.result for runs in groups.values() for run in runs]
   names = wording.metric_names(results)
@@ -141,7 +141,7 @@ def mean_table(groups: Mapping[str, Sequence[Run]]) -> Table | None:
 
 
 def state_of(run: Run) -> str:
-  """Says whether a run is finished, or how far it is."""
+  """Returns the state of a run: finished, or its latest step."""
   if run.result:
     return "finished"
   step = last_value(run.history, "step")
@@ -163,7 +163,7 @@ def wait_share(run: Run) -> float | None:
 def _about(
   groups: Mapping[str, Sequence[Run]],
 ) -> Iterator[tuple[Run, list[str | Keyed]]]:
-  """Yields every run and the cells that name it."""
+  """Yields every run with the cells that identify it."""
   colors = color_names(list(groups))
   for setting, runs in groups.items():
     for run in runs:

@@ -1,4 +1,4 @@
-"""Numbers and names of a result as text for people."""
+"""Wording of a result: numbers and names as text."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,10 +26,10 @@ def metric_names(results: Sequence[Mapping[str, Any]]) -> list[str]:
   """Returns the metrics that any result has, the known ones first.
 
   Args:
-    results: contents of `result.json`.
+    results: Contents of `result.json`.
 
   Returns:
-    Keys of their "metrics" with a finite value.
+    Names of the metrics that are finite in any of them.
   """
   present = {
     name
@@ -42,22 +42,22 @@ def metric_names(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def metrics_of(result: Mapping[str, Any]) -> Mapping[str, Any]:
-  """Returns the metrics of a result, none where it has none."""
+  """Returns the metrics of a result; empty without any."""
   return result.get("metrics") or {}
 
 
 def metric_label(name: str) -> str:
-  """Returns what people call a metric; the name itself if it is not known."""
+  """Returns the title of a metric, or its name if it is unknown."""
   return metric_titles().get(name, name)
 
 
 def metric_explanation(name: str) -> str:
-  """Returns one line on how a metric is measured; empty if not known."""
+  """Returns one line on how a metric is measured; empty if unknown."""
   return metric_explanations().get(name, "")
 
 
 def as_number(value: object) -> float | None:
-  """Returns a value of a JSON file if it is a finite number."""
+  """Returns a JSON value if it is a finite number, else None."""
   if isinstance(value, bool) or not isinstance(value, (int, float)):
     return None
   return value if math.isfinite(value) else None
@@ -89,7 +89,7 @@ def short(value: float) -> str:
   """Writes a number briefly: 0, 0.25, 500, 12k, 1.25M, 3G.
 
   Args:
-    value: any finite number.
+    value: Finite number.
 
   Returns:
     At most four significant digits and a unit.

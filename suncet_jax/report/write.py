@@ -1,4 +1,4 @@
-"""The report: one page about one run or several."""
+"""Report page about one run or several."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,15 +59,15 @@ def write_report(
   """Writes a page about runs.
 
   Args:
-    folders: folders of finished or running runs, on disk or in a bucket.
-    out: the page, `*.html`.
+    folders: Folders of finished or running runs, on disk or in a bucket.
+    out: Path of the page, `*.html`.
 
   Returns:
-    `out`.
+    The path of the page.
 
   Raises:
-    ValueError: if `out` is not an HTML file, or a folder is not a run's.
-    OSError: if a file cannot be read, or the page not be written.
+    ValueError: If `out` is not an HTML file, or a folder is not a run's.
+    OSError: If a file is not readable, or the page not writable.
   """
   out = epath.Path(out)
   if out.suffix != ".html":
@@ -77,10 +77,10 @@ def write_report(
 
 
 def report_page(runs: Sequence[Run]) -> str:
-  """Returns the page about runs that were read before.
+  """Returns the page about runs.
 
   Args:
-    runs: at least one.
+    runs: Runs, at least one.
 
   Returns:
     The whole HTML document.
@@ -171,7 +171,7 @@ def _maps(groups: Mapping[str, Sequence[Run]]) -> Iterator[Section]:
 
 
 def _differences(groups: Mapping[str, Sequence[Run]]) -> Part:
-  """Shows the fields of the configs that differ, one column per setting."""
+  """Returns a table of the fields that differ, one column per setting."""
   runs = [run for members in groups.values() for run in members]
   names = list(differing_fields([run.config for run in runs]))
   if not names:
@@ -189,7 +189,7 @@ def _differences(groups: Mapping[str, Sequence[Run]]) -> Part:
 
 
 def _repetition(run: Run) -> list[Part]:
-  """Returns what is needed to run it again."""
+  """Returns the parts that one needs to repeat a run."""
   command = run.data.command if run.data is not None else ""
   config = json.dumps(run.config, indent=2, ensure_ascii=False)
   return present(

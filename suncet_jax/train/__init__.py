@@ -1,1 +1,1 @@
-"""Training: state, step, loop and what is written while it runs."""
+"""Training: state, step, loop and the files written while it runs."""

@@ -21,7 +21,7 @@ from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.finetuning import finetune_on_labels
 from suncet_jax.train.state import TrainState
 
-# Whose classes the report shows, the first that there are.
+# Evaluations whose predictions the report may show, by preference.
 _PREDICTORS = ("linear", "knn")
 
 
@@ -34,7 +34,11 @@ class Evaluator:
   """
 
   def __init__(self, experiment: Experiment) -> None:
-    """Compiles nothing yet."""
+    """Prepares to evaluate; compiles on first use.
+
+    Args:
+      experiment: Experiment whose states are evaluated.
+    """
     self._experiment = experiment
     size, devices = experiment.config.evals.batch_size, experiment.mesh.size
     self._batch_size = math.ceil(size / devices) * devices
@@ -47,8 +51,8 @@ class Evaluator:
     """Measures a state on the validation images.
 
     Returns:
-      `val_knn_top1` in [0, 1]: the labelled images classify by weighted kNN;
-      `rankme`: effective rank of the projections.
+      `val_knn_top1`: Accuracy in [0, 1] of weighted kNN with the labelled
+      images as neighbours; `rankme`: Effective rank of the projections.
     """
     pipeline = self._experiment.pipeline
     queries = self.embed(state, pipeline.train, pipeline.splits.validation)
@@ -62,7 +66,7 @@ class Evaluator:
     """Measures a state on the test images.
 
     Args:
-      state: What to measure.
+      state: State to measure.
       name: Name of an evaluation, such as "knn"; see `plugins.evaluations`.
 
     Returns:
@@ -71,7 +75,15 @@ class Evaluator:
     return plugins.evaluations()[name].run(self.under_test(state))
 
   def under_test(self, state: TrainState) -> "StateUnderTest":
-    """Returns a state with what is known of it; kept until another is asked."""
+    """Returns a state with its cached embeddings.
+
+    Args:
+      state: State to measure.
+
+    Returns:
+      The same object as before as long as the same state is asked for, so that
+      evaluations share the embeddings.
+    """
     if self._evaluated is None or self._evaluated.state is not state:
       self._evaluated = StateUnderTest(self, state)
     return self._evaluated
@@ -82,12 +94,12 @@ class Evaluator:
     """Embeds images, each exactly once.
 
     Args:
-      state: The encoder.
-      source: Where the images are.
-      indices: Which of them, int [n].
+      state: State whose encoder embeds.
+      source: Source of the images.
+      indices: Indices of the images in the source, int [n].
 
     Returns:
-      Their features and projections.
+      Features and projections of the images.
     """
     features, projection = self._over(
       lambda images: self._apply(state, images), source, indices
@@ -122,7 +134,7 @@ class Evaluator:
     return features, outputs.get("projection", features)
 
   def _prepared(self, images: jax.Array) -> jax.Array:
-    """Returns images [b, h, w, c] as the network takes them."""
+    """Returns images [b, h, w, c] resized and normalised for the network."""
     size = self._experiment.config.evals.image_size
     augmentation = self._experiment.views["view"].augmentation
     return to_float(images, augmentation, size=size)
@@ -133,7 +145,7 @@ class Evaluator:
     source: Source,
     indices: np.ndarray,
   ) -> Any:
-    """Applies a function of device images to all images, on the devices."""
+    """Applies a function to all images, batch by batch on the devices."""
     placement = self._placement
     return embed(
       lambda images: apply(placement.put(images[placement.rows])),
@@ -145,6 +157,7 @@ class Evaluator:
     self, source: Source, indices: np.ndarray
   ) -> Iterator[np.ndarray]:
     """Yields images in batches; rows of other processes are black."""
+    # Each process reads only its own rows: the others never reach its devices.
     batches = [
       indices[i : i + self._batch_size]
       for i in range(0, len(indices), self._batch_size)
@@ -163,17 +176,22 @@ class Evaluator:
 
 
 class StateUnderTest:
-  """A state and the images to measure it on: a `Context` of evaluations.
+  """A state with its embeddings, computed once: a `Context` of evaluations.
 
   Attributes:
-    state: The state.
+    state: State to measure.
     config: `config.evals`.
     seed: Seed of the run.
     class_count: Number of classes.
   """
 
   def __init__(self, evaluator: Evaluator, state: TrainState) -> None:
-    """Computes nothing yet."""
+    """Stores the parts; embeddings are computed on first use.
+
+    Args:
+      evaluator: Evaluator that embeds.
+      state: State to measure.
+    """
     experiment = evaluator.experiment
     self.state, self._evaluator = state, evaluator
     self._pipeline = experiment.pipeline
@@ -203,18 +221,18 @@ class StateUnderTest:
   def accuracy(
     self, name: str, scores: Any, *, top: tuple[int, ...] = (1,)
   ) -> dict[str, float]:
-    """Counts how many test images are classified right; see `Context`."""
+    """Returns accuracies of scores on the test images; see `Context`."""
     self._predicted[name] = np.asarray(scores).argmax(axis=1)
     found = topk_accuracy(scores, self._pipeline.test.labels)
     among = {1: found.top1, 5: found.top5}
     return {f"{name}_top{k}": among[k] for k in top}
 
   def predictions(self) -> tuple[str, np.ndarray]:
-    """Returns what the test images are taken for.
+    """Returns the predicted classes of the test images.
 
     Returns:
-      Title of the classifier, "linear probe" where it was evaluated, else
-      "kNN"; and the class of each test image, int [n].
+      Title of the classifier ("linear probe" if it was evaluated, else "kNN")
+      and the predicted class of each test image, int [n].
     """
     if not any(name in self._predicted for name in _PREDICTORS):
       plugins.evaluations()["knn"].run(self)

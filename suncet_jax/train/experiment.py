@@ -1,4 +1,4 @@
-"""Everything that a configuration describes, built and ready to run."""
+"""Experiment: all that a configuration describes, built and ready to run."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -26,15 +26,15 @@ class Experiment:
   """The parts of a run that do not change while it runs.
 
   Attributes:
-    config: What it was built from.
-    mesh: All devices.
-    pipeline: The data.
-    stream: The input batches, on the devices.
-    views: The kinds of views by name.
-    model: The encoder.
-    method: What a step optimizes.
-    optimizer: From gradients to updates.
-    schedule: From step to learning rate.
+    config: Configuration that it was built from.
+    mesh: Mesh of all devices.
+    pipeline: Pipeline of the data.
+    stream: Stream of input batches, on the devices.
+    views: Kinds of views by name.
+    model: Model of the encoder.
+    method: Method whose loss a step optimizes.
+    optimizer: Transformation of gradients into updates.
+    schedule: Function from step to learning rate.
   """
 
   config: ConfigDict
@@ -49,12 +49,12 @@ class Experiment:
 
   @property
   def steps_per_epoch(self) -> int:
-    """Steps over the unlabelled pool."""
+    """Number of steps over the unlabelled pool."""
     return self.pipeline.steps_per_epoch
 
   @property
   def total_steps(self) -> int:
-    """Steps of the whole training."""
+    """Number of steps of the whole training."""
     return self.config.train.epochs * self.steps_per_epoch
 
   def batch_spec(self, epoch: int) -> methods.BatchSpec:
@@ -68,7 +68,7 @@ class Experiment:
 
   def initial_state(self) -> TrainState:
     """Returns the state before the first step, on all devices."""
-    # Optimising a program that runs once takes seconds on a CPU: XLA compiles
+    # Optimizing a program that runs once takes seconds on a CPU: XLA compiles
     # a random generator for every kernel's shape.
     is_cpu = jax.default_backend() == "cpu"
     return jax.jit(
@@ -119,8 +119,8 @@ def build(config: ConfigDict, dataset: Dataset | None = None) -> Experiment:
   """Opens the data and builds all parts.
 
   Args:
-    config: A validated configuration.
-    dataset: The data, instead of what `config.data` names.
+    config: Validated configuration.
+    dataset: Data set to use instead of the one that `config.data` names.
 
   Returns:
     The experiment.

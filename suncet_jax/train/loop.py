@@ -21,7 +21,7 @@ class DivergedError(RunError):
 
 
 class Loop:
-  """Runs an experiment from a state to its end, or to a request to stop."""
+  """Trains from a state to the end, or until a stop is requested."""
 
   def __init__(
     self,
@@ -36,12 +36,12 @@ class Loop:
     """Stores the parts.
 
     Args:
-      experiment: What to run.
-      monitor: Gets the metrics.
-      checkpoints: Gets the states.
-      stop: Asked after every step whether to end.
-      validate: From a state to metrics on validation images.
-      metadata: Saved with every state; JSON values.
+      experiment: Experiment to run.
+      monitor: Monitor that writes the metrics.
+      checkpoints: Checkpoints that store the states.
+      stop: Request to stop; checked after every step.
+      validate: Function from a state to metrics on validation images.
+      metadata: Metadata to save with every state; JSON values.
     """
     self._experiment, self._step_fn = experiment, experiment.step_fn()
     self._monitor, self._checkpoints = monitor, checkpoints
@@ -59,7 +59,7 @@ class Loop:
     Raises:
       DivergedError: After `train.max_skipped_in_a_row` steps that were not
         finite; the last good state is in the newest checkpoint.
-      DataError: If images cannot be had any more; the state is saved before.
+      DataError: If images are no longer available; the state is saved before.
     """
     metrics: dict[str, jax.Array] = {}
     try:
@@ -76,7 +76,7 @@ class Loop:
           # No process is more than a step ahead: see _must_stop.
           jax.block_until_ready(before)
         is_stopping = self._must_stop(step + 1)
-        if is_stopping:  # first, since there may be only seconds left
+        if is_stopping:  # save first: a preempted machine has only seconds left
           self._save(step + 1, state, metrics)
         self._after_step(step + 1, phase, state, metrics)
         if is_stopping:
@@ -99,7 +99,7 @@ class Loop:
         yield phase, step, batch
 
   def _batches(self, phase: Phase, first: int) -> Iterator[tuple[int, Any]]:
-    """Yields (step, batch) of a phase, from `first` on; times the wait."""
+    """Yields (step, batch) of a phase from `first` on; measures input wait."""
     start = max(phase.start, first)
     steps = range(start, phase.stop)
     batches = self._experiment.stream.batches(
@@ -108,24 +108,25 @@ class Loop:
     for step in steps:
       was_idle, before = self._is_idle(), time.monotonic()
       batch = next(batches)
-      # What happens while the devices still compute costs nothing.
+      # Waiting while the devices still compute costs nothing.
       if was_idle or self._is_idle():
         self._monitor.waited(time.monotonic() - before)
       yield step, batch
 
   def _is_idle(self) -> bool:
-    """Whether the step before is done, so that the devices want the next."""
+    """Returns whether the devices have finished the previous step."""
     return all(
       metric.is_ready()  # type: ignore[attr-defined]
       for metric in self._latest.values()
     )
 
   def _must_stop(self, step: int) -> bool:
+    """Returns whether to save and end after `step` steps."""
     if jax.process_count() == 1:
       return self._stop.signal is not None
     if self._experiment.stream.failure:
-      # Of a batch that is needed in a few steps: by then all processes have
-      # agreed on a step to save.
+      # The stream reads ahead: the batch that failed is needed only in a few
+      # steps, and by then all processes have agreed on a step to save.
       self._stop.request()
     return self._checkpoints.reached_preemption(step)
 
@@ -136,7 +137,8 @@ class Loop:
     state: TrainState,
     metrics: dict[str, jax.Array],
   ) -> None:
-    """Logs, measures and saves where it is time; only then does it wait."""
+    """Logs, validates and saves when due."""
+    # Reading metrics waits for the devices, so not after every step.
     is_last = step == self._experiment.total_steps
     is_measured = self._validate_every > 0 and (
       step % self._validate_every == 0 or is_last
@@ -157,7 +159,7 @@ class Loop:
     self, step: int, state: TrainState, metrics: dict[str, jax.Array]
   ) -> None:
     self._check_finite(step, jax.device_get(metrics))
-    self._monitor.flush()  # a checkpoint never knows more than metrics.csv
+    self._monitor.flush()  # metrics.csv must never lag behind a checkpoint
     metadata = {"seconds": self._monitor.seconds, **self._metadata}
     self._checkpoints.save(step, state, metadata)
 
@@ -175,7 +177,7 @@ class Loop:
 
 
 def _after_saving(error: DataError, step: int) -> DataError:
-  """Returns an error that says too that nothing is lost."""
+  """Returns the error with a note that the state is saved."""
   return type(error)(
     f"{error}\nStep {step} is saved: run the same command again to go on."
   )

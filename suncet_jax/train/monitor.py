@@ -1,4 +1,4 @@
-"""What a run says of itself: progress lines, metrics.csv, TensorBoard."""
+"""Metrics of a run: progress lines, metrics.csv, TensorBoard events."""
 
 import contextlib
 import sys
@@ -18,7 +18,7 @@ from suncet_jax.workdir.metrics_csv import MetricsFile
 
 
 class Monitor:
-  """Writes the metrics of a run; only process 0 does."""
+  """Writes the metrics of a run, on process 0 only."""
 
   def __init__(
     self,
@@ -34,13 +34,14 @@ class Monitor:
     """Opens the files.
 
     Args:
-      workdir: The run's folder.
-      resume_step: The step that the run goes on from.
-      total_steps: Where it will end.
-      seconds: Time that it took until `resume_step`.
-      began: When this process began to load data, by `time.monotonic()`.
+      workdir: Folder of the run.
+      resume_step: Step that the run goes on from.
+      total_steps: Number of steps of the whole run.
+      seconds: Seconds of training until `resume_step`.
+      began: Time at which this process began to load data, in seconds of
+        `time.monotonic()`.
       tensorboard: Whether to write TensorBoard events too.
-      series: What the method logs.
+      series: Series that the method logs.
     """
     folder = epath.Path(workdir)
     self._is_writer = is_first()
@@ -51,12 +52,12 @@ class Monitor:
     self._last_images: int | None = None
     self._timed_from: tuple[int, float] | None = None  # step, time
     self._wait = 0.0
-    self._events: Any = None  # a writer of clu's, or None
+    self._events: Any = None  # a clu MetricWriter, or None
     if self._is_writer:
       self._table = MetricsFile(folder / "metrics.csv", resume_step)
       if tensorboard:
         hide_accelerators()
-        # It brings TensorFlow, which not every run needs.
+        # Imported here: it loads TensorFlow, which not every run needs.
         from clu import metric_writers
 
         self._events = metric_writers.SummaryWriter(str(folder))
@@ -64,22 +65,22 @@ class Monitor:
 
   @property
   def seconds(self) -> float:
-    """Seconds of training so far, those before an interruption included."""
+    """Seconds of training so far, including those before an interruption."""
     return self._start_seconds + time.monotonic() - self._start
 
   def first_step_done(self) -> None:
-    """Says how long it took to get going: data, compilation, one step."""
+    """Prints the time until the first step: data, compilation, one step."""
     if self._is_writer:
       seconds = time.monotonic() - self._began
       terminal.say(f"First step after {seconds:.1f} s")
 
   def waited(self, seconds: float) -> None:
-    """Notes that the loop waited for input."""
+    """Adds to the time that the loop waited for input."""
     self._wait += seconds
 
   @contextlib.contextmanager
   def outside_of_training(self) -> Iterator[None]:
-    """Leaves what happens inside out of the images per second."""
+    """Excludes the time inside from the images per second."""
     before = time.monotonic()
     yield
     self._last += time.monotonic() - before
@@ -96,11 +97,11 @@ class Monitor:
     """Writes the metrics of a step everywhere.
 
     Args:
-      step: Steps taken.
-      epoch: The same in epochs over the unlabelled pool.
-      images: Images encoded so far, views counted singly.
-      metrics: By name.
-      flops: Estimated floating-point operations so far.
+      step: Number of steps taken.
+      epoch: Number of epochs taken over the unlabelled pool.
+      images: Number of images encoded so far, views counted singly.
+      metrics: Metrics by name.
+      flops: Estimated number of floating-point operations so far.
     """
     now = time.monotonic()
     row: dict[str, float] = {
@@ -132,54 +133,54 @@ class Monitor:
     self._display.show(row, left)
 
   def __enter__(self) -> "Monitor":
-    """Returns itself; leaving ends what it shows, but not the files."""
+    """Returns itself; leaving the context ends the display, not the files."""
     return self
 
   def __exit__(self, *error: object) -> None:
-    """Leaves the terminal to others."""
+    """Ends the display."""
     if self._is_writer:
       self._display.close()
 
   def close(self) -> None:
-    """Puts everything on disk and ends."""
+    """Writes everything to disk and ends."""
     self.flush()
     self._on_events(lambda events: events.close())
     if self._is_writer:
       self._display.close()
 
   def flush(self) -> None:
-    """Puts everything on disk; called before a checkpoint is saved."""
+    """Writes everything to disk; called before a checkpoint is saved."""
     if self._is_writer:
       self._table.write()
     self._on_events(lambda events: events.flush())
 
   def _on_events(self, act: Callable[[Any], None]) -> None:
-    """Uses the TensorBoard writer; where that fails, the run does without."""
+    """Calls the TensorBoard writer; drops it after a failure."""
     if self._events is None:
       return
     try:
       act(self._events)
-    except Exception as error:  # TensorFlow's own kinds; a full disk, say
+    # TensorFlow raises errors of its own types, for instance on a full disk.
+    except Exception as error:
       self._events = None
       logging.error("No more TensorBoard events until a restart: %s", error)
 
 
-# Metric -> how the line of progress shows it, before and after those of the
-# method.
+# Metric -> its format in the progress line; the method's series come between.
 _SHOWN_FIRST = {"input_wait_share": "wait {:.0%}", "loss": "loss {:.3f}"}
 _SHOWN_LAST = {"learning_rate": "lr {:.3g}", "val_knn_top1": "knn {:.1%}"}
-_RECORD = "val_knn_top1"  # at a terminal, what stays above the bar
+_RECORD = "val_knn_top1"  # on a terminal, its values stay above the bar
 
 
 class Display:
   """Shows the metrics of a run on standard error."""
 
   def __init__(self, total_steps: int, series: Sequence[Series] = ()) -> None:
-    """Says at a terminal that the first step is on its way.
+    """Starts the bar on a terminal.
 
     Args:
-      total_steps: Where the run will end.
-      series: What the method logs.
+      total_steps: Number of steps of the whole run.
+      series: Series that the method logs.
     """
     self._total_steps = total_steps
     of_method = {s.name: s.line for s in series if s.line}
@@ -191,8 +192,8 @@ class Display:
     """Shows the metrics of a step.
 
     Args:
-      row: By name; with `step` and `epoch`.
-      left: Seconds until the end.
+      row: Metrics by name, with `step` and `epoch`.
+      left: Seconds left until the end.
     """
     place = f"step {row['step']}/{self._total_steps}  epoch {row['epoch']:.1f}"
     speed = row.get("images_per_second")
@@ -219,7 +220,7 @@ class Display:
     return "  ".join(self._latest[k] for k in order if k in self._latest)
 
   def close(self) -> None:
-    """Leaves the bar as it was at last."""
+    """Ends the bar in its latest state."""
     if self._live:
       self._live.stop()
       self._live = None

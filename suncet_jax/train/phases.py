@@ -1,4 +1,4 @@
-"""The phases of a training, and what they cost: images and operations."""
+"""Phases of a training and their cost in images and operations."""
 
 import dataclasses
 import functools
@@ -24,12 +24,12 @@ class Phase:
 
   Attributes:
     start: First step.
-    stop: The step after the last.
-    spec: The views that each of them needs.
+    stop: Step after the last.
+    spec: Batch spec with the views that each step needs.
     images_before: Images encoded before `start`, views counted singly.
     images_per_step: Images that each step encodes.
     flops_before: Estimated floating-point operations before `start`.
-    flops_per_step: Those of each step.
+    flops_per_step: Estimated floating-point operations of each step.
   """
 
   start: int
@@ -50,7 +50,8 @@ class Phase:
 
 
 def phases(experiment: Experiment) -> list[Phase]:
-  """Cuts a training into runs of epochs with one spec, one compilation each."""
+  """Groups consecutive epochs with the same batch spec into phases."""
+  # Each phase compiles the step once.
   parts: list[Phase] = []
   epochs = range(experiment.config.train.epochs)
   images, flops = 0, 0.0
@@ -66,7 +67,7 @@ def phases(experiment: Experiment) -> list[Phase]:
 
 
 def rows_per_step(experiment: Experiment, spec: BatchSpec) -> int:
-  """Returns how many images, views counted singly, a step encodes."""
+  """Returns the number of images that a step encodes, views counted singly."""
   order, batch_size = experiment.pipeline.order, experiment.pipeline.batch_size
   of_labelled = order.labelled_batch_size * len(spec.labelled)
   return batch_size * len(spec.unlabelled) + of_labelled
@@ -93,7 +94,7 @@ def flops_per_step(experiment: Experiment, spec: BatchSpec) -> float:
 
 @functools.cache
 def _forward_flops(model: models.Model, shape: tuple[int, int, int]) -> float:
-  """Returns the operations of one image's way through backbone and heads."""
+  """Returns the operations of one forward pass on one image."""
   params, batch_stats = jax.eval_shape(
     lambda key: model.init(key, shape), jax.random.key(0)
   )
@@ -108,19 +109,19 @@ def training_flops(
 ) -> float:
   """Estimates the operations of training on one view of one image.
 
-  Three forward passes, as XLA counts the operations of one (a multiplication
-  and an addition are two; products with padding are none). Left out, since
-  they are small beside it: losses, augmentation, the optimizer.
+  The estimate is three forward passes as XLA counts them: a multiplication and
+  an addition are two operations, products with padding none. Losses,
+  augmentation and optimizer are small in comparison and are not counted.
 
   Args:
     config: `config.model`.
-    heads: The heads by name.
+    heads: Heads by name.
     shape: Shape of the view, (h, w, c).
 
   Returns:
-    Floating-point operations.
+    Number of floating-point operations.
   """
   countable = config.copy_and_resolve_references()
-  countable.convolution = "xla"  # in a call to oneDNN XLA sees nothing
+  countable.convolution = "xla"  # XLA counts nothing inside calls to oneDNN
   model = models.build(countable, heads=heads)
   return _FORWARD_PASSES * _forward_flops(model, shape)

@@ -1,4 +1,4 @@
-"""Gathers what the report of a run shows, and writes it."""
+"""Gathers the data of a run's report and writes both."""
 
 import dataclasses
 from typing import Any
@@ -40,9 +40,17 @@ def report(
   result: dict[str, Any],
   command: str,
 ) -> None:
-  """Writes report.html, and the arrays in it, into the run's folder.
+  """Writes report.html and its arrays into the run's folder.
 
-  All processes call it, since all must embed; only process 0 writes.
+  Collective: every process must call, since all embed; process 0 writes.
+
+  Args:
+    experiment: Experiment that was run.
+    folder: Folder of the run.
+    evaluator: Evaluator of the experiment.
+    state: Last state.
+    result: Content of result.json.
+    command: Command that started the run.
   """
   under_test = evaluator.under_test(state)
   features = under_test.test.features
@@ -71,7 +79,7 @@ def _gather(
   predictions: np.ndarray,
   command: str,
 ) -> ReportData:
-  """Returns what the run keeps, with a sample of the test images."""
+  """Returns the data of the report, with a sample of the test images."""
   test = experiment.pipeline.test
   sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
   sample = sample[np.isfinite(features[sample]).all(axis=1)]
@@ -94,7 +102,7 @@ def _gather(
 
 
 def _thumbnails(source: Source, indices: np.ndarray) -> np.ndarray:
-  """Returns images made small enough to keep many, [n, h, w, c] uint8."""
+  """Returns images scaled down to thumbnails, [n, h, w, c] uint8."""
   batches = [
     indices[i : i + _READ_TOGETHER]
     for i in range(0, len(indices), _READ_TOGETHER)
@@ -122,7 +130,8 @@ def _small(images: np.ndarray) -> np.ndarray:
 
 def _views(experiment: Experiment) -> tuple[np.ndarray, list[str]]:
   """Returns training images beside some of their views, at the views' size."""
-  # What the host would crop is cropped here, and shown before normalisation.
+  # Crops are made here even if the host makes them in training; without mean
+  # and std the views stay visible.
   shown = dataclasses.replace(
     experiment.views["view"].augmentation, mean=(), std=()
   )
@@ -144,9 +153,9 @@ def _views(experiment: Experiment) -> tuple[np.ndarray, list[str]]:
 def _neighbours(
   experiment: Experiment, features: np.ndarray, sample: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns a few test images with those nearest to them, and all labels.
+  """Returns test images with their nearest neighbours, and the labels of all.
 
-  Both come from the sample that the map shows; one query per class.
+  Queries (one per class) and neighbours are from the sample in the map.
   """
   test = experiment.pipeline.test
   labels = test.labels[sample]
@@ -155,7 +164,7 @@ def _neighbours(
   norms = np.linalg.norm(features[sample], axis=1, keepdims=True)
   rows = features[sample] / np.maximum(norms, 1e-12)
   similarity = rows[queries] @ rows.T
-  similarity[np.arange(len(queries)), queries] = np.inf  # itself comes first
+  similarity[np.arange(len(queries)), queries] = np.inf  # the query goes first
   nearest = np.argsort(-similarity, axis=1, kind="stable")
   nearest = nearest[:, : 1 + _SHOWN_NEIGHBOURS]
   flat = next(test.images([sample[nearest.reshape(-1)]]))

@@ -1,4 +1,4 @@
-"""The result of a run: final evaluations, result.json, table and report."""
+"""Result of a run: final evaluations, result.json, table and report."""
 
 import importlib.metadata
 import platform
@@ -33,9 +33,19 @@ def evaluate_finally(
   evaluator: Evaluator,
   state: TrainState,
 ) -> dict[str, float]:
-  """Runs the final evaluations, but for those an interrupted run has done."""
+  """Runs the final evaluations that an interrupted run has not done yet.
+
+  Args:
+    experiment: Experiment that was run.
+    folder: Folder of the run, which keeps finished evaluations.
+    evaluator: Evaluator of the experiment.
+    state: Last state.
+
+  Returns:
+    Accuracies in [0, 1] by name.
+  """
   digest = tree_digest(state.params)
-  # All must leave out the same ones, since they measure together.
+  # All processes must skip the same ones, since they measure together.
   done = value_from_first(folder.evaluations(digest))
   for name in experiment.config.evals.final:
     if plugins.evaluations()[name].metrics.keys() <= done.keys():
@@ -43,7 +53,7 @@ def evaluate_finally(
     print_once(f"Evaluating: {name}")
     try:
       done |= evaluator.evaluate(state, name)
-    except FloatingPointError as error:  # the others are still worth having
+    except FloatingPointError as error:  # the others may still work
       logging.error("%s is left out of the result: %s", name, error)
     if is_first():
       folder.write_evaluations(digest, done)
@@ -59,9 +69,9 @@ def evaluate_again(
   result.json stays as it is.
 
   Args:
-    workdir: The folder of a run, finished or not.
-    names: Which evaluations; see `Evaluator.evaluate`.
-    step: Which checkpoint; None: the newest.
+    workdir: Folder of a run, finished or not.
+    names: Names of the evaluations; see `Evaluator.evaluate`.
+    step: Step of the checkpoint, or None for the newest.
 
   Returns:
     The exit code.
@@ -100,13 +110,13 @@ def content(
   seconds: float,
   metrics: dict[str, float],
 ) -> dict[str, Any]:
-  """Returns what result.json holds.
+  """Returns the content of result.json.
 
   Args:
-    experiment: What was run.
-    state: The last state.
-    seconds: Time that training took.
-    metrics: Final measures by name.
+    experiment: Experiment that was run.
+    state: Last state.
+    seconds: Seconds of training.
+    metrics: Final metrics by name.
   """
   config, step = experiment.config, int(state.step)
   last = phases(experiment)[-1]
@@ -136,13 +146,22 @@ def report(
   content: dict[str, Any],
   command: str,
 ) -> None:
-  """Writes report.html; a picture that fails does not cost the result."""
-  # matplotlib and scikit-learn take a second to import: at the end, not before.
+  """Writes report.html; logs an error instead of raising it.
+
+  Args:
+    experiment: Experiment that was run.
+    folder: Folder of the run.
+    evaluator: Evaluator of the experiment.
+    state: Last state.
+    content: Content of result.json.
+    command: Command that started the run.
+  """
+  # Imported here: matplotlib and scikit-learn take a second to import.
   from suncet_jax.train import report_data
 
   try:
     report_data.report(experiment, folder, evaluator, state, content, command)
-  except Exception:
+  except Exception:  # a picture that fails must not cost the result
     logging.exception("The report could not be written.")
 
 
@@ -160,7 +179,7 @@ def show(content: Mapping[str, Any], folder: RunFolder) -> None:
 
 
 def show_accuracies(metrics: Mapping[str, Any]) -> None:
-  """Prints accuracies in [0, 1] as a table; other metrics are left out."""
+  """Prints the accuracies among the metrics as a table."""
   rows = [
     (title, f"{metrics[name]:.1%}")
     for name, title in plugins.metric_titles().items()

@@ -1,4 +1,4 @@
-"""Going on: whose the folder is, and whether data and order are the same."""
+"""Resuming: claims the folder, checks data and order, restores the state."""
 
 from typing import Any
 
@@ -22,9 +22,13 @@ from suncet_jax.workdir.folder import (
 def claim(folder: RunFolder, config: ConfigDict) -> None:
   """Claims the folder on process 0; all processes learn the outcome.
 
+  Args:
+    folder: Folder of the run.
+    config: Configuration of the run.
+
   Raises:
-    FolderInUseError: If another process is at work in it.
-    FolderError: If it belongs to another run, or cannot be written to.
+    FolderInUseError: If another process is using the folder.
+    FolderError: If it belongs to another run or is not writable.
   """
   problem: FolderError | FolderInUseError | None = None
   if is_first():
@@ -39,7 +43,7 @@ def claim(folder: RunFolder, config: ConfigDict) -> None:
 
 
 def metadata(experiment: Experiment) -> dict[str, Any]:
-  """Returns what every checkpoint of a run says of it, as JSON values."""
+  """Returns the metadata of every checkpoint of a run, as JSON values."""
   config, pipeline = experiment.config, experiment.pipeline
   spec = plugins.method_spec(config.method.name)
   heads = spec.heads(config, pipeline.class_count)
@@ -47,7 +51,7 @@ def metadata(experiment: Experiment) -> dict[str, Any]:
     "config": config.to_dict(),
     "data": pipeline.digest(),
     "processes": jax.process_count(),
-    # All that it takes to build the model again, without the data.
+    # Enough to build the model again without the data.
     "model": {
       "name": config.model.name,
       "heads": {name: head._asdict() for name, head in heads.items()},
@@ -63,19 +67,19 @@ def start(
   """Returns the state to train from, and the seconds spent before.
 
   Args:
-    experiment: What is run.
+    experiment: Experiment to run.
     checkpoints: Checkpoints of the folder.
-    metadata: What this run would write of itself.
+    metadata: Metadata that this run saves; see `metadata`.
 
   Raises:
-    FolderError: If the newest checkpoint is of other data, another order or
-      another configuration.
+    FolderError: If the newest checkpoint was made with other data, another
+      order or another configuration.
   """
   restored = checkpoints.restore(experiment.state_template())
   if not restored:
     return experiment.initial_state(), 0.0
   state, kept = restored
-  # What config.json says too, unless it was edited or removed.
+  # Checked here again, since config.json may have been edited or removed.
   check_same_config(
     "The checkpoint was made with", kept["config"], metadata["config"]
   )
@@ -92,10 +96,10 @@ def check_same_data(kept: dict[str, Any], digest: str) -> None:
 
   Args:
     kept: Metadata of the checkpoint.
-    digest: Digest of the data at hand; see `Pipeline.digest`.
+    digest: Digest of the present data; see `Pipeline.digest`.
 
   Raises:
-    FolderError: If they are not.
+    FolderError: If the digests differ.
   """
   if kept["data"] != digest:
     raise FolderError(
@@ -106,7 +110,7 @@ def check_same_data(kept: dict[str, Any], digest: str) -> None:
 
 
 def _check_same_order(experiment: Experiment, kept: dict[str, Any]) -> None:
-  """Checks that streamed images come in the order they began with."""
+  """Checks that streamed images keep the order that the run began with."""
   began_with, count = kept["processes"], jax.process_count()
   if experiment.config.data.reading == "streaming" and began_with != count:
     raise FolderError(

@@ -1,4 +1,4 @@
-"""The story of a run: claim the folder, train, evaluate, report, result."""
+"""A whole run: claims the folder, trains, evaluates, reports."""
 
 import signal
 import time
@@ -31,13 +31,13 @@ def run(
   *,
   dataset: Dataset | None = None,
 ) -> int:
-  """Trains, evaluates and reports, going on from where the folder stands.
+  """Trains, evaluates and reports, going on from the newest checkpoint.
 
   Args:
-    config: What to run.
-    workdir: The run's folder.
-    command: How the run was started, for the report.
-    dataset: The data, instead of what `config.data` names; see
+    config: Configuration of the run.
+    workdir: Folder of the run.
+    command: Command that started the run, for the report.
+    dataset: Data set to use instead of the one that `config.data` names; see
       `suncet_jax.data.from_arrays`.
 
   Returns:
@@ -45,7 +45,7 @@ def run(
 
   Raises:
     ValueError: If folder, data or devices do not fit the configuration.
-    FolderInUseError: If another run is at work in the folder.
+    FolderInUseError: If another run is using the folder.
     SaveError: If the last checkpoint could not be written.
     DivergedError: If training does not stay finite.
     DataError: If images are no longer available; the state is saved before.
@@ -67,7 +67,7 @@ def run(
 def _run(
   config: ConfigDict, folder: RunFolder, command: str, dataset: Dataset | None
 ) -> int:
-  """Runs in a folder that is claimed; returns the exit code."""
+  """Runs in a claimed folder; returns the exit code."""
   began = time.monotonic()
   experiment = build(config, dataset)
   print_once(experiment.pipeline.summary())
@@ -87,7 +87,7 @@ def _run(
   if config.log.report:
     result.report(experiment, folder, evaluator, state, content, command)
   if is_first():
-    write_json(folder.result, content)  # last: it means that the run is done
+    write_json(folder.result, content)  # last: its presence means done
   result.show(content, folder)
   return 0
 
@@ -99,7 +99,7 @@ def _train(
   stop: StopRequest,
   began: float,
 ) -> tuple[TrainState, float]:
-  """Returns the last state, saved, and the seconds of training."""
+  """Trains; returns the last state, saved, and the seconds of training."""
   checkpoint = experiment.config.checkpoint
   with Checkpoints(
     folder.checkpoints,
@@ -109,12 +109,12 @@ def _train(
     metadata = resume.metadata(experiment)
     series = plugins.method_spec(experiment.config.method.name).series
     state, seconds = resume.start(experiment, checkpoints, metadata)
-    if is_first():  # the folder is this run's, and it is known to work
+    if is_first():  # only now: the data opened and the checkpoint fits
       folder.keep_config(experiment.config)
       folder.keep_series(series)
     if int(state.step) == experiment.total_steps:
       return state, seconds
-    with Monitor(  # closed after an error too, which must not leave a bar
+    with Monitor(  # left after an error too: no bar may stay behind
       folder.path,
       resume_step=int(state.step),
       total_steps=experiment.total_steps,

@@ -1,4 +1,4 @@
-"""The state of a training run."""
+"""State of a training run."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ from suncet_jax.models import Model
 
 @struct.dataclass
 class TrainState:
-  """All that a step changes; with the seed it decides everything after it.
+  """All that a step changes; with the seed it determines all later steps.
 
   Attributes:
-    step: int32, steps taken.
+    step: Number of steps taken, int32.
     params: Parameters of backbone and heads.
     batch_stats: Running statistics of batch norm.
-    opt_state: Of the optimizer.
+    opt_state: State of the optimizer.
     method_state: State of the method, e.g. a momentum encoder; () if none.
-    average: (params, batch_stats) averaged over the steps; () if they are not.
-    skipped: int32, steps that were not finite and changed nothing.
-    skipped_in_a_row: int32, how many of them came last.
+    average: Average of (params, batch_stats) over the steps; () if none.
+    skipped: Number of steps skipped because they were not finite, int32.
+    skipped_in_a_row: Number of skipped steps since the last good one, int32.
   """
 
   step: jax.Array
@@ -37,7 +37,7 @@ class TrainState:
 
   @property
   def encoder(self) -> tuple[Any, Any]:
-    """What is evaluated: averaged (params, batch_stats), if there are any."""
+    """(params, batch_stats) to evaluate: the average, if there is one."""
     return self.average or (self.params, self.batch_stats)
 
 
@@ -53,11 +53,11 @@ def init_state(
   """Returns the state before the first step; may be jitted.
 
   Args:
-    key: A typed PRNG key.
-    model: The encoder.
-    method: The method; gives `method_state` and may constrain parameters.
-    optimizer: The optimizer; gives `opt_state`.
-    image_shape: (h, w, c) of the views.
+    key: Typed PRNG key.
+    model: Model of the encoder.
+    method: Method; makes `method_state` and may constrain parameters.
+    optimizer: Optimizer; makes `opt_state`.
+    image_shape: Shape of the views, (h, w, c).
     is_averaged: Whether to keep an average of the weights.
 
   Returns:
@@ -65,7 +65,7 @@ def init_state(
   """
   drawn, batch_stats = model.init(key, image_shape)
   params, method_state = method.init(drawn, batch_stats)
-  # One array each: a donated buffer must not be given twice.
+  # Every leaf is an array of its own: a donated buffer must not occur twice.
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,

@@ -1,4 +1,4 @@
-"""One training step: a pure function, jitted once per batch spec."""
+"""Training step: a pure function, jitted once per batch spec."""
 
 import functools
 from collections.abc import Callable
@@ -42,27 +42,25 @@ def make_step(
 ) -> StepFn:
   """Builds the jitted step (state, batch, spec, seed) -> (state, metrics).
 
-  The state is donated. The seed, of the augmentation, is an argument so that
-  runs of several seeds share a compiled program. A step whose loss, gradient
-  or new state is not finite leaves every leaf of the state as it was, but for
-  `step` and the two counters; after `max_skipped_in_a_row` such steps nothing
-  is updated any more, so that the host, which looks only now and then, finds
-  the last good state.
+  The state is donated. A step whose loss, gradient or new state is not finite
+  changes only `step` and the two counters of the state. After
+  `max_skipped_in_a_row` such steps nothing is updated any more, so that the
+  host, which checks only now and then, finds the last good state.
 
   Args:
-    method: What to optimise.
-    encode: The encoder of many views.
-    optimizer: From gradients to updates.
-    schedule: The optimiser's learning rate, for the log.
-    mesh: The devices; the new state lies on all of them.
-    max_skipped_in_a_row: The limit described above.
-    steps_per_epoch: Steps over the unlabelled pool, for methods that go by the
-      epoch.
-    ema_decay: Decay of the averaged weights, where the state has them.
+    method: Method whose loss to optimize.
+    encode: Encoder of many views.
+    optimizer: Transformation of gradients into updates.
+    schedule: Learning rate of the optimizer, for the log.
+    mesh: Mesh of devices; the new state is replicated on it.
+    max_skipped_in_a_row: Number of skipped steps after which updates end.
+    steps_per_epoch: Number of steps per epoch, for methods that depend on it.
+    ema_decay: Decay of the averaged weights, if the state has them.
 
   Returns:
     The step; metrics are float32 scalars.
   """
+  # The seed is an argument so that runs with several seeds share a program.
   sharding = replicated(mesh)
 
   @functools.partial(
@@ -98,7 +96,7 @@ def make_step(
       **output.metrics,
       "gradient_norm": gradient_norm,
       "parameter_norm": optax.tree.norm(new.params),
-      # The optimiser counts the steps that it took.
+      # The optimizer's own counter stands still at skipped steps.
       "learning_rate": jnp.asarray(schedule(state.step - state.skipped)),
       "skipped": new.skipped,
       "skipped_in_a_row": new.skipped_in_a_row,
@@ -114,14 +112,14 @@ def make_views(
   step: jax.Array,
   seed: int | jax.Array,
 ) -> Views:
-  """Augments the images of a batch as a batch spec wants them.
+  """Augments the images of a batch into the views of a batch spec.
 
   Every random number depends on (seed, step, stream, view, position) only.
 
   Args:
-    batch: The images as the stream gives them.
-    spec: Which views of them to make.
-    step: int32 scalar.
+    batch: Images and labels from the stream.
+    spec: Batch spec with the views to make.
+    step: Number of steps taken, int32 scalar.
     seed: Seed of the run, an integer scalar.
 
   Returns:
@@ -166,7 +164,7 @@ def _moment(
 
 
 def _is_finite(tree: Any) -> jax.Array:
-  """Whether every floating point number of a pytree is finite."""
+  """Returns whether every floating-point number of a pytree is finite."""
   finite = [
     jnp.isfinite(leaf).all()
     for leaf in jax.tree.leaves(tree)
@@ -185,7 +183,7 @@ def _advance(
   is_good: jax.Array,
   ema_decay: float,
 ) -> TrainState:
-  """Returns the next state: updated where `is_good`, else as it was."""
+  """Returns the next state: updated if `is_good`, else as it was."""
   updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
   params, method_state = method.update(
     optax.apply_updates(state.params, updates),
@@ -228,8 +226,9 @@ def _averaged(state: TrainState, weights: Any, decay: float) -> Any:
   """Moves the averages towards new weights; () where there are none.
 
   Early on the decay is (1 + t) / (10 + t) after t steps, as in TensorFlow's
-  ExponentialMovingAverage: the first weights are not worth remembering.
+  ExponentialMovingAverage.
   """
+  # A constant decay would remember the random initial weights for too long.
   if not state.average:
     return ()
   taken = (state.step - state.skipped).astype(jnp.float32)

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: finish the step, save, end."""
+"""Stop requests: SIGTERM and Ctrl-C finish the step, save and end."""
 
 import contextlib
 import os
@@ -19,11 +19,11 @@ class StopRequest:
   all processes must stop after the same step; Ctrl-C is passed on to it.
 
   Attributes:
-    signal: The signal that came, or None.
+    signal: Signal that was received, or None.
   """
 
   def __init__(self) -> None:
-    """Nothing has come yet."""
+    """Initializes without a request."""
     self.signal: signal.Signals | None = None
     self._is_requested = False
     self._previous: dict[signal.Signals, object] = {}
@@ -43,19 +43,19 @@ class StopRequest:
     error: BaseException | None,
     trace: TracebackType | None,
   ) -> None:
-    """Puts the handlers back that were there before."""
-    # JAX's service has taken SIGTERM without Python's knowledge. Nobody asks it
-    # any more, so that a signal would be lost.
+    """Restores the previous handlers."""
+    # JAX's preemption service replaced the handler of SIGTERM behind Python's
+    # back. Nothing polls it from here on, so a signal would be lost.
     self._previous.setdefault(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     for number, handler in self._previous.items():
       signal.signal(number, handler)  # type: ignore[arg-type]
 
   def request(self) -> None:
-    """Asks all processes of a run of several to save the same step and stop.
+    """Asks all processes of a multi-process run to save a step and stop.
 
-    Returns once JAX knows of it: asking for the step then waits until all
-    processes have agreed.
+    Returns once JAX's preemption service has noticed.
     """
+    # From then on asking it for the step waits until all processes agree.
     if not self._is_requested:
       self._is_requested = True
       os.kill(os.getpid(), signal.SIGTERM)
@@ -63,14 +63,15 @@ class StopRequest:
 
   def _note(self, number: int, frame: FrameType | None) -> None:
     del frame
-    if self.signal is not None:  # asked twice: at once, without saving
+    if self.signal is not None:  # the second signal ends at once, unsaved
       raise KeyboardInterrupt
     self.signal = signal.Signals(number)
     notice = (
       f"{self.signal.name} received: finishing this step, then saving "
       "(once more to end without saving).\n"
     )
-    # Not print: it may be what was interrupted, or its reader may be gone.
+    # os.write, since print is not reentrant: it may be what was interrupted.
+    # OSError is ignored, since the reader of the pipe may be gone.
     with contextlib.suppress(OSError):
       os.write(sys.stdout.fileno(), notice.encode())
     if jax.process_count() > 1:

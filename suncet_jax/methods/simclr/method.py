@@ -45,7 +45,7 @@ class SimCLR(Method):
   def contrast(
     self, outputs: list[Outputs], encode: Encode
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Returns NT-Xent of the views, and what tells how well they match."""
+    """Returns NT-Xent of the views, and metrics of how well they match."""
     first, second, *small = (out["projection"] for out in outputs)
     ntxent = functools.partial(
       losses.ntxent,

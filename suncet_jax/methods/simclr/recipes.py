@@ -10,8 +10,8 @@ from typing import Any
 def digits(config: Any) -> None:
   """Sets SGD 0.3 with a cosine.
 
-  A quick study on this data set (5 labels per class), recorded with the
-  engineering notes of this project.
+  Source: a quick study on this data set (5 labels per class), recorded with
+  the engineering notes of this project.
   """
   config.optim.name = "sgd"
   config.optim.peak_lr = 0.3
@@ -20,8 +20,8 @@ def digits(config: Any) -> None:
 def fashion_mnist(config: Any) -> None:
   """Sets SGD 0.3 with a cosine.
 
-  A quick study on 10,000 of the images, recorded with the engineering notes of
-  this project.
+  Source: a quick study on 10,000 of the images, recorded with the engineering
+  notes of this project.
   """
   config.optim.name = "sgd"
   config.optim.peak_lr = 0.3
@@ -36,7 +36,7 @@ def cifar10(config: Any) -> None:
 def cifar10_optimizer(config: Any) -> None:
   """Sets LARS with rate 1.0 x batch / 256, decay 1e-4, a warm-up of 10 epochs.
 
-  google-research/simclr's CIFAR-10 command.
+  Source: google-research/simclr's CIFAR-10 command.
   """
   optim = config.optim
   optim.peak_lr = 1.0 * config.data.batch_size / 256
@@ -46,9 +46,9 @@ def cifar10_optimizer(config: Any) -> None:
 
 
 def folder(config: Any) -> None:
-  """Sets what SimCLR's authors advise for small batches: temperature 0.2.
+  """Sets temperature 0.2, the advice of SimCLR's authors for small batches.
 
-  google-research/simclr issue 166.
+  Source: google-research/simclr issue 166.
   """
   config.method.temperature = 0.2
   folder_optimizer(config)

@@ -1,4 +1,4 @@
-"""What SimCLR declares."""
+"""Spec of SimCLR."""
 
 from typing import Any
 

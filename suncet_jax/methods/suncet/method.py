@@ -18,7 +18,7 @@ class SuNCEt(Method):
   """Assran et al. 2020, arXiv 2006.10803: NT-Xent + SuNCEt.
 
   Attributes:
-    simclr: The part without labels; its temperature serves both losses.
+    simclr: Part without labels; its temperature serves both losses.
     weight: Factor of SuNCEt.
   """
 

@@ -1,4 +1,4 @@
-"""What SimCLR + SuNCEt declares."""
+"""Spec of SimCLR + SuNCEt."""
 
 from typing import Any
 

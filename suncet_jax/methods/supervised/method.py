@@ -13,7 +13,7 @@ from suncet_jax.methods.base import Encode, Method, Moment, StepOutput, Views
 
 @dataclasses.dataclass(frozen=True)
 class Supervised(Method):
-  """Cross-entropy of the labelled images; what the others have to beat.
+  """Cross-entropy of the labelled images; the baseline of other methods.
 
   No unlabelled image is loaded, yet an epoch has as many steps as the other
   methods' epochs have.

@@ -1,7 +1,7 @@
 """Numbers of supervised training on each data set.
 
-Those of the methods that it is compared with, so that nothing but the loss
-differs; its own were not searched for.
+They are those of the methods that it is compared with, so that only the loss
+differs; none were searched for this method.
 """
 
 from suncet_jax.methods.simclr.recipes import (

@@ -1,4 +1,4 @@
-"""What supervised training declares."""
+"""Spec of supervised training."""
 
 from typing import Any
 
