@@ -142,7 +142,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def was_killed(code: int) -> bool:
-  """Whether a process was ended by a signal, so that a restart may help.
+  """Returns whether a signal ended a process, so that a restart may help.
 
   An error of the program or of its flags would come again. JAX aborts where it
   misses another process.

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
   """Prints the report.
 
   Args:
-    arguments: the command line without the program; None takes this process's.
+    arguments: The command line without the program; None takes this process's.
   """
   argparse.ArgumentParser(
     prog="python -m suncet_jax.doctor",

@@ -49,7 +49,7 @@ def at_least(low: float, words: str = "") -> Check:
 
   Args:
     low: Lowest value.
-    words: What it means, if it means something special.
+    words: Meaning of the bound, if it means something special.
   """
   return Check(lambda v: v >= low, words or f">= {low}")
 

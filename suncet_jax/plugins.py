@@ -1,4 +1,4 @@
-"""What methods and evaluations declare, and how they are found; no JAX.
+"""Declarations of methods and evaluations, and the search for them; no JAX.
 
 A method is a folder of `suncet_jax/methods/`, an evaluation a file of
 `suncet_jax/evals/protocols/`. What they declare is read before JAX is loaded:
@@ -63,13 +63,13 @@ class Groups(NamedTuple):
 
 
 class MethodSpec:
-  """What a method declares; a folder's spec.py holds one as `SPEC`.
+  """Declaration of a method; a folder's spec.py holds one as `SPEC`.
 
   Attributes:
-    title: What people call it.
-    summary: What it optimizes, with its paper, in one line.
+    title: Name that people call it by.
+    summary: Its loss, with the paper, in one line.
     fields: Its fields, `config.method.<field>`.
-    series: What it logs besides "loss".
+    series: Metrics that it logs besides "loss".
   """
 
   title: str
@@ -103,11 +103,11 @@ class MethodSpec:
 
 
 class EvaluationSpec:
-  """What an evaluation declares; a file holds one as `SPEC`, with `run`.
+  """Declaration of an evaluation; a file holds one as `SPEC`, with `run`.
 
   Attributes:
-    title: What people call it.
-    explanation: How it classifies, in one line.
+    title: Name that people call it by.
+    explanation: Its way to classify, in one line.
     cost: Rank by time: the cheapest are run, and shown, first.
     fields: Its fields, `config.evals.<name>.<field>`.
     metrics: Titles of what it measures, by name.
@@ -180,12 +180,12 @@ def method_module(name: str, part: str) -> ModuleType:
 
 
 def has_part(name: str, part: str) -> bool:
-  """Whether the folder of a method has such a file."""
+  """Returns whether the folder of a method has such a file."""
   return importlib.util.find_spec(f"{_folder(name)}.{part}") is not None
 
 
 def uses_labels(config: Any) -> bool:
-  """Whether a run ever encodes labelled images before its evaluation."""
+  """Returns whether a run encodes labelled images before its evaluation."""
   spec = method_spec(config.method.name)
   return any(
     spec.groups(config, e).labelled for e in range(config.train.epochs)
@@ -238,7 +238,7 @@ def _folder(name: str) -> str:
 def _not_found(
   name: str, part: str, error: ModuleNotFoundError | None = None
 ) -> str:
-  """Says what was expected, and of a module of the user's where it ends."""
+  """Returns what was expected, and of a user's module where it ends."""
   text = f"method.name is {name!r}, expected one of {', '.join(method_names())}"
   close = difflib.get_close_matches(name, method_names(), n=1)
   if close:

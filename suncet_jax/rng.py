@@ -11,7 +11,7 @@ import numpy as np
 
 
 class RngStream(enum.IntEnum):
-  """What a random number is for; part of its address."""
+  """Use of a random number; part of its address."""
 
   UNLABELLED_ORDER = 1
   CLASS_ORDER = 2

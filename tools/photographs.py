@@ -120,8 +120,8 @@ def photograph(
   """Returns one JPEG file.
 
   Args:
-    index: Which picture, counted round.
-    draw: Where in it.
+    index: Number of the picture, counted round.
+    draw: Place in it.
     size: Width and height.
     kilobytes: The file comes as near to this as JPEG's quality allows; None is
       a fixed quality, which is fast.
@@ -180,12 +180,12 @@ def write_archives(
 
   Args:
     folder: Made if it is not there.
-    classes: How many classes have training images, at most 1000.
+    classes: Number of classes with training images, at most 1000.
     per_class: Training images of each.
     validation: Validation images, at most 50,000.
     size: Width and height.
     kilobytes: See `photograph`.
-    seed: Of the crops.
+    seed: Seed of the crops.
   """
   names, labels = synsets()
   index = {name: i for i, name in enumerate(names)}

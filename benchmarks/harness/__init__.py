@@ -1,1 +1,1 @@
-"""What all benchmarks share: workers, columns, options and tables."""
+"""Shared by all benchmarks: workers, columns, options and tables."""

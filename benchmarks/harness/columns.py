@@ -14,7 +14,7 @@ Pair = tuple[str, str]
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-  """What is timed.
+  """Program that is timed.
 
   Attributes:
     title: Title in the table.
@@ -28,7 +28,7 @@ class Column:
 
 
 class Turns(NamedTuple):
-  """What columns that were measured in turn gave.
+  """Results of columns that were measured in turn.
 
   Attributes:
     seconds: Seconds per step of each turn, by column.

@@ -1,4 +1,4 @@
-"""What the programs share: options, tables in markdown, and output."""
+"""Shared by the programs: options, tables in markdown, and output."""
 
 import argparse
 import pathlib

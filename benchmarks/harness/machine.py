@@ -1,4 +1,4 @@
-"""What a table of times must say about where it was measured."""
+"""Header of a table of times: where it was measured."""
 
 import datetime
 import importlib.metadata

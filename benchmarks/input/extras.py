@@ -1,4 +1,4 @@
-"""What the input table does not say: opening a stream, waiting for input."""
+"""Beside the input table: opening a stream, waiting for input."""
 
 from typing import Any
 

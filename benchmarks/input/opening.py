@@ -25,9 +25,9 @@ def make(step: int, records: int, classes: int) -> Done:
   """Opens a stream at a step.
 
   Args:
-    step: Where.
-    records: Of the data set; all are one JPEG file.
-    classes: Of the data set.
+    step: Step to open at.
+    records: Number of records; all are one JPEG file.
+    classes: Number of classes.
 
   Returns:
     The job whose facts are the seconds of the parts, and the most memory held

@@ -1,4 +1,4 @@
-"""Where our time goes, from a JPEG file to two views."""
+"""Shares of our time, from a JPEG file to two views."""
 
 import dataclasses
 import functools

@@ -69,7 +69,7 @@ def parse_all(text: str) -> list[Embeddings]:
 
 @dataclasses.dataclass(frozen=True)
 class LossColumn(Column):
-  """What is timed, and of how many rows.
+  """Column of losses, with the rows it is timed on.
 
   Attributes:
     most_rows: The largest n that is tried.

@@ -1,4 +1,4 @@
-"""How fast this machine multiplies matrices and takes exponentials.
+"""Speed of this machine at products of matrices and exponentials.
 
 What nobody can avoid in a loss is products of the similarity matrix and
 exponentials of its entries. Both are timed on tiles of several sizes: which one

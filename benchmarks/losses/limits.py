@@ -11,7 +11,7 @@ Rates = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 class Method(NamedTuple):
-  """How much of the similarity matrix is computed, forward and backward.
+  """Share of the similarity matrix that is computed, forward and backward.
 
   Attributes:
     title: Title in the table.

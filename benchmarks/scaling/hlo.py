@@ -1,4 +1,4 @@
-"""What a compiled program sends between devices, read from its HLO text."""
+"""Collectives of a compiled program, read from its HLO text."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What the paper's ImageNet runs would cost with `configs/imagenet.py`.
+"""Cost of the paper's ImageNet runs with `configs/imagenet.py`.
 
     python -m benchmarks.scaling.imagenet_cost [--out=table.md]
 

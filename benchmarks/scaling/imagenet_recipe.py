@@ -1,4 +1,4 @@
-"""How much `configs/imagenet.py` trains on, read from the configuration."""
+"""Images that `configs/imagenet.py` trains on, read from it."""
 
 import itertools
 from typing import NamedTuple
@@ -73,7 +73,7 @@ class Run(NamedTuple):
 
   @property
   def steps(self) -> int:
-    """Of all phases."""
+    """Steps of all phases."""
     return sum(phase.steps for phase in self.phases)
 
   @property

@@ -1,4 +1,4 @@
-"""What the predictions of `benchmarks.scaling` assume of accelerators.
+"""Accelerators as the predictions of `benchmarks.scaling` assume them.
 
 Figures of vendors are named as such; all others are assumptions, on purpose
 round, and none was measured by this project.

@@ -1,4 +1,4 @@
-"""From bytes and operations to the predicted time of a step.
+"""Predicted time of a step, from bytes and operations.
 
 A device computes its rows, and meanwhile or afterwards sends. Collectives are
 made of parts: inside the group of fast links everything is first added up or
@@ -29,7 +29,7 @@ BACKWARD = 2 / 3
 
 
 class Work(NamedTuple):
-  """What a network costs.
+  """Cost of a network.
 
   Attributes:
     operations: Operations of a training step on one row.
@@ -53,12 +53,12 @@ class Times(NamedTuple):
 
   @property
   def in_turn(self) -> float:
-    """Of a step in which nothing overlaps."""
+    """Seconds of a step in which nothing overlaps."""
     return sum(self)
 
   @property
   def overlapped(self) -> float:
-    """Of a step whose gradients are sent during the backward pass."""
+    """Seconds of a step whose gradients are sent during the backward pass."""
     hidden = min(self.gradients, BACKWARD * self.network)
     return self.in_turn - hidden
 

@@ -55,7 +55,7 @@ ROWS = {
 
 
 class Network(NamedTuple):
-  """What of a network decides what is sent.
+  """Sizes of a network that decide what is sent.
 
   Attributes:
     parameters: All parameters.

@@ -1,4 +1,4 @@
-"""How many bytes a training step sends, by purpose: counted and by formula."""
+"""Bytes that a training step sends, by purpose: counted and by formula."""
 
 import collections
 from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ _SUMS, _COUNTS = 5, 4
 
 
 class Sent(NamedTuple):
-  """What is sent for one purpose in a step.
+  """Bytes sent for one purpose in a step.
 
   Attributes:
     arrays: Number of arrays.

@@ -1,4 +1,4 @@
-"""What a training step takes in memory and time, by the options that trade.
+"""Memory and time of a training step, by the options that trade them.
 
     python -m benchmarks.step.memory [--row=resnet18] [--repeats=5]
 

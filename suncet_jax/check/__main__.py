@@ -4,7 +4,7 @@
 
 Prints classes with their counts, splits, formats and sizes, and every image
 that cannot be read or decoded. The exit code is 1 if there are more of those
-than a run would bear, 2 if the data set cannot be used at all.
+than training would accept, 2 if the data set cannot be used at all.
 """
 
 from absl import app, flags

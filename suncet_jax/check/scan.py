@@ -14,7 +14,7 @@ _AT_ONCE = 256  # images in work; more would only take memory
 
 
 class Finding(NamedTuple):
-  """What one image is.
+  """Format and size of one image.
 
   Attributes:
     size: Height and width, or None if it cannot be decoded.
@@ -30,14 +30,14 @@ class Finding(NamedTuple):
 
 
 class Summary(NamedTuple):
-  """What all images of a source are.
+  """Formats and sizes of all images of a source.
 
   Attributes:
     formats: Number of images by format.
     smallest: Height and width of the image with the fewest pixels, or None.
-    largest: The same of the one with the most.
+    largest: Height and width of the one with the most.
     bad: Names of images that cannot be decoded, with the reason.
-    unreadable: The same of images that cannot be read, which end a run.
+    unreadable: Likewise images that cannot be read, which end a run.
   """
 
   formats: dict[str, int]

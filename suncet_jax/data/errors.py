@@ -1,4 +1,4 @@
-"""What can go wrong with data while a run reads it."""
+"""Errors of data that a run is reading."""
 
 from suncet_jax.errors import RunError, UserError
 

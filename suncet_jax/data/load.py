@@ -1,4 +1,4 @@
-"""The one door to the data: from `config.data` to a data set."""
+"""Opens data sets: from `config.data` to a `Dataset`, the only door."""
 
 from ml_collections import ConfigDict
 

@@ -28,10 +28,10 @@ def read_names(reference: str, data_dir: str) -> list[str]:
       "tfds:imagenet2012_subset/10pct" (or 1pct), the list that TFDS makes that
       data set by. It is fetched once, to the downloads of `data_dir`; the data
       set itself is not needed.
-    data_dir: Of TFDS; empty: $TFDS_DATA_DIR or ~/tensorflow_datasets.
+    data_dir: Folder of TFDS; empty: $TFDS_DATA_DIR or ~/tensorflow_datasets.
 
   Raises:
-    ValueError: If the list cannot be had, is empty, or has a name twice.
+    ValueError: If the list is not available, is empty, or contains duplicates.
   """
   place = reference
   if reference.startswith(_SCHEME):
@@ -57,7 +57,7 @@ def read_names(reference: str, data_dir: str) -> list[str]:
 
 
 def can_reach(url: str) -> bool:
-  """Whether the server of a URL answers, or a proxy stands in between.
+  """Returns whether the server of a URL, or a proxy before it, answers.
 
   TFDS finds out too, but tries for more than three minutes.
   """

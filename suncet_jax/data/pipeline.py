@@ -1,4 +1,4 @@
-"""All of a run's data, opened once."""
+"""Data of a run, opened once."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ class Pipeline:
   Attributes:
     dataset: Training and test images.
     splits: Unlabelled pool, labelled and validation images.
-    order: Which images each step sees.
+    order: Samplers of the images that each step sees.
     batch_size: Unlabelled images per step, over all devices.
     seed: Seed of the run.
   """

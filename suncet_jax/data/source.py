@@ -1,4 +1,4 @@
-"""Where images come from: a data set as a training and a test source."""
+"""Sources of images, and a data set as a training and a test source."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -9,7 +9,7 @@ from suncet_jax.data.errors import DataError
 
 
 class Request(NamedTuple):
-  """Which images a batch takes.
+  """Images that a batch takes from a source.
 
   Attributes:
     indices: Into the source, int64 [b].
@@ -55,12 +55,12 @@ class Source(Protocol):
 
   @property
   def crops_on_host(self) -> bool:
-    """Whether `views` gives ready crops; else the step crops."""
+    """Returns whether `views` gives ready crops; else the step crops."""
     ...
 
   @property
   def failure(self) -> DataError | None:
-    """What went wrong with images that are prepared ahead of their use."""
+    """Error of images that are prepared ahead of their use."""
     ...
 
   def views(

@@ -1,4 +1,4 @@
-"""Which training images are labelled, held out or unlabelled."""
+"""Splits of the training images: labelled, held out, unlabelled."""
 
 import itertools
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def make_splits(
     labels: Integer [n], all training labels; -1: unlabelled.
     names: Image names in the same order, for a list of names; or None.
     config: The whole configuration; `data` and `seed` are read.
-    class_names: What the labels count.
+    class_names: Names of the classes.
 
   Returns:
     The splits.

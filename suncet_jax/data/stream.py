@@ -26,7 +26,7 @@ class Batch:
   Attributes:
     unlabelled: One array per view, uint8 [b, h, w, c], or a single one that
       all views are made of.
-    labelled: The same, [l, h, w, c]; empty when the step needs none.
+    labelled: Labelled images likewise, [l, h, w, c]; empty if none are needed.
     labels: int32 [l], or None.
   """
 
@@ -58,7 +58,7 @@ class Stream:
       order: Chooses the images of a step.
       mesh: The devices that a batch is spread over.
       batch_size: Unlabelled images per step, over all devices.
-      seed: Of the crops that the host makes, where it makes them.
+      seed: Seed of the crops that the host makes, if it does.
     """
     self._source, self._seed = source, seed
     self.labelled_batch_size = order.labelled_batch_size
@@ -66,7 +66,7 @@ class Stream:
 
   @property
   def failure(self) -> DataError | None:
-    """Why a batch that was begun ahead cannot be had, once that is known."""
+    """Error of a batch that was begun ahead, once it is known."""
     return self._source.failure
 
   def batches(
@@ -87,7 +87,7 @@ class Stream:
       One batch per step, on the devices.
 
     Raises:
-      DataError: If its images cannot be had.
+      DataError: If its images are not available.
     """
     made = self._images(
       self._order.unlabelled,
@@ -162,10 +162,10 @@ def load_rows(
   """Loads images for training and puts them on the devices.
 
   Args:
-    source: Where the images are; it may read ahead.
-    placement: Which device holds which row.
+    source: Source of the images; it may read ahead.
+    placement: Places of the rows on the devices.
     requests: The rows of this process, batch by batch.
-    crops: What the host crops, one per view, if it does.
+    crops: Crops that the host makes, one per view, if it does.
 
   Yields:
     The images of a batch, and the request they answer.

@@ -1,4 +1,4 @@
-"""The parameters of the augmentation: one hashable value, static under jit."""
+"""Parameters of the augmentation: one hashable value, static under jit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Pair = tuple[float, float]
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-  """What is drawn for each image; the defaults are the SimCLR ones for colour.
+  """Operations drawn for each image; defaults of colour are SimCLR's.
 
   Operations are applied in the order of the fields. One whose probability or
   strength is 0 is left out of the compiled program. Saturation, hue and
@@ -31,10 +31,10 @@ class Augmentation:
     crop_ratio: Range of the crop's width / height, drawn log-uniformly.
     flip_prob: Probability of a mirror image, left to right.
     jitter_prob: Probability of the four colour operations that follow.
-    brightness: x: factor uniform in [max(0, 1 - x), 1 + x].
+    brightness: Strength x: factor uniform in [max(0, 1 - x), 1 + x].
     contrast: As `brightness`.
     saturation: As `brightness`.
-    hue: x: shift uniform in [-x, x], in turns of the colour circle.
+    hue: Strength x: shift uniform in [-x, x], in turns of the colour circle.
     grayscale_prob: Probability of dropping the colours.
     blur_prob: Probability of a Gaussian blur.
     blur_sigma: Range of its standard deviation, in pixels of the result.

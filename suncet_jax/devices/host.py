@@ -35,7 +35,7 @@ def keep_freed_memory() -> bool:
 
 
 def _has_accelerator() -> bool:
-  """Whether JAX may find one; its devices cannot be asked for yet."""
+  """Returns whether JAX may find one; devices cannot be asked for yet."""
   platforms = os.environ.get("JAX_PLATFORMS")
   if platforms:
     return platforms != "cpu"

@@ -39,7 +39,7 @@ def connect(
   Args:
     coordinator: `host:port` of process 0; None: JAX finds it.
     process_count: Number of processes; None: JAX finds it.
-    process_id: Which one this is; None: JAX finds it.
+    process_id: Number of this process; None: JAX finds it.
     in_cluster: Whether JAX is to look for the other processes; None: where a
       cluster is recognised.
     heartbeat_timeout: Seconds without a sign of life after which a process
@@ -109,7 +109,7 @@ def _has_several_tasks() -> bool:
 
 
 def _is_tpu_host() -> bool:
-  """Whether there are TPUs, and JAX is to use them."""
+  """Returns whether there are TPUs, and JAX is to use them."""
   platforms = os.environ.get("JAX_PLATFORMS", "")
   if platforms and "tpu" not in platforms.split(","):
     return False
@@ -120,7 +120,7 @@ def _is_tpu_host() -> bool:
 
 
 def is_first() -> bool:
-  """Whether this is process 0, which alone writes a run's files."""
+  """Returns whether this is process 0, which alone writes files."""
   return jax.process_index() == 0
 
 
@@ -128,7 +128,7 @@ def value_from_first(value: Any) -> Any:
   """Returns process 0's value, of JSON, on all processes.
 
   Args:
-    value: What process 0 wants to tell; that of the others is not looked at.
+    value: Value on process 0; those of the others are not looked at.
 
   Returns:
     Process 0's value; with one process the very same.
@@ -146,7 +146,7 @@ def arrays_from_first(tree: Any) -> Any:
   """Returns process 0's pytree of NumPy arrays on all processes, bit for bit.
 
   Args:
-    tree: Of the same structure, shapes and dtypes on every process.
+    tree: Arrays of equal structure, shapes and dtypes on every process.
 
   Returns:
     Process 0's arrays; with one process the very same.

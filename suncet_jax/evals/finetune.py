@@ -17,10 +17,10 @@ class FineTuned:
   """A fine-tuned network.
 
   Attributes:
-    variables: its params, batch_stats and classifier (kernel, bias).
+    variables: Its params, batch_stats and classifier (kernel, bias).
     losses: [steps] float32, cross-entropy in nats of each training batch before
       its update.
-    apply: jitted, (variables, images) -> logits.
+    apply: Jitted (variables, images) -> logits.
   """
 
   variables: finetune_step.Variables
@@ -61,29 +61,29 @@ def finetune(
     apply_backbone: (params, batch_stats, images, train=) -> features [b, f] and
       new batch statistics. It is given what `prepare` returns in training, and
       what `predict` is given afterwards.
-    params: pre-trained parameters; not modified, the training has a copy.
-    batch_stats: pre-trained batch statistics, likewise.
-    train_batch: step in [0, steps) -> images [b, h, w, c] and integer labels
+    params: Pre-trained parameters; not modified, the training has a copy.
+    batch_stats: Pre-trained batch statistics, likewise.
+    train_batch: Step in [0, steps) -> images [b, h, w, c] and integer labels
       [b] in [0, c), on the device or the host; all batches of equal shape.
-    feature_size: f.
-    class_count: c.
-    steps: how many batches to train on.
-    learning_rate_peak: learning rate of the first step, not scaled here.
-    momentum: in [0, 1).
+    feature_size: Size f of the features.
+    class_count: Number c of classes.
+    steps: Number of batches to train on.
+    learning_rate_peak: Learning rate of the first step, not scaled here.
+    momentum: Momentum, in [0, 1).
     backbone_scale: Factor of the backbone's learning rate. 0: the backbone is
       frozen, in evaluation mode, and a linear classifier of its features is
       trained on augmented images (stage two of SupCon, arXiv 2004.11362).
-    prepare: images, key -> images; random crop and flip, compiled into the
+    prepare: Images, key -> images; random crop and flip, compiled into the
       step. The key is a function of (seed, step). None leaves images alone.
-    seed: of the keys; below 2**31.
+    seed: Seed of the keys, below 2**31.
 
   Returns:
     The fine-tuned network.
 
   Raises:
-    ValueError: if a count or the learning rate is not above zero, or the
+    ValueError: If a count or the learning rate is not above zero, or the
       features are not [b, feature_size].
-    FloatingPointError: if the last loss is not finite.
+    FloatingPointError: If the last loss is not finite.
   """
   _checks.check_positive(
     feature_size=feature_size,

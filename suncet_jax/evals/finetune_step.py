@@ -23,12 +23,12 @@ class ApplyBackbone(Protocol):
 
 
 class Variables(NamedTuple):
-  """All arrays of a network under fine-tuning.
+  """Arrays of a network under fine-tuning.
 
   Attributes:
-    params: of the backbone.
-    batch_stats: of the backbone.
-    classifier: of its features.
+    params: Parameters of the backbone.
+    batch_stats: Statistics of the backbone.
+    classifier: Classifier of its features.
   """
 
   params: Any
@@ -37,12 +37,12 @@ class Variables(NamedTuple):
 
 
 class State(NamedTuple):
-  """What one step hands to the next.
+  """State that one step hands to the next.
 
   Attributes:
-    step: how many steps were taken, int32.
-    variables: of the network.
-    opt_state: of the optimizer.
+    step: Number of steps that were taken, int32.
+    variables: Arrays of the network.
+    opt_state: State of the optimizer.
   """
 
   step: jax.Array
@@ -59,10 +59,10 @@ def initial_state(
   """Returns the state before step 0, and where it lies.
 
   Args:
-    params: of the backbone; copied, because the steps donate their state.
-    batch_stats: of the backbone; copied as well.
-    classifier: to start from.
-    optimizer: that will be used.
+    params: Parameters of the backbone; copied, since steps donate theirs.
+    batch_stats: Statistics of the backbone; copied as well.
+    classifier: Classifier to start from.
+    optimizer: Optimizer that will be used.
 
   Returns:
     The state, all of it placed like the first array of `params`, and that
@@ -86,16 +86,16 @@ def apply_network(
   """Applies the backbone and its classifier.
 
   Args:
-    apply_backbone: the backbone.
-    variables: of the network.
+    apply_backbone: The backbone.
+    variables: Arrays of the network.
     images: [b, h, w, c].
-    train: whether batch norm uses the statistics of this batch.
+    train: Whether batch norm uses the statistics of this batch.
 
   Returns:
     Logits [b, c] float32 and the new batch statistics.
 
   Raises:
-    ValueError: if the features do not fit the classifier.
+    ValueError: If the features do not fit the classifier.
   """
   features, batch_stats = apply_backbone(
     variables.params, variables.batch_stats, images, train=train

@@ -49,7 +49,7 @@ def read_npz(content: bytes) -> dict[str, np.ndarray]:
   """Returns the arrays of an npz file by name; nothing is ever unpickled.
 
   Args:
-    content: Of the file.
+    content: Bytes of the file.
 
   Raises:
     ValueError: If it is no intact npz file of plain arrays. The message begins

@@ -9,7 +9,7 @@ from etils import epath
 
 
 def in_bucket(path: epath.PathLike) -> bool:
-  """Whether a path is one of a bucket, such as gs://bucket/folder."""
+  """Returns whether a path is in a bucket, such as gs://bucket/folder."""
   return "://" in os.fspath(path)
 
 
@@ -93,7 +93,7 @@ def _walk_disk(folder: str) -> Iterator[str]:
 
 
 def _walk_bucket(folder: str, prefix: str = "") -> Iterator[str]:
-  """Goes through a bucket with one listing per folder.
+  """Yields the files of a bucket, with one listing per folder.
 
   epath would ask of every single file whether it is a folder.
   """

@@ -1,4 +1,4 @@
-"""All pairs of the rows of one device, each pair multiplied once.
+"""Pairs of the rows of one device, each multiplied once.
 
 The similarity matrix is symmetric. Its tiles on and above the diagonal serve
 both rows of a pair, which halves the products and exponentials of a sweep.

@@ -32,8 +32,8 @@ def prepare(
 
   Args:
     dataset: TFDS name, with a config and a version if need be.
-    data_dir: Of TFDS; None: TFDS's own.
-    manual_dir: Of archives fetched by hand; None: downloads/manual in it.
+    data_dir: Folder of TFDS; None: TFDS's own.
+    manual_dir: Folder of archives fetched by hand; None: its downloads/manual.
     file_format: ARRAY_RECORD or TFRECORD.
 
   Raises:
@@ -131,7 +131,7 @@ def _report(
   data_dir: str | None,
   seconds: float,
 ) -> None:
-  """Says what there is now, and how to train on it."""
+  """Prints what there is now, and how to train on it."""
   info = builder.info
   size = sum(path.stat().length for path in builder.data_path.iterdir())
   counts = ", ".join(

@@ -1,4 +1,4 @@
-"""What preparing a TFDS data set costs, and whether there is room for it."""
+"""Space that preparing a TFDS data set takes, and whether it is there."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ _TRAIN_SHARES = {
 
 
 def cost(builder: tfds.core.DatasetBuilder, manual: epath.Path) -> int:
-  """Says what preparing takes; returns how many bytes, as far as is known."""
+  """Prints what preparing takes; returns the bytes, as far as known."""
   if is_imagenet(builder):
     train, validation = _archive_sizes(builder, manual)
     name = builder.info.full_name.rpartition("/")[0]  # without the version
@@ -43,7 +43,7 @@ def cost(builder: tfds.core.DatasetBuilder, manual: epath.Path) -> int:
 
 
 def is_imagenet(builder: tfds.core.DatasetBuilder) -> bool:
-  """Whether a data set is made of ImageNet's two archives."""
+  """Returns whether a data set is made of ImageNet's two archives."""
   return builder.name in ("imagenet2012", "imagenet2012_subset")
 
 

@@ -13,7 +13,7 @@ from suncet_jax.models import Model
 
 @struct.dataclass
 class TrainState:
-  """All that a step changes; with the seed it determines all later steps.
+  """State that a step changes; with the seed it determines all later steps.
 
   Attributes:
     step: Number of steps taken, int32.

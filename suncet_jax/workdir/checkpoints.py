@@ -47,8 +47,8 @@ class Checkpoints:
     """Opens a folder, or creates it.
 
     Args:
-      folder: Where the steps lie.
-      keep: How many of the newest stay.
+      folder: Folder of the steps.
+      keep: Number of newest steps that stay.
       keep_every_steps: Also keep every step divisible by this; 0: none.
       read_only: Change nothing, so that another process may be at work here.
     """
@@ -126,7 +126,7 @@ class Checkpoints:
 
     Args:
       template: A pytree of `jax.ShapeDtypeStruct` with shardings.
-      step: Which step; None: the newest.
+      step: Step to restore; None: the newest.
 
     Returns:
       The state and the metadata saved with it; None if there is no step.
@@ -155,7 +155,7 @@ class Checkpoints:
     return jax.tree.map(_place, arrays_from_first(arrays), template), metadata
 
   def reached_preemption(self, step: int) -> bool:
-    """Whether the platform asked this run to end; the same on all processes.
+    """Returns whether the platform asked this run to end; same on all.
 
     To be asked once per step where there are several processes.
     """

@@ -18,7 +18,7 @@ def programs_kept(config: ConfigDict, folder: RunFolder) -> Iterator[None]:
 
   Args:
     config: `train.compilation_cache` is read.
-    folder: Of the run.
+    folder: Folder of the run.
   """
   chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
   if chosen or not config.train.compilation_cache:

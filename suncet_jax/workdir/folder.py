@@ -36,8 +36,8 @@ class RunFolder:
 
   Attributes:
     path: The folder.
-    checkpoints: Where the checkpoints lie.
-    result: result.json, written last.
+    checkpoints: Folder of the checkpoints.
+    result: Path of result.json, which is written last.
   """
 
   def __init__(self, path: epath.PathLike) -> None:
@@ -157,8 +157,8 @@ def check_same_config(
 
   Args:
     whose: Beginning of the message, up to the words "another configuration".
-    old: What it began with, as nested dicts.
-    new: What it is to go on with.
+    old: Configuration that it began with, as nested dicts.
+    new: Configuration that it is to go on with.
 
   Raises:
     FolderError: If results would be others; every difference is listed.

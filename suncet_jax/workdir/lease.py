@@ -1,4 +1,4 @@
-"""Who is at work in a folder of a bucket, where nothing can be locked.
+"""Lease of a folder in a bucket, where nothing can be locked.
 
 An object there is the owner's, who writes it again and again. Each write is on
 condition that nobody else's came between: of two who claim the folder at once
@@ -41,7 +41,7 @@ class Lease:
     """Claims nothing yet.
 
     Args:
-      folder: gs://bucket/folder, or a URL of another store of TensorStore's.
+      folder: URL gs://bucket/folder, or of another store of TensorStore's.
       if_lost: Called, in a thread, when another process has taken over, which
         it does only after this one was cut off for long.
     """

@@ -75,15 +75,15 @@ def read_history(path: epath.PathLike) -> list[dict[str, float]]:
   line end is half-written and not read.
 
   Args:
-    path: a CSV file with a header row.
+    path: A CSV file with a header row.
 
   Returns:
     One dict per row, from column name to value; an empty cell is an absent
     key.
 
   Raises:
-    FileNotFoundError: if there is no such file.
-    ValueError: if it is no text, a cell is not a number, or a row is longer
+    FileNotFoundError: If there is no such file.
+    ValueError: If it is no text, a cell is not a number, or a row is longer
       than the header.
   """
   try:
@@ -117,9 +117,9 @@ def curve(history: History, x: str, y: str) -> tuple[np.ndarray, np.ndarray]:
   """Takes one metric against another from the history.
 
   Args:
-    history: rows as `read_history` returns them.
-    x: column of the horizontal axis.
-    y: column of the vertical axis.
+    history: Rows as `read_history` returns them.
+    x: Column of the horizontal axis.
+    y: Column of the vertical axis.
 
   Returns:
     Two [n] float64 arrays over the rows where both are present and finite.

@@ -19,7 +19,7 @@ from suncet_jax.data.augment.planes import Planes, luma
 
 
 class Reference(enum.IntEnum):
-  """What an image is blended with."""
+  """Reference image of a blend."""
 
   BLACK = 0  # changes the brightness
   MEAN = 1  # the mean grey of the image: changes the contrast

@@ -1,4 +1,4 @@
-"""All random numbers of an augmentation, from one key per image.
+"""Random numbers of an augmentation, from one key per image.
 
 Each operation has numbers of its own, so that switching one on or off leaves
 what the others draw as it was. They come from one call of the generator:

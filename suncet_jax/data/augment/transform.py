@@ -32,7 +32,7 @@ def augment(
   Args:
     images: [b, h, w, c] uint8, or floating point in [0, 1]; c is 1 or 3.
     keys: [b] typed PRNG keys (`jax.random.key`) of the default implementation.
-    augmentation: What is drawn.
+    augmentation: Operations and their probabilities.
 
   Returns:
     [b, size, size, c] float32, in [0, 1] before mean and std.

@@ -14,10 +14,10 @@ from suncet_jax.data.views import Augmentation
 
 @dataclasses.dataclass(frozen=True)
 class View:
-  """How views of one kind are made; hashable, static under jit.
+  """Recipe of one kind of view; hashable, static under jit.
 
   Attributes:
-    augmentation: What is drawn for each image.
+    augmentation: Operations drawn for each image.
     is_cropped: Whether the source crops, on the host: image files are decoded
       only where they are cropped. Else the device does everything.
   """

@@ -15,8 +15,8 @@ class Item(NamedTuple):
   """An image file.
 
   Attributes:
-    path: Where it is.
-    name: The same within its folder, or as the CSV file has it.
+    path: Path of the file.
+    name: Path within its folder, or as the CSV file has it.
     label: The name of its class; empty: unlabelled.
   """
 

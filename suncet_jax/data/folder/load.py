@@ -38,7 +38,7 @@ class FileRecords:
 
     Args:
       items: The files.
-      class_names: What the labels count; holds all that occur.
+      class_names: Names of the classes; all that occur are in it.
     """
     number = {name: i for i, name in enumerate(class_names)}
     number[UNLABELLED] = -1

@@ -44,8 +44,8 @@ class EncodedImage:
     """Decodes the image.
 
     Args:
-      reduction: By how much it may be smaller. A JPEG file is then decoded at
-        1/2, 1/4 or 1/8 of its size, never at less than 1 / reduction, which
+      reduction: Factor by which it may be smaller. A JPEG file is then decoded
+        at 1/2, 1/4 or 1/8 of its size, never at less than 1 / reduction, which
         takes a fraction of the time.
 
     Returns:

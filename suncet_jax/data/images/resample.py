@@ -74,7 +74,7 @@ def crop_and_resize(
 
 
 def in_use() -> tuple[str, str]:
-  """Says what resizes: "native" or "Pillow", and why."""
+  """Returns what resizes, "native" or "Pillow", and why."""
   library, reason = _native()
   return ("native", reason) if library else ("Pillow", reason)
 

@@ -31,13 +31,13 @@ class EncodedSource:
   """Encoded images behind an index.
 
   Attributes:
-    records: Where they are.
+    records: Encoded images.
     labels: int32 [n]; -1: unlabelled.
     names: Image names in the same order, or None.
     image_shape: (h, w, c) of what `images` gives.
     crops_on_host: True: `views` gives ready crops.
     bad: The images that could not be decoded.
-    failure: What went wrong with images that are prepared ahead of their use.
+    failure: Error of images that are prepared ahead of their use.
   """
 
   crops_on_host = True
@@ -178,7 +178,7 @@ def thread_pool(workers: int) -> ThreadPoolExecutor:
   """Returns the threads that all sources of this process share.
 
   Args:
-    workers: How many; 0: as many as this process has CPUs.
+    workers: Number of threads; 0: as many as this process has CPUs.
   """
   count = workers or min(available_cpus(), _MOST_THREADS)
   return ThreadPoolExecutor(count, "images")
@@ -191,7 +191,7 @@ class BadImages:
   """The images of one source that could not be decoded; for many threads."""
 
   def __init__(self, total: int, max_fraction: float) -> None:
-    """Nothing is bad yet.
+    """Starts with no bad image.
 
     Args:
       total: Number of images of the source.
@@ -209,8 +209,8 @@ class BadImages:
     """Notes an image, and warns of it the first time.
 
     Args:
-      index: Which image it is.
-      name: How to call it.
+      index: Number of the image.
+      name: Name of the image, for messages.
       reason: Why it cannot be decoded.
 
     Raises:

@@ -29,7 +29,7 @@ class ArrayRecords:
 
     Args:
       serialized: Gives serialized examples by index, from any thread.
-      index: Of all records.
+      index: Labels and names of all records.
     """
     self.labels = index.labels
     self.names = index.names.tolist() or None

@@ -54,7 +54,7 @@ def read_patiently(read: Callable[[], bytes], what: str) -> bytes:
 
   Args:
     read: Raises OSError if it fails.
-    what: What it reads, for messages.
+    what: Name of the thing that is read, for messages.
 
   Returns:
     What it returns.

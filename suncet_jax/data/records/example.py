@@ -8,12 +8,12 @@ from suncet_jax.data.errors import ImageError
 
 
 class Example(NamedTuple):
-  """What this package uses of a record.
+  """Fields of a record that this package uses.
 
   Attributes:
     image: The encoded image.
     label: -1 where there is none.
-    name: Of the image file, or None.
+    name: Name of the image file, or None.
   """
 
   image: bytes

@@ -22,7 +22,7 @@ _ABSENT = (OSError, ValueError, KeyError)
 
 
 class Index(NamedTuple):
-  """What is known of n records.
+  """Labels, names and places of n records.
 
   Attributes:
     labels: int32 [n]; -1: unlabelled.
@@ -47,8 +47,8 @@ def read_or_make(
   ~/.cache/suncet_jax.
 
   Args:
-    folder: Of the data.
-    name: Of the index.
+    folder: Folder of the data.
+    name: Name of the index.
     count: Number of records that it must cover.
     make: Reads all records.
 

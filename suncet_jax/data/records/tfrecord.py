@@ -28,8 +28,8 @@ class Shard(NamedTuple):
   """A file of records.
 
   Attributes:
-    path: Where it is.
-    length: How many records it holds.
+    path: Path of the shard.
+    length: Number of records that it holds.
   """
 
   path: epath.Path
@@ -61,7 +61,7 @@ class TfrecordRecords:
 
     Args:
       shards: The files, in order.
-      index: Of all records.
+      index: Labels and names of all records.
     """
     self.labels = index.labels
     self.names = index.names.tolist() or None

@@ -20,7 +20,7 @@ _MOST_CLASSES = 20  # in a batch by default, as in the paper's recipe
 
 
 class Order(NamedTuple):
-  """Which images each step sees.
+  """Samplers of the images that each step sees.
 
   Attributes:
     unlabelled: Chooses those without labels.
@@ -44,7 +44,7 @@ def make_order(config: ConfigDict, dataset: Dataset, splits: Splits) -> Order:
   Args:
     config: The whole configuration; `data` and `seed` are read.
     dataset: Gives the training images.
-    splits: Which of them are unlabelled and labelled.
+    splits: Numbers of the unlabelled and labelled ones.
 
   Returns:
     The samplers.

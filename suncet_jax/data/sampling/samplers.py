@@ -1,4 +1,4 @@
-"""Which images a step sees: pure functions of (seed, step).
+"""Samplers: the images of a step, as pure functions of (seed, step).
 
 No iterator has a position to save: any step of any epoch can be asked for at
 any time and on any number of hosts. `BlockSampler`, for files that can only be
@@ -43,7 +43,7 @@ class EpochSampler(Sampler, Protocol):
 
 
 class UnlabelledSampler:
-  """Goes through the pool in a new order each epoch.
+  """Sampler of the pool, in a new order each epoch.
 
   The last incomplete batch of an epoch is dropped, as in Assran et al. 2020
   (arXiv 2006.10803).
@@ -55,7 +55,7 @@ class UnlabelledSampler:
     Args:
       pool: Indices of the images, int64 [n].
       batch_size: Images per step, over all devices.
-      seed: Of the orders.
+      seed: Seed of the orders.
 
     Raises:
       ValueError: If one batch needs more images than there are.
@@ -119,10 +119,10 @@ class ClassBalancedSampler:
     Args:
       images: Indices of the labelled images, int64 [n].
       labels: Their labels, integer [n].
-      class_names: What the labels count.
+      class_names: Names of the classes.
       classes_per_batch: Classes per step.
       images_per_class: Images of each of them, over all devices.
-      seed: Of the orders.
+      seed: Seed of the orders.
 
     Raises:
       ValueError: If a class has no image, or there are too few classes.
@@ -185,7 +185,7 @@ def check_every_class(labels: np.ndarray, class_names: Sequence[str]) -> None:
 
   Args:
     labels: Those of the labelled images, integer [n].
-    class_names: What they count.
+    class_names: Names of the classes.
 
   Raises:
     ValueError: If not; classes without one are named.

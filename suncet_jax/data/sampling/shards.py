@@ -19,7 +19,7 @@ from suncet_jax.rng import RngStream, permutation
 
 
 class BlockSampler:
-  """Goes through the shards of a data set in blocks, in a new order each epoch.
+  """Sampler of shards in blocks, in a new order each epoch.
 
   In each epoch the shards come in a pseudo-random order of (seed, epoch), of
   which process p of P takes every P-th, beginning with its p-th. Of those it
@@ -51,9 +51,9 @@ class BlockSampler:
       shard_starts: Index of each shard's first image, int64 [s], ascending.
       batch_size: Images per step, over all processes.
       block_shards: Largest number of shards that are pooled.
-      process_index: Which process this is.
-      process_count: How many there are.
-      seed: Of the orders.
+      process_index: Number of this process.
+      process_count: Number of processes.
+      seed: Seed of the orders.
 
     Raises:
       ValueError: If there are fewer shards than processes, or fewer images

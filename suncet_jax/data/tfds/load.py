@@ -54,7 +54,7 @@ def make_index(builder: tfds.core.DatasetBuilder, split: str) -> Index:
   """Returns the index of a prepared split, made and kept if it is not there.
 
   Args:
-    builder: Of a prepared data set.
+    builder: Builder of a prepared data set.
     split: Its name, such as "train".
   """
 
