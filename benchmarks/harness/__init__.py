@@ -1,1 +1,1 @@
-"""What all benchmarks share: workers, columns, options and tables."""
+"""Shared parts of the benchmarks: workers, columns, options and tables."""

@@ -1,4 +1,4 @@
-"""What a training step takes in memory and time, by the options that trade.
+"""Memory and time of a training step with the options that trade them.
 
     python -m benchmarks.step.memory [--row=resnet18] [--repeats=5]
 
@@ -6,8 +6,8 @@ A SimCLR step of one of the networks of `benchmarks.step`, as the configuration
 makes it: at once, with `train.remat`, with `train.micro_batches`, in bfloat16.
 "Kept" is what the forward pass keeps for the gradient besides parameters and
 images, "temporaries" what the compiled program allocates besides its arguments.
-XLA's CPU compiler joins again what remat wants computed twice: there only
-"kept" tells what remat saves. Times are taken in turn (see `harness.workers`).
+XLA's CPU compiler merges the computations that remat repeats: there only "kept"
+shows what remat saves. Times are taken in turn (see `harness.workers`).
 """
 
 import sys
