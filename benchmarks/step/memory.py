@@ -131,9 +131,9 @@ def make(
 
   Args:
     row: Key of `ROWS`.
-    precision: As `config.precision`.
-    remat: As `config.train.remat`.
-    micro_batches: As `config.train.micro_batches`.
+    precision: Value of `config.precision`.
+    remat: Value of `config.train.remat`.
+    micro_batches: Value of `config.train.micro_batches`.
   """
   keep_freed_memory()
   return Steps(row, precision, remat, micro_batches)
