@@ -14,7 +14,7 @@ from benchmarks.harness.workers import Done, Job
 from suncet_jax.devices.host import keep_freed_memory
 from suncet_jax.train.experiment import Experiment, build
 
-_ENDLESS = 1_000_000  # steps, more than anyone measures
+_ENDLESS = 1_000_000  # steps, more than are ever measured
 
 
 def make() -> Job:
@@ -40,7 +40,7 @@ def write(folder: str) -> Done:
   """Writes images, labels and splits as npy files, the configuration as JSON.
 
   Args:
-    folder: Folder that is there and empty.
+    folder: Existing empty folder.
 
   Returns:
     The job whose fact is `views`, the number that a step encodes.

@@ -1,1 +1,1 @@
-"""Shared by all benchmarks: workers, columns, options and tables."""
+"""Shared parts of the benchmarks: workers, columns, options and tables."""

@@ -1,4 +1,4 @@
-"""The columns of a table: what is timed, measured in turn."""
+"""Columns of a table: jobs that are measured in turn."""
 
 import contextlib
 import dataclasses
@@ -14,11 +14,11 @@ Pair = tuple[str, str]
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-  """Program that is timed.
+  """A column of the table, which times one job.
 
   Attributes:
     title: Title in the table.
-    maker: Maker of the job, see `Worker`.
+    maker: Maker of the job; see `Worker`.
     arguments: Arguments of the maker, besides those of the row.
   """
 
@@ -68,7 +68,7 @@ def measure(
 
 
 def pairs_among(pairs: Iterable[Pair], columns: Collection[str]) -> list[Pair]:
-  """Returns the pairs of which both columns are there."""
+  """Returns the pairs of which both columns were measured."""
   return [pair for pair in pairs if set(pair) <= set(columns)]
 
 
@@ -89,7 +89,7 @@ def _take_turns(
   for name, worker in workers.items():
     attempt(name, worker.wait_until_ready)
   seconds: dict[str, list[float]] = {name: [] for name in workers}
-  # The first turn, with all others ready, only brings the caches into order.
+  # The first turn after all columns are ready only warms the caches.
   for turn in range(rounds + 1):
     for name, worker in workers.items():
       taken = attempt(name, functools.partial(worker.seconds, steps))

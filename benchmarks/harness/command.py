@@ -1,4 +1,4 @@
-"""Shared by the programs: options, tables in markdown, and output."""
+"""Command lines of the programs: options, tables in Markdown, and output."""
 
 import argparse
 import pathlib
@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 def parser(
   description: str | None, repeats: int | None = None
 ) -> argparse.ArgumentParser:
-  """Returns a parser of --out and, where something is timed, --repeats.
+  """Returns a parser of --out and, if something is timed, --repeats.
 
   Args:
-    description: Docstring of the program, printed as it is.
-    repeats: Default of --repeats; None: there is no such option.
+    description: Docstring of the program, printed unchanged.
+    repeats: Default of --repeats; None: no such option.
   """
   made = argparse.ArgumentParser(
     prog=_program(),
@@ -49,7 +49,7 @@ def names(valid: Collection[str]) -> Callable[[str], list[str]]:
 
 
 def publish(parts: Iterable[str], out: pathlib.Path | None) -> None:
-  """Prints the parts that are not empty, and writes them where one asked."""
+  """Prints the parts that are not empty, and writes them to --out if given."""
   text = "\n\n".join(filter(None, parts))
   print(text)
   if out:
@@ -57,22 +57,22 @@ def publish(parts: Iterable[str], out: pathlib.Path | None) -> None:
 
 
 def table_line(cells: Sequence[str]) -> str:
-  """Returns one row of a markdown table."""
+  """Returns one row of a Markdown table."""
   return "| " + " | ".join(cells) + " |"
 
 
 def table_head(titles: Sequence[str]) -> str:
-  """Returns the first two lines of a markdown table."""
+  """Returns the first two lines of a Markdown table."""
   return f"{table_line(titles)}\n|{'---|' * len(titles)}"
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-  """Returns a whole markdown table."""
+  """Returns a whole Markdown table."""
   return "\n".join([table_head(titles), *map(table_line, rows)])
 
 
 def milliseconds(seconds: Sequence[float] | None) -> str:
-  """Returns "median (minimum)" in ms, or nothing where nothing was measured."""
+  """Returns "median (minimum)" in ms, or an empty text without times."""
   if not seconds:
     return ""
   median, least = statistics.median(seconds), min(seconds)
@@ -81,14 +81,14 @@ def milliseconds(seconds: Sequence[float] | None) -> str:
 
 
 def ratio(theirs: Sequence[float] | None, ours: Sequence[float] | None) -> str:
-  """Returns how many times as long theirs takes as ours, by the medians."""
+  """Returns the ratio of the medians, theirs by ours."""
   if not theirs or not ours:
     return ""
   return f"{statistics.median(theirs) / statistics.median(ours):.2f}"
 
 
 def _program() -> str:
-  """Returns how the running program is started, without its options."""
+  """Returns the command that starts this program, without its options."""
   spec = sys.modules["__main__"].__spec__
   assert spec is not None  # all are started with -m
   return f"python -m {spec.name.removesuffix('.__main__')}"

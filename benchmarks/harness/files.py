@@ -10,7 +10,7 @@ _ROOT = pathlib.Path(__file__).parents[2]
 
 
 def load_file(path: str) -> dict[str, Any]:
-  """Returns what a Python file defines, by name.
+  """Returns the definitions of a Python file by name.
 
   Args:
     path: Path of the file, relative to the repository.

@@ -1,4 +1,4 @@
-"""Header of a table of times: where it was measured."""
+"""Header of a table of times: machine, versions, date and command."""
 
 import datetime
 import importlib.metadata
@@ -31,10 +31,10 @@ def header(
   has_convolution: bool = True,
   packages: Sequence[str] = _PACKAGES,
 ) -> str:
-  """Returns lines on machine, versions, date and command, in markdown.
+  """Returns lines on machine, versions, date and command, in Markdown.
 
   Args:
-    has_torch: Whether PyTorch was asked for and belongs to the versions.
+    has_torch: Whether to name the version of PyTorch.
     has_convolution: Whether networks were measured.
     packages: Packages whose versions matter.
   """
@@ -51,7 +51,7 @@ def header(
 
 
 def load() -> str:
-  """Returns a line on what else keeps the machine busy, to be asked first."""
+  """Returns a line on the load of the machine; call it before measuring."""
   if not hasattr(os, "getloadavg"):  # Windows
     return "Load average at the start: unknown"
   return f"Load average at the start: {os.getloadavg()[0]:.2f} (1 minute)"
@@ -90,7 +90,7 @@ def _versions(packages: Sequence[str]) -> str:
 
 
 def _torch_version() -> str:
-  """Asks another process: this one goes without PyTorch."""
+  """Returns the version of PyTorch, which another process imports."""
   try:
     return find_out("benchmarks.harness.torch_version:make")["version"]
   except WorkerError:

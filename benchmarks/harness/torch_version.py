@@ -1,4 +1,4 @@
-"""The version of PyTorch and of the oneDNN inside it, for the header."""
+"""Versions of PyTorch and of the oneDNN inside it, for the header."""
 
 import re
 

@@ -6,12 +6,10 @@ import torch
 
 
 def import_transforms() -> Any:
-  """Returns torchvision's module of transforms; all of it can then be imported.
-
-  The compiled part of PyPI's torchvision wants CUDA. Without that part its
-  import fails because two operators are not declared, which have nothing to
-  do with transforms of PIL images.
-  """
+  """Imports torchvision and returns its module of transforms."""
+  # The compiled part of PyPI's torchvision needs CUDA. Without that part the
+  # import fails because two operators are not declared, which have nothing to
+  # do with transforms of PIL images.
   try:
     from torchvision import transforms
   except RuntimeError:

@@ -2,9 +2,8 @@
 
 Allocators and thread pools of two libraries in one process would disturb each
 other, and so would two processes that run at once. Each job therefore lives in
-a child; the parent asks one after the other, and whoever is not asked is
-stopped (SIGSTOP), so that no spinning thread and no prefetching reader takes
-time from the one that is measured.
+a child process; the parent measures one at a time and stops the others
+(SIGSTOP), so that no spinning thread or prefetching reader takes time from it.
 
 A job is a function of a number of steps that returns when they are done. The
 parent writes that number as a line and reads the seconds it took:
@@ -15,8 +14,8 @@ parent writes that number as a line and reads the seconds it took:
     parent -> facts
     child -> {"facts": {"peak_bytes": 250000000}}
 
-The facts are the most memory that the child has held, and whatever the job's
-own method `facts` returns, if it has one.
+The facts are the peak memory of the child and the result of the job's own
+method `facts`, if it has one.
 
 Run as a program, this module is the child.
 """
@@ -46,14 +45,14 @@ class WorkerError(RuntimeError):
 
 
 class Worker:
-  """The parent's side: a child that holds one job."""
+  """Child process with one job, as the parent sees it."""
 
   def __init__(self, maker: str, **arguments: Any) -> None:
     """Starts the child, stopped; `wait_until_ready` must come next.
 
     Args:
-      maker: "module:function", a function that returns the job.
-      **arguments: Arguments of that function, JSON values.
+      maker: Name of the function that returns the job, "module:function".
+      **arguments: Arguments of the function, JSON values.
     """
     self._process = subprocess.Popen(
       [sys.executable, "-m", __name__, maker, json.dumps(arguments)],
@@ -62,13 +61,13 @@ class Worker:
       stdout=subprocess.PIPE,
       text=True,
       bufsize=1,
-      # JAX must not take a GPU here, and TensorFlow need not tell its story.
+      # JAX must not take a GPU here, and TensorFlow should not log.
       env={**os.environ, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "2"},
-      # A group, because a job may have helpers, to be stopped with it.
+      # A process group, since helpers of a job must be stopped with it.
       process_group=0,
     )
-    # Children that warm up at once would disturb each other: PyTorch's
-    # threads take tens of times as long where they do not have the CPUs.
+    # One child warms up at a time: PyTorch's threads take tens of times as
+    # long if other processes use the CPUs.
     self._signal(signal.SIGSTOP)
 
   def __enter__(self) -> Self:
@@ -83,32 +82,32 @@ class Worker:
     """Lets the child make its job and warm it up, then stops it.
 
     Raises:
-      WorkerError: The job cannot be made here.
+      WorkerError: If the job cannot be made here.
     """
     self._signal(signal.SIGCONT)
     self._answer()
     self._signal(signal.SIGSTOP)
 
   def seconds(self, steps: int) -> float:
-    """Returns how long so many steps take.
+    """Returns the seconds that a number of steps take.
 
     Raises:
-      WorkerError: They failed.
+      WorkerError: If they fail.
     """
     return self._ask(str(steps))["seconds"]
 
   def facts(self) -> dict[str, Any]:
-    """Returns what the child knows about itself besides times.
+    """Returns the facts of the child.
 
     Raises:
-      WorkerError: It has ended.
+      WorkerError: If it has ended.
     """
     return self._ask("facts")["facts"]
 
   def _ask(self, question: str) -> dict[str, Any]:
     """Lets the child go on until it has answered."""
     self._signal(signal.SIGCONT)
-    with contextlib.suppress(BrokenPipeError):  # no answer will tell
+    with contextlib.suppress(BrokenPipeError):  # the missing answer shows it
       print(question, file=self._process.stdin)
     answer = self._answer()
     self._signal(signal.SIGSTOP)
@@ -129,13 +128,13 @@ class Worker:
 
 
 class CoreWorker(Worker):
-  """Measures CPU time of a `CoreJob`: the parent need not wait for peace."""
+  """Worker that measures CPU time of a `CoreJob`, on a busy machine too."""
 
   def seconds(self, steps: int) -> float:
-    """Returns how much CPU time so many steps take.
+    """Returns the seconds of CPU time that a number of steps take.
 
     Raises:
-      WorkerError: They failed.
+      WorkerError: If they fail.
     """
     before = self.facts()[_CPU_SECONDS]
     super().seconds(steps)
@@ -143,14 +142,14 @@ class CoreWorker(Worker):
 
 
 class CoreJob:
-  """A job that tells how much CPU time its process has used."""
+  """A job whose facts are the CPU time of its process."""
 
   def __init__(self, step: Callable[[], None]) -> None:
-    """Takes what a step does."""
+    """Stores the function that takes a step."""
     self._step = step
 
   def __call__(self, steps: int) -> None:
-    """Does so many steps."""
+    """Takes a number of steps."""
     for _ in range(steps):
       self._step()
 
@@ -160,17 +159,17 @@ class CoreJob:
 
 
 class Done:
-  """A job that is done when it is made; its facts tell what was found out."""
+  """A job that is done when it is made, and has only facts."""
 
   def __init__(self, facts: dict[str, Any]) -> None:
-    """Takes the facts."""
+    """Stores the facts."""
     self._facts = facts
 
   def __call__(self, steps: int) -> None:
-    """Does nothing more."""
+    """Does nothing."""
 
   def facts(self) -> dict[str, Any]:
-    """Returns what was found out."""
+    """Returns the facts."""
     return self._facts
 
 
@@ -182,7 +181,7 @@ def find_out(maker: str, **arguments: Any) -> dict[str, Any]:
     **arguments: Arguments of the maker.
 
   Raises:
-    WorkerError: The job failed.
+    WorkerError: If the job fails.
   """
   with Worker(maker, **arguments) as worker:
     worker.wait_until_ready()
@@ -203,16 +202,14 @@ def one_cpu() -> Iterator[None]:
 
 
 def available_memory() -> int | None:
-  """Returns the bytes that new processes can take; None: nothing says."""
+  """Returns the bytes available to new processes, or None if unknown."""
   return _bytes("/proc/meminfo", "MemAvailable")
 
 
 def peak_memory() -> int | None:
-  """Returns the most bytes that this program has held; None: nothing says.
-
-  Not `ru_maxrss`: that counts what the process held before it became this
-  program, as a copy of its parent.
-  """
+  """Returns the peak memory of this program in bytes, or None if unknown."""
+  # Not `ru_maxrss`: it includes memory from before exec, when the process was
+  # a copy of its parent.
   return _bytes("/proc/self/status", "VmHWM")
 
 
@@ -246,7 +243,7 @@ def _tell(answers: TextIO, **answer: Any) -> None:
 
 
 def _main(arguments: Sequence[str]) -> int:
-  # What libraries print must not come between the answers.
+  # Output of libraries must not mix with the answers.
   answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
   os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
   try:
@@ -256,7 +253,7 @@ def _main(arguments: Sequence[str]) -> int:
     job(_WARM_UP_STEPS)
     _tell(answers, ready=True)
     _serve(job, answers)
-  except Exception as error:  # whatever it is, the parent prints it
+  except Exception as error:  # of any kind: the parent prints it
     text = f"{type(error).__name__}: {error}"
     _tell(answers, error=text.splitlines()[0])
     return 1

@@ -50,7 +50,7 @@ COLUMNS = {
   ),
 }
 
-# How many times as many images the second makes in the same time.
+# Ratios: images of the second column by those of the first in the same time.
 RATIOS = (("pil", "ours_host"), ("pil", "ours"), ("tensor", "ours"))
 
 _DEFAULT_ROWS = "arrays,arrays_blur,jpegs"

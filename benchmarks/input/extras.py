@@ -1,4 +1,4 @@
-"""Beside the input table: opening a stream, waiting for input."""
+"""Extras beside the input table: opening a stream, waiting for input."""
 
 from typing import Any
 
@@ -84,7 +84,7 @@ def training() -> str:
 
 
 def parts() -> str:
-  """Takes our way from a JPEG file to two views apart."""
+  """Times the parts of our way from a JPEG file to two views."""
   with one_cpu():
     facts = _facts("parts:make")
   rows = [
@@ -99,7 +99,7 @@ EXTRAS = {"parts": parts, "opening": opening, "training": training}
 
 
 def _facts(maker: str, **arguments: Any) -> dict[str, Any]:
-  """Returns what a process of its own finds out, or its "error"."""
+  """Returns the facts of a job in a process of its own, or its "error"."""
   try:
     return find_out(f"benchmarks.input.{maker}", **arguments)
   except WorkerError as error:

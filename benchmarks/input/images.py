@@ -94,7 +94,7 @@ class MemoryRecords:
   names = None
 
   def __init__(self, files: Sequence[bytes], labels: np.ndarray) -> None:
-    """Takes files, which are given out in turn, and a label per record."""
+    """Stores files, which are returned in turn, and a label per record."""
     self._files, self.labels = files, labels
 
   def read(self, index: int) -> bytes:
@@ -103,7 +103,7 @@ class MemoryRecords:
 
 
 def jpegs(count: int, shape: tuple[int, int] = (500, 375)) -> list[bytes]:
-  """Returns JPEG files of photographs, of about 110 kB where that is normal."""
+  """Returns JPEG files of photographs, of about 110 kB at ImageNet's size."""
   normal = shape == (500, 375)
   size: dict[str, Any] = {"size": shape, "kilobytes": 110.0 if normal else None}
   return list(_photographs()["jpegs"](count, **size))

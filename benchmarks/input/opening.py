@@ -1,4 +1,4 @@
-"""The first batch of a stream, far into a training on a large data set."""
+"""First batch of a stream, far into a training on a large data set."""
 
 import time
 from typing import Any
@@ -25,15 +25,15 @@ def make(step: int, records: int, classes: int) -> Done:
   """Opens a stream at a step.
 
   Args:
-    step: Step to open at.
-    records: Number of records; all are one JPEG file.
-    classes: Number of classes.
+    step: Step to open the stream at.
+    records: Number of records of the data set; all are one JPEG file.
+    classes: Number of classes of the data set.
 
   Returns:
     The job whose facts are the seconds of the parts, and the most memory held
     before and after them.
   """
-  # JAX's start and what the index file holds are there before.
+  # Untimed: labels, which an index file holds in a real run, and JAX's start.
   labels = (np.arange(records) % classes).astype(np.int32)
   source = EncodedSource(
     MemoryRecords(jpegs(1), labels),
@@ -51,7 +51,7 @@ def make(step: int, records: int, classes: int) -> Done:
   times.append(time.perf_counter())
   order = make_order(config, dataset, splits)
   stream = Stream(source, order, mesh=mesh, batch_size=_BATCH, seed=0)
-  # To the end of a training, so that it reads ahead as it does there.
+  # The stream has many steps left, so that it reads ahead as in a training.
   steps = range(step, step + 1000)
   batches = stream.batches(steps, (view, view), (view,))
   next(batches)

@@ -1,4 +1,4 @@
-"""Two views of each image by this package: a stream and what a step does."""
+"""Two views of each image by this package: stream, then work of the step."""
 
 import functools
 import pathlib
@@ -23,7 +23,7 @@ from suncet_jax.devices.mesh import make_mesh
 from suncet_jax.methods.base import BatchSpec
 from suncet_jax.train.step import make_views
 
-_ENDLESS = 1_000_000  # steps, more than anyone measures
+_ENDLESS = 1_000_000  # steps, more than are ever measured
 _SEED = 0
 
 
@@ -33,7 +33,7 @@ def make(row: str, folder: str, *, host_only: bool) -> CoreJob:
   Args:
     row: Key of `ROWS`.
     folder: Folder that `images.write` filled.
-    host_only: Whether to leave out what the training step does.
+    host_only: Whether to leave out the work of the training step.
   """
   keep_freed_memory()
   wanted = ROWS[row]

@@ -1,4 +1,4 @@
-"""Shares of our time, from a JPEG file to two views."""
+"""Parts of our time from a JPEG file to two views."""
 
 import dataclasses
 import functools
@@ -60,7 +60,7 @@ def _host(files: list[bytes], augmentation: Augmentation) -> Laps:
 def _host_turn(
   laps: Laps, files: list[bytes], draws: np.ndarray, crop: Crop
 ) -> None:
-  """Does what `write_crops` does, one part after the other for all files."""
+  """Does the work of `write_crops`, one part after the other for all files."""
   rows, size = range(len(files)), (crop.size, crop.size)
   outs = list(np.empty((_VIEWS, *size, 3), np.uint8))
 
@@ -84,7 +84,7 @@ def _host_turn(
 
 
 def _device(augmentation: Augmentation) -> Laps:
-  """Makes views of what the host has cropped, whole and without parts."""
+  """Makes views of the host's crops, with all operations and without some."""
   cropped = dataclasses.replace(augmentation, crop_scale=None)
   variants: Mapping[str, Augmentation] = {
     "device, all of it": cropped,
@@ -111,7 +111,7 @@ def _make_view(
 def _timed(
   laps: Laps, name: str, work: Callable[[Any], Any], items: Iterable[Any]
 ) -> list[Any]:
-  """Does the work on all items; returns what it gives, and notes the time."""
+  """Does the work on all items; returns the results and notes the time."""
   start = time.process_time()
   results = [work(item) for item in items]
   laps.setdefault(name, []).append(time.process_time() - start)

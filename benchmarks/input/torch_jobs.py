@@ -49,11 +49,9 @@ def make(row: str, folder: str, form: str) -> CoreJob:
 def _reader(
   row: ImageSet, folder: pathlib.Path
 ) -> Callable[[], Iterator[Image.Image]]:
-  """Returns what gives PIL images, decoded anew each time if they are files.
-
-  PyPI's torchvision decodes JPEGs with a part that wants CUDA; beside a PyTorch
-  for the CPU it does not load, so that Pillow decodes for tensors too.
-  """
+  """Returns a function that gives PIL images; files are decoded each time."""
+  # PyPI's torchvision decodes JPEGs with a part that needs CUDA and does not
+  # load beside a PyTorch for the CPU, so that Pillow decodes for tensors too.
   if not row.is_encoded:
     pixels = images.arrays(folder)
     return lambda: map(Image.fromarray, pixels)

@@ -1,4 +1,4 @@
-"""The share of a training's time that it waits for input."""
+"""Share of the training time that is spent waiting for input."""
 
 import contextlib
 import csv
@@ -23,7 +23,7 @@ from suncet_jax.devices.host import keep_freed_memory
 
 _STEPS = 15
 _BATCH, _CLASSES, _IMAGES_PER_CLASS = 64, 10, 2
-_FILES = 64  # different ones
+_FILES = 64  # different files
 _SIZE = 32
 _OUTPUTS = (1, 2)  # descriptors of the standard output and the standard error
 
@@ -45,7 +45,7 @@ def make(images: str) -> Done:
   names = tuple(map(str, range(_CLASSES)))
   with tempfile.TemporaryDirectory() as folder:
     with _silence():
-      # Here, because TensorFlow speaks already while it is imported.
+      # Imported here: TensorFlow prints messages while it is imported.
       from suncet_jax.train.run import run
 
       run(config, folder, dataset=Dataset("many", train, test, names))
@@ -54,10 +54,10 @@ def make(images: str) -> Done:
 
 
 def summary(table: str) -> dict[str, float]:
-  """Sums up a metrics.csv but its first line, whose time holds compilation.
+  """Sums up a metrics.csv without its first line, which includes compilation.
 
   Args:
-    table: The text of a metrics.csv.
+    table: Text of a metrics.csv.
 
   Returns:
     `wait_share`, `seconds` per step, `rows` that a step encodes, and over how

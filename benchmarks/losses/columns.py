@@ -1,4 +1,4 @@
-"""The tables of losses: their rows, and how large each column can become."""
+"""Tables of losses: their rows, and the size limits of each column."""
 
 import argparse
 import dataclasses
@@ -63,25 +63,25 @@ def parse(text: str) -> Embeddings:
 
 
 def parse_all(text: str) -> list[Embeddings]:
-  """Returns those of a comma-separated option."""
+  """Returns the embeddings of a comma-separated option."""
   return [parse(part) for part in text.split(",")]
 
 
 @dataclasses.dataclass(frozen=True)
 class LossColumn(Column):
-  """Column of losses, with the rows it is timed on.
+  """A column with limits on its size.
 
   Attributes:
-    most_rows: The largest n that is tried.
-    matrix_bytes: What grows with the similarity matrix; an estimate that
-      decides which columns can be in memory at once.
+    most_rows: Largest n that is tried.
+    matrix_bytes: Function that estimates the bytes that grow with the
+      similarity matrix; it decides which columns fit into memory together.
   """
 
   most_rows: int
   matrix_bytes: Callable[[Embeddings], int]
 
   def bytes_needed(self, row: Embeddings) -> int:
-    """Returns an estimate of what the process takes at most."""
+    """Returns an estimate of the peak memory of the process."""
     embeddings = _EMBEDDING_BYTES * row.n * row.d
     return _PROCESS_BYTES + embeddings + self.matrix_bytes(row)
 

@@ -1,4 +1,4 @@
-"""The JAX columns of the losses: `suncet_jax.losses`, and optax's NT-Xent."""
+"""JAX columns of the losses: `suncet_jax.losses`, and optax's NT-Xent."""
 
 import functools
 from collections.abc import Callable
@@ -69,7 +69,7 @@ def our_loss(loss: str, form: str, row: Embeddings) -> Loss:
   labelled = losses.suncet if loss == "suncet" else losses.supcon
 
   def of_embeddings(embeddings: jax.Array) -> jax.Array:
-    # As if they were an argument: nothing to compute with at compile time.
+    # Hides the constants from the compiler, which would compute with them.
     hidden = jax.lax.optimization_barrier(labels)
     return labelled(embeddings, hidden, **options)
 
@@ -78,7 +78,7 @@ def our_loss(loss: str, form: str, row: Embeddings) -> Loss:
 
 def optax_ntxent(row: Embeddings) -> Loss:
   """Returns optax's NT-Xent as a function of embeddings [n, d] alone."""
-  import optax  # here: its memory is not to be counted as ours
+  import optax  # here: its memory must not be counted as ours
 
   images = jnp.asarray(row.images())
   return lambda embeddings: optax.losses.ntxent(
@@ -92,7 +92,7 @@ class _LossJob:
   def __init__(self, loss: Loss, embeddings: np.ndarray) -> None:
     self._embeddings = jax.device_put(embeddings)
     step = jax.jit(jax.value_and_grad(loss))
-    # Ahead of time, because only what is compiled tells its memory.
+    # Ahead of time, since only a compiled program knows its memory.
     self._step = step.lower(self._embeddings).compile()
 
   def __call__(self, steps: int) -> None:

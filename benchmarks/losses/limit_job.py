@@ -1,10 +1,9 @@
-"""Speed of this machine at products of matrices and exponentials.
+"""Rates at which this machine multiplies matrices and takes exponentials.
 
-What nobody can avoid in a loss is products of the similarity matrix and
-exponentials of its entries. Both are timed on tiles of several sizes: which one
-is the fastest differs between processors, and the limit should be a hard one.
-Every call is a computation of its own on other data than the one before, so
-that the compiler can neither leave it out nor take it out of a loop.
+No loss can avoid the products of the similarity matrix and the exponentials of
+its entries. Both are timed on tiles of several sizes, since the fastest size
+differs between processors. Consecutive calls get different data, so that the
+compiler can neither leave a call out nor move it out of a loop.
 """
 
 import time
@@ -27,10 +26,10 @@ _MOST_CALLS = 64
 
 
 class _Part(NamedTuple):
-  """Something to time.
+  """A computation to time.
 
   Attributes:
-    run: Takes one of the operands.
+    run: Function of one of the operands.
     operands: Operands of the calls, in turn.
     work: Floating-point operations or exponentials of a call.
     calls: Number of calls of a turn.
@@ -43,7 +42,7 @@ class _Part(NamedTuple):
 
 
 class _LimitJob:
-  """Times each part by itself, once per turn whatever the steps."""
+  """Times each part by itself, once per turn for any number of steps."""
 
   def __init__(self, parts: dict[str, dict[str, _Part]]) -> None:
     self._parts = parts

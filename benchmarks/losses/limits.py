@@ -1,4 +1,4 @@
-"""The limit of a loss: the time of its products and exponentials alone."""
+"""Limit of a loss: the time of its products and exponentials alone."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ Rates = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 class Method(NamedTuple):
-  """Share of the similarity matrix that is computed, forward and backward.
+  """Work of a method on the similarity matrix, forward and backward.
 
   Attributes:
     title: Title in the table.
@@ -55,8 +55,8 @@ def seconds(
   """Returns the limit in each turn.
 
   Args:
-    method: What is computed.
-    row: What it is computed of.
+    method: Method that computes the loss.
+    row: Embeddings that it gets.
     products: Floating-point operations per second of each turn.
     exps: Exponentials per second of each turn.
   """

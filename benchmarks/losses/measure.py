@@ -7,13 +7,13 @@ from benchmarks.harness.columns import Turns, measure
 from benchmarks.harness.workers import WorkerError, available_memory, find_out
 from benchmarks.losses.columns import Embeddings, LossColumn
 
-# Of the memory that is free: estimates are not exact.
+# Share of the free memory to use, since estimates are not exact.
 _SHARE = 0.9
 _MOST_STEPS = 8
 
 
 class Measured(NamedTuple):
-  """A row.
+  """Measured columns of a row.
 
   Attributes:
     groups: Columns that were measured in turn; some are in all groups.
@@ -24,16 +24,16 @@ class Measured(NamedTuple):
   notes: dict[str, str]
 
   def group_of(self, *names: str) -> Turns:
-    """Returns the first group that has all of them, or an empty one."""
+    """Returns the first group that has all columns, or an empty one."""
     found = (g for g in self.groups if set(names) <= set(g.seconds))
     return next(found, Turns({}, {}, {}))
 
   def seconds(self, name: str) -> list[float] | None:
-    """Returns the column's times, or None where it was not measured."""
+    """Returns the column's times, or None if it was not measured."""
     return self.group_of(name).seconds.get(name)
 
   def facts(self, name: str) -> dict[str, Any]:
-    """Returns the column's facts, none where it was not measured."""
+    """Returns the column's facts; empty if it was not measured."""
     return self.group_of(name).facts.get(name, {})
 
 
@@ -47,12 +47,12 @@ def measure_row(
   """Measures the columns of a row.
 
   Args:
-    row: Embeddings that they get.
+    row: Embeddings that the columns get.
     columns: Columns by name.
     references: Names of columns that others are compared with; they are
       measured with every group.
     repeats: Number of turns of each column.
-    steps: Number of steps of each turn; None: more where one is over at once.
+    steps: Number of steps of each turn; None: more for short steps.
   """
   steps = steps or max(1, min(_MOST_STEPS, 4096 // row.n))
   budget = _budget()
@@ -79,7 +79,7 @@ def _budget() -> float:
 def _too_large(
   column: LossColumn, row: Embeddings, budget: float
 ) -> str | None:
-  """Returns why the column is left out, or None."""
+  """Returns the reason for leaving a column out, or None."""
   if row.n > column.most_rows:
     return f"left out, its limit is n = {column.most_rows}"
   needed = column.bytes_needed(row)

@@ -1,4 +1,4 @@
-"""The tables of one loss: times, memory and limits, a line per row."""
+"""Tables of one loss: times, memory and limits, a line per row."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def memory_table(results: Results, columns: Mapping[str, Column]) -> str:
 
 
 def limits_table(results: Results, repeats: int) -> str:
-  """Returns a table of limits and how near ours comes, where measured."""
+  """Returns a table of limits and of our distance from them, if measured."""
   rows = [
     [row.title, *_limit_cells(row, measured, repeats)]
     for row, measured in results.items()
@@ -61,7 +61,7 @@ def _ratio(measured: Measured, theirs: str, ours: str) -> str:
 
 
 def _megabytes(facts: Mapping[str, Any]) -> str:
-  """Returns "temporary / peak", without what is not known."""
+  """Returns "temporary / peak", without unknown values."""
   known = (facts.get("temporary_bytes"), facts.get("peak_bytes"))
   if not any(known):
     return ""

@@ -1,7 +1,7 @@
-"""The PyTorch columns of losses: plain formulas and two libraries' losses.
+"""PyTorch columns of losses: plain formulas and two libraries' losses.
 
-The gradient of all of them is exact: nobody here detaches the keys (lightly
-would with a memory bank, which is off).
+All gradients are exact: none of the losses detaches the keys (lightly would
+with a memory bank, which is off).
 """
 
 from collections.abc import Callable

@@ -14,8 +14,8 @@ KINDS = (
   "collective-broadcast",
 )
 
-# An instruction: result, operation, and whether it only starts. What ends an
-# asynchronous one ("-done") sends nothing of its own.
+# An instruction: result, operation, and whether it only starts. The end of an
+# asynchronous one ("-done") sends nothing and is not matched.
 _INSTRUCTION = re.compile(
   rf"^\s+(?:ROOT )?%\S+ = (.+?) (?:ragged-)?({'|'.join(KINDS)})(-start)?\("
 )
@@ -33,10 +33,10 @@ class Transfer(NamedTuple):
   """One array that a collective sends.
 
   Attributes:
-    name: The operation that it comes from, as JAX names it.
+    name: Name of the JAX operation that it comes from.
     dtype: Name of the dtype, e.g. "f32".
-    shape: Shape of the whole array: what every device holds before an
-      all-reduce or a reduce-scatter, or after an all-gather.
+    shape: Shape of the whole array, as on every device before an all-reduce or
+      a reduce-scatter, or after an all-gather.
   """
 
   name: str
@@ -54,9 +54,9 @@ class Collective(NamedTuple):
   """One instruction.
 
   Attributes:
-    kind: One of `KINDS`.
-    transfers: What it sends; several where the compiler combined them.
-    times: How often a run of the program executes it; 0: nothing says.
+    kind: Kind, one of `KINDS`.
+    transfers: Arrays that it sends; several if the compiler combined them.
+    times: Number of executions in a run of the program; 0: unknown.
   """
 
   kind: str
@@ -68,8 +68,8 @@ def collectives(text: str) -> list[Collective]:
   """Finds every collective of a program.
 
   Args:
-    text: Text of the program, as `jax.stages.Compiled.as_text` gives it; empty:
-      there are none.
+    text: Text of the program from `jax.stages.Compiled.as_text`; empty: no
+      collectives.
   """
   times = _executions(text) if text else {}
   return [
@@ -89,7 +89,7 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _executions(text: str) -> Mapping[str, int]:
-  """Returns how often each computation is executed; 0: nothing says."""
+  """Returns the number of executions of each computation; 0: unknown."""
   entry = re.search(r"^ENTRY %?(\S+)", text, re.MULTILINE)
   if not entry:
     raise ValueError("This is not the text of an HLO module: it has no ENTRY.")
@@ -111,7 +111,7 @@ def _executions(text: str) -> Mapping[str, int]:
 
 
 def _calls(line: str) -> Iterator[tuple[str, int]]:
-  """Yields computations that an instruction calls, and how often it does."""
+  """Yields the computations that an instruction calls, and how many times."""
   names = _CALLED.findall(line)
   for branches in _BRANCHES.findall(line):
     names += [name.strip().lstrip("%") for name in branches.split(",")]
@@ -169,7 +169,7 @@ def _split(name: str, start: int) -> tuple[list[str], int]:
   """Splits at the colons inside the parenthesis at `start`.
 
   Returns:
-    What is between them, and the position after the closing parenthesis.
+    The texts between them, and the position after the closing parenthesis.
   """
   parts, depth = [""], 0
   for position in range(start, len(name)):

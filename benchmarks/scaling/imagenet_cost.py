@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> None:
 
 @functools.cache
 def network_work() -> Work:
-  """Returns what the configuration's network costs."""
+  """Returns the work of the configuration's network."""
   experiment = make_experiment(ROWS["imagenet"])
   return model.resnet50_work(
     network_of(experiment), experiment.config.model.head.out
@@ -57,14 +57,14 @@ def seconds(
 ) -> tuple[float, float]:
   """Predicts a step: at the highest and at the lowest utilization.
 
-  What is not the network's own time is that of a step with the paper's 2,816
-  images and 2,560 labelled ones, whose 8,192 rows no other step exceeds.
+  All time but the network's is that of a step with the paper's 2,816 images and
+  2,560 labelled ones; its 8,192 rows are the most of any step.
 
   Args:
     cluster: Key of `CLUSTERS`.
     work: Work of the network.
-    phase: Phase of the step, whose rows it has.
-    operations: Operations of a row, if they are not those of `work`.
+    phase: Phase that the step is in.
+    operations: Operations of a row; 0: those of `work`.
   """
   machine, devices, _ = CLUSTERS[cluster]
   paper = imagenet_recipe.pretraining("suncet", 1).phases[0]
@@ -95,9 +95,9 @@ def duration(
 
 
 def share(run: Run) -> float:
-  """Returns a run's images, by those of SimCLR for 1,000 epochs.
+  """Returns a run's share of the images of SimCLR for 1,000 epochs.
 
-  Of operations it is the same, since every view costs as much as another.
+  The share of operations is the same, since all views cost the same.
   """
   return run.rows / imagenet_recipe.pretraining("simclr", 1000).rows
 
@@ -105,7 +105,7 @@ def share(run: Run) -> float:
 def share_at(top1: float) -> float:
   """Returns the share at which SuNCEt's published top-1 reaches a value.
 
-  In a straight line, over images, between the epochs that were published.
+  Interpolates linearly over images between the published epochs.
   """
   points = [
     (share(imagenet_recipe.pretraining("suncet", epochs)), accuracy)
@@ -118,10 +118,10 @@ def share_at(top1: float) -> float:
 
 
 def memory(devices: int, work: Work, size: int) -> dict[str, float]:
-  """Returns the bytes per device of the paper's step, by how it is made.
+  """Returns the bytes per device of the paper's step, by memory option.
 
   Args:
-    devices: How many devices share the step.
+    devices: Number of devices that share the step.
     work: Work of the network.
     size: Bytes of a number: 4 in float32, 2 in bfloat16.
   """
@@ -189,7 +189,7 @@ def _pretraining(work: Work) -> str:
 def _amounts(
   run: Run, work: Work, operations: float, unit: float = 3600
 ) -> Iterator[str]:
-  """Yields images, operations, share and times in so many seconds."""
+  """Yields cells with images, operations, share and times (in `unit` s)."""
   yield f"{run.rows / 1e6:,.1f}"
   yield f"{run.rows * operations / 1e18:.3g}"
   total = imagenet_recipe.pretraining("simclr", 1000).rows * work.operations

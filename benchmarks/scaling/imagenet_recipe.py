@@ -1,4 +1,4 @@
-"""Images that `configs/imagenet.py` trains on, read from it."""
+"""Amount of training of `configs/imagenet.py`, read from the configuration."""
 
 import itertools
 from typing import NamedTuple
@@ -85,8 +85,8 @@ class Run(NamedTuple):
 def pretraining(method: str, epochs: int) -> Run:
   """Returns the pre-training of a method.
 
-  The last incomplete batch of an epoch is dropped; which images an epoch sees
-  is what the method's spec says.
+  The last incomplete batch of an epoch is dropped; the method's spec gives the
+  images of an epoch.
   """
   config = load_config("imagenet", f"method={method},epochs={epochs}")
   spec, labelled = method_spec(method), config.data.labelled
@@ -103,7 +103,7 @@ def pretraining(method: str, epochs: int) -> Run:
 
 
 def finetuning(percent: int) -> Run:
-  """Returns the fine-tuning on so many percent of the labels."""
+  """Returns the fine-tuning on a percentage of the labels."""
   settings = load_config("imagenet", f"labels={percent}").evals.finetune
   steps = settings.epochs * (LABELLED[percent] // settings.batch_size)
   return Run(settings.epochs, (Phase(steps, 0, 0, settings.batch_size),))
@@ -112,8 +112,8 @@ def finetuning(percent: int) -> Run:
 def evaluated(percent: int, epochs: int) -> int:
   """Returns the images that a run's evaluations encode, without gradients.
 
-  kNN on the way sees validation and labelled images, the evaluations at the end
-  labelled and test images, and the fine-tuned network test images again.
+  They are validation and labelled images for kNN during training, labelled and
+  test images at the end, and test images again for the fine-tuned network.
   """
   config = load_config("imagenet", f"labels={percent},epochs={epochs}")
   validation = config.data.validation.per_class * CLASSES
@@ -132,8 +132,8 @@ def finetuning_operations(work: Work) -> float:
 def rematerialized(work: Work) -> float:
   """Returns the bytes of a row, in bfloat16, with `train.remat`.
 
-  Kept are what the first convolution gives and each block takes, and of one
-  block at a time everything, as without.
+  Kept are the output of the first convolution and the input of each block, and
+  all activations of one block at a time.
   """
   layers = resnet50()
   stages = [layers[i : i + 6] for i in range(0, len(layers), 6)]

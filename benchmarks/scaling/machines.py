@@ -1,14 +1,14 @@
-"""Accelerators as the predictions of `benchmarks.scaling` assume them.
+"""Assumptions on accelerators in the predictions of `benchmarks.scaling`.
 
-Figures of vendors are named as such; all others are assumptions, on purpose
-round, and none was measured by this project.
+Figures of vendors are marked as such; all others are assumptions, round on
+purpose. None was measured by this project.
 """
 
 from typing import NamedTuple
 
 
 class Machine(NamedTuple):
-  """An accelerator and what connects many of them.
+  """An accelerator and its links to others.
 
   Attributes:
     title: Title of its tables.
@@ -44,7 +44,7 @@ class Machine(NamedTuple):
   phase: float
 
   def hops(self, device_count: int) -> int:
-    """Returns how many hops an all-reduce among so many of a group takes."""
+    """Returns the number of hops of an all-reduce among devices of a group."""
     if device_count == 1:
       return 0
     if not self.is_torus:

@@ -1,8 +1,9 @@
-"""Predicted time of a step, from bytes and operations.
+"""Predicted time of a step from its bytes and operations.
 
-A device computes its rows, and meanwhile or afterwards sends. Collectives are
-made of parts: inside the group of fast links everything is first added up or
-last told, and each device of a group exchanges its share with other groups.
+A device computes its rows and sends, at the same time or afterwards. A
+collective has parts: it reduces inside the group of fast links first (or
+broadcasts there last), and each device of a group exchanges its share with
+other groups.
 """
 
 import math
@@ -20,7 +21,7 @@ GRADIENT_COLLECTIVES = 4
 # Gathers of embeddings (3) and labels, two scatters or gathers of the losses,
 # sums and counts.
 LOSS_COLLECTIVES = 8
-# Of products in the losses.
+# Utilization of products in the losses.
 LOSS_UTILIZATION = 0.5
 # A pair is in three products, the tile of each written and read twice.
 PAIR_BYTES = 48
@@ -29,7 +30,7 @@ BACKWARD = 2 / 3
 
 
 class Work(NamedTuple):
-  """Cost of a network.
+  """Work of a network.
 
   Attributes:
     operations: Operations of a training step on one row.
@@ -58,13 +59,13 @@ class Times(NamedTuple):
 
   @property
   def overlapped(self) -> float:
-    """Seconds of a step whose gradients are sent during the backward pass."""
+    """Seconds of a step that sends gradients during the backward pass."""
     hidden = min(self.gradients, BACKWARD * self.network)
     return self.in_turn - hidden
 
 
 def resnet50_work(network: Network, embedding: int) -> Work:
-  """Returns what ResNet-50 at 224 pixels with two dense layers costs.
+  """Returns the work of ResNet-50 at 224 pixels with two dense layers.
 
   Args:
     network: Sizes of the network.
@@ -92,10 +93,10 @@ def predict(
   """Predicts a step of SimCLR + SuNCEt.
 
   Args:
-    machine: Machine of which there are `device_count`.
+    machine: Machine that trains.
     work: Work of the network.
     batch: Batch of all devices together.
-    device_count: A power of 2.
+    device_count: Number of devices, a power of 2.
     utilization: Share of the machine's peak that the network reaches.
   """
   rows = (2 * batch.images + batch.labelled) / device_count
@@ -129,8 +130,8 @@ def collective(
   Args:
     machine: Machine whose links are used.
     size: Bytes of all of them together, twice those of all-reduces.
-    device_count: How many devices take part.
-    count: How many collectives there are.
+    device_count: Number of devices that take part.
+    count: Number of collectives.
   """
   near = min(device_count, machine.group)
   groups = device_count // near

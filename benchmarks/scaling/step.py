@@ -26,13 +26,13 @@ from suncet_jax.train import experiment
 
 
 class Setup(NamedTuple):
-  """A step, independent of how many devices share it.
+  """A step, independent of the number of devices.
 
   Attributes:
-    config: Name of a file in configs/; all else is as it says.
+    config: Name of a file in configs/, which gives all else.
     images: Unlabelled images of a step, over all devices.
     labelled: Images of a step that have labels, over all devices; even.
-    embedding: Size of the projection; 0: the configuration's.
+    embedding: Size of the projection; 0: as in the configuration.
     bf16: Whether the network computes in bfloat16.
   """
 
@@ -55,16 +55,16 @@ ROWS = {
 
 
 class Network(NamedTuple):
-  """Sizes of a network that decide what is sent.
+  """Sizes of a network that determine its traffic.
 
   Attributes:
-    parameters: All parameters.
-    norm_parameters: Parameters of batch norms.
+    parameters: Number of all parameters.
+    norm_parameters: Number of parameters of batch norms.
     norms: Number of batch norms.
     channels: Channels of all batch norms, added up.
-    waits: Batch norms that one after the other must be waited for: those of
-      a shortcut wait together with one of the main branch.
-    tensors: Arrays of parameters that are not of norms.
+    waits: Number of batch norms whose collectives come one after the other; a
+      shortcut's is concurrent with one of the main branch.
+    tensors: Number of parameter arrays outside of norms.
   """
 
   parameters: int
@@ -82,8 +82,7 @@ class Step(NamedTuple):
     embedding: Size of the projection.
     views: Views of each labelled image.
     network: Sizes of the network.
-    asked_for: Collectives that the partitioner asks for, before the compiler
-      optimises.
+    asked_for: Collectives that the partitioner inserts, before optimization.
     collectives: Collectives of the compiled program.
   """
 
@@ -98,8 +97,8 @@ def compile_step(setup: Setup, device_count: int) -> Step:
   """Compiles a step for the first devices of this process.
 
   Args:
-    setup: What to compile.
-    device_count: How many devices share it.
+    setup: Setup of the step.
+    device_count: Number of devices that share it.
   """
   parts = _on(make_experiment(setup), device_count)
   spec = parts.batch_spec(0)
@@ -124,7 +123,7 @@ def programs(lowered: jax.stages.Lowered) -> tuple[str, str]:
   """Returns the text after partitioning, empty on one device, and compiled."""
   with tempfile.TemporaryDirectory() as folder:
     options: dict[str, Any] = {
-      # Machine code is not looked at.
+      # Only HLO is read, so the machine code need not be fast.
       "xla_backend_optimization_level": 0,
       "xla_llvm_disable_expensive_passes": True,
       "xla_dump_to": folder,

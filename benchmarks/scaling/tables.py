@@ -55,14 +55,14 @@ def predictions() -> list[str]:
 
 
 def weak(embedding: int) -> Callable[[int], Batch]:
-  """Returns the batch of so many devices with the paper's rows on each."""
+  """Returns a batch with the paper's rows on each device."""
   return lambda devices: Batch(
     _IMAGES * devices // _DEVICES, _LABELLED * devices // _DEVICES, embedding
   )
 
 
 def strong(embedding: int) -> Callable[[int], Batch]:
-  """Returns the paper's batch, whatever the number of devices."""
+  """Returns the paper's batch for any number of devices."""
   return lambda devices: Batch(_IMAGES, _LABELLED, embedding)
 
 
@@ -139,7 +139,7 @@ def _memory(work: Work, batch: Batch, device_count: int) -> float:
 
 
 def _assumptions() -> str:
-  """Returns a table of what is assumed of the machines."""
+  """Returns a table of the assumptions on the machines."""
   rows = (
     ("bfloat16 peak, TFLOP/s (vendor)", lambda m: f"{m.peak / 1e12:g}"),
     (

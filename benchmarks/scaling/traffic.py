@@ -37,7 +37,7 @@ _SUMS, _COUNTS = 5, 4
 
 
 class Sent(NamedTuple):
-  """Bytes sent for one purpose in a step.
+  """Traffic of a step for one purpose.
 
   Attributes:
     arrays: Number of arrays.
@@ -63,11 +63,11 @@ class Batch(NamedTuple):
 
 
 def expected(network: Network, batch: Batch) -> dict[str, Sent]:
-  """Returns what a step of SimCLR + SuNCEt sends on two or more devices.
+  """Returns the traffic of a SimCLR + SuNCEt step on two or more devices.
 
   Args:
-    network: Network whose parameters are in float32.
-    batch: Batch that it is trained with.
+    network: Sizes of the network, with parameters in float32.
+    batch: Batch of the step.
   """
   views, labelled, size = 2 * batch.images, batch.labelled, batch.embedding
   whole = [rows for rows in (views, labelled) if rows < MANY_KEYS]
@@ -98,16 +98,16 @@ def expected(network: Network, batch: Batch) -> dict[str, Sent]:
 
 
 def counted(found: Iterable[hlo.Collective]) -> dict[str, Sent]:
-  """Adds up what a program sends.
+  """Adds up the traffic of a program.
 
   Args:
     found: Collectives of the program.
 
   Returns:
-    What is sent for each purpose; purposes of which nothing is are left out.
+    Traffic by purpose; purposes without any are left out.
 
   Raises:
-    ValueError: a collective is in a loop of unknown length.
+    ValueError: If a collective is in a loop of unknown length.
   """
   sizes: dict[str, list[int]] = collections.defaultdict(list)
   for collective in found:
@@ -130,19 +130,19 @@ def total(sent: Mapping[str, Sent]) -> Sent:
 
 
 def instructions(found: Iterable[hlo.Collective]) -> int:
-  """Returns how many instructions a step executes."""
+  """Returns the number of collective instructions that a step executes."""
   return sum(collective.times for collective in found)
 
 
 def through_links(found: Iterable[hlo.Collective], device_count: int) -> float:
   """Returns the bytes that each device sends in the ring algorithms.
 
-  An all-reduce sends every part twice but to itself, once to add up and once
-  to tell; gathers and scatters send it once.
+  An all-reduce sends every part twice, to reduce and to broadcast it; gathers
+  and scatters send it once. No device sends its own part to itself.
 
   Args:
     found: Collectives of a program.
-    device_count: How many devices run it.
+    device_count: Number of devices that run it.
   """
   share = (device_count - 1) / device_count
   return sum(

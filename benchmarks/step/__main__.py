@@ -31,7 +31,7 @@ COLUMNS = {
   "ours_bf16": _column("ours bf16", "jax_jobs:make_ours", "bfloat16"),
 }
 
-# How many times as long the first takes as the second.
+# Ratios: time of the first column by that of the second.
 RATIOS = (
   ("torch_fp32", "ours_fp32"),
   ("torch_bf16", "ours_bf16"),

@@ -1,7 +1,7 @@
-"""The networks of `suncet_jax.models` in plain Flax, to be timed against.
+"""Networks of `suncet_jax.models` in plain Flax, to be timed against.
 
-Only layers of `flax.linen`, as one would write them without this package. The
-names of the parts are those of `suncet_jax.models`, so that its parameters fit.
+They use only layers of `flax.linen`, as written without this package. The names
+of the parts are those of `suncet_jax.models`, so that its parameters fit.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""The JAX columns of the training step: this package, and plain Flax.
+"""JAX columns of the training step: this package, and plain Flax.
 
 Both share value, gradient and SGD, and differ in network and loss.
 """
@@ -56,7 +56,7 @@ def make_ours(row: str, dtype: str) -> Job:
 
 
 def make_flax(row: str, dtype: str) -> Job:
-  """Returns the job that one would write without this package.
+  """Returns the job in plain Flax, as written without this package.
 
   Args:
     row: Key of `ROWS`.

@@ -28,7 +28,7 @@ _BATCH = 8
 
 
 class Layer(NamedTuple):
-  """A convolution of the network and how often it comes."""
+  """A convolution of the network and the number of its occurrences."""
 
   size: int
   channels: int

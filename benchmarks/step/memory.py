@@ -1,4 +1,4 @@
-"""Memory and time of a training step, by the options that trade them.
+"""Memory and time of a training step with the options that trade them.
 
     python -m benchmarks.step.memory [--row=resnet18] [--repeats=5]
 
@@ -6,8 +6,8 @@ A SimCLR step of one of the networks of `benchmarks.step`, as the configuration
 makes it: at once, with `train.remat`, with `train.micro_batches`, in bfloat16.
 "Kept" is what the forward pass keeps for the gradient besides parameters and
 images, "temporaries" what the compiled program allocates besides its arguments.
-XLA's CPU compiler joins again what remat wants computed twice: there only
-"kept" tells what remat saves. Times are taken in turn (see `harness.workers`).
+XLA's CPU compiler merges the computations that remat repeats: there only "kept"
+shows what remat saves. Times are taken in turn (see `harness.workers`).
 """
 
 import sys
@@ -131,9 +131,9 @@ def make(
 
   Args:
     row: Key of `ROWS`.
-    precision: As `config.precision`.
-    remat: As `config.train.remat`.
-    micro_batches: As `config.train.micro_batches`.
+    precision: Value of `config.precision`.
+    remat: Value of `config.train.remat`.
+    micro_batches: Value of `config.train.micro_batches`.
   """
   keep_freed_memory()
   return Steps(row, precision, remat, micro_batches)

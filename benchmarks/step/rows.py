@@ -1,4 +1,4 @@
-"""The rows of the training-step table: networks and their batches."""
+"""Rows of the training-step table: networks and their batches."""
 
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ ROWS = {
   ),
 }
 
-# Of the optimizer, in every column; the time does not depend on it.
+# Settings of every column; times do not depend on them.
 LEARNING_RATE = 0.01
 MOMENTUM = 0.9
 TEMPERATURE = 0.1

@@ -1,4 +1,4 @@
-"""The PyTorch columns of the training step, with their losses.
+"""PyTorch columns of the training step, with their losses.
 
 They are channels-last, in float32 or with bf16 autocast.
 """

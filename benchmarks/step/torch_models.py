@@ -1,4 +1,4 @@
-"""The networks of `suncet_jax.models` in plain PyTorch, to be timed against."""
+"""Networks of `suncet_jax.models` in plain PyTorch, to be timed against."""
 
 from typing import Any
 

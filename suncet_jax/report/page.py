@@ -107,7 +107,7 @@ class Table(Part):
 
   @property
   def has_header(self) -> bool:
-    """Returns whether any column has a title."""
+    """Presence of a header: whether any column has a title."""
     return any(column.title for column in self.columns)
 
 
