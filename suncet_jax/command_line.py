@@ -48,8 +48,8 @@ def parse_flags(argv: list[str]) -> list[str]:
   try:
     return flags.FLAGS(argv)
   except flags.Error as error:
-    if isinstance(error.__context__, UserError):  # a configuration's own
-      fail(str(error.__context__))
+    if own := _first_user_error(error):  # raised by the configuration's file
+      fail(str(own))
     # For a configuration that does not load the message is a traceback, whose
     # last line gives the reason.
     reason = str(error).strip().splitlines()[-1].strip()
@@ -58,6 +58,19 @@ def parse_flags(argv: list[str]) -> list[str]:
     fail(f"--config has no field {error}")
   except OSError as error:  # overrides of a file that is not there
     fail(str(error).strip().splitlines()[-1])
+
+
+def _first_user_error(error: BaseException) -> UserError | None:
+  """Returns the first of the errors that led to this one, if it is ours.
+
+  Libraries wrap it in others of its type, with a traceback as their text.
+  """
+  found, cause = None, error.__context__
+  while cause is not None:
+    if isinstance(cause, UserError):
+      found = cause
+    cause = cause.__context__
+  return found
 
 
 def fail(message: str) -> NoReturn:

@@ -101,6 +101,6 @@ def test_another_methods_fields_are_refused_with_the_way_to_choose_one():
   with pytest.raises(ConfigError) as caught:
     validate(config)
   text = str(caught.value)
-  assert "method.suncet_weight is no field" in text
+  assert "method.suncet_weight is not a field" in text
   assert "--config=FILE.py:method=simclr" in text
   assert "base('simclr')" in text
