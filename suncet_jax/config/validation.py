@@ -48,23 +48,18 @@ def _field_faults(config: ConfigDict) -> Iterator[str]:
     return
   values = dict(_leaves(config))
   for name, field in fields.items():
-    if name not in values:
-      yield f"{name} is missing.{_hint(name, method)}"
-    elif text := fault(name, values[name], field):
+    if name in values and (text := fault(name, values[name], field)):
       yield text
-  for name in values.keys() - fields.keys():
-    yield f"{name} is not a field of the configuration.{_hint(name, method)}"
-
-
-def _hint(name: str, method: str) -> str:
-  """Returns a hint on how fields of a method get into a configuration."""
-  if not name.startswith("method."):
-    return ""
-  return (
-    f" Fields of {method} come with it: choose the method by the argument, "
-    f"--config=FILE.py:method={method}, or in Python by base({method!r}), and "
-    "not by --config.method.name."
-  )
+  odd = sorted(fields.keys() ^ values.keys())
+  for name in odd:
+    is_missing = name in fields
+    yield f"{name} is {'missing' if is_missing else 'not a field'}."
+  if any(name.startswith("method.") for name in odd):
+    yield (
+      f"The fields of {method} come with it: choose the method by the "
+      f"argument, --config=FILE.py:method={method}, or in Python by "
+      f"base({method!r}), and not by --config.method.name."
+    )
 
 
 def _leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple]:
