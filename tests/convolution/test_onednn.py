@@ -48,6 +48,17 @@ def _cases(draw):
 @given(_cases())
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_values_and_gradients_are_xlas(case):
+  _check_values_and_gradients(case)
+
+
+@pytest.mark.slow
+@given(_cases())
+@settings(max_examples=120, deadline=None, derandomize=True)
+def test_values_and_gradients_are_xlas_in_twice_as_many_cases(case):
+  _check_values_and_gradients(case)
+
+
+def _check_values_and_gradients(case):
   shape, kernel_shape, strides, padding, dtype = case
   tolerance = 1e-5 if dtype == jnp.float32 else 1e-2
   images, kernel = windows.arrays(shape, kernel_shape, dtype)
