@@ -48,10 +48,10 @@ class View:
     Returns:
       float32 [b, size, size, c].
     """
-    return augment(pixels, keys, self._device_part)
+    return augment(pixels, keys, self._of_device)
 
   @functools.cached_property
-  def _device_part(self) -> Augmentation:
+  def _of_device(self) -> Augmentation:
     if not self.is_cropped:
       return self.augmentation
     return dataclasses.replace(self.augmentation, crop_scale=None)

@@ -78,7 +78,7 @@ def _images_in(setting: str, place: str) -> list[str]:
     )
   if others:
     logging.warning(
-      "%s: %d files below %s do not end like images and are left out: %s.",
+      "%s: %d files below %s have no image suffix and are left out: %s.",
       setting,
       len(others),
       place,
