@@ -78,9 +78,7 @@ def test_features_are_those_of_the_runs_evaluation(small_run, encode, digits):
   features = encode(images)
   assert features.dtype == np.float32
   assert features.shape == (40, encode.feature_size)
-  np.testing.assert_allclose(
-    features, expected.features, rtol=1e-4, atol=1e-5
-  )
+  np.testing.assert_allclose(features, expected.features, rtol=1e-4, atol=1e-5)
   np.testing.assert_allclose(
     encode.project(images), expected.projection, rtol=1e-4, atol=1e-5
   )
