@@ -194,7 +194,10 @@ class StreamingSampler:
     self._steps = range(0)
 
   def local(self, step: int, rows: np.ndarray) -> np.ndarray:
-    """Returns this process's images of a step; see `Sampler`."""
+    """Returns this process's images of a step, and has its shards read.
+
+    The images depend on (seed, step) only; the reading is a side effect.
+    """
     is_next = step == self._steps.stop
     start = self._steps.start if is_next else step
     # Earlier steps in preparation may still read from their blocks.
