@@ -1,12 +1,13 @@
-r"""Starts a run as several processes on this machine, to see it work.
+r"""Starts a run as several processes on this machine, to try it out.
 
     python launch/local.py --processes=2 --devices=2 -- \
         --config=configs/digits.py --workdir=runs/two
 
-Each process has some virtual CPU devices of its own; what it says is marked
-with its number. SIGTERM or Ctrl-C saves and ends the run; the same command goes
-on. When a process is killed, the others are ended and all start again from the
-last checkpoint. Exit codes are those of the processes; 0 if all say 0.
+Each process has its own virtual CPU devices; its output is marked with its
+number. SIGTERM or Ctrl-C saves and ends the run; the same command goes on. When
+a process is killed, the others are ended and all start again from the last
+checkpoint. The exit code is 0 if all processes exit with 0, otherwise that of
+the first that does not.
 """
 
 import argparse
@@ -37,11 +38,11 @@ class Processes:
   def __init__(
     self, commands: Sequence[Sequence[str]], variables: Mapping[str, str]
   ) -> None:
-    """Starts them.
+    """Starts the processes.
 
     Args:
-      commands: One for each process.
-      variables: Set in the environment of all.
+      commands: Commands, one per process.
+      variables: Environment variables to set for all processes.
     """
     self.is_stopping = False
     self._ends: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
@@ -61,16 +62,16 @@ class Processes:
       threading.Thread(target=self._follow, args=(number,), daemon=True).start()
 
   def stop(self) -> None:
-    """Asks them to save and end."""
+    """Asks all processes to save and end."""
     self.is_stopping = True
     self._send(signal.SIGTERM)
 
   def wait(self) -> tuple[int, int]:
-    """Waits until all have ended; ends the others where one cannot go on.
+    """Waits until all have ended; ends the others if one has failed.
 
     Returns:
-      Number and exit code of the first that did not exit with 0, negative for a
-      signal; of the last to end if all did.
+      Number and exit code, negative for a signal, of the first process that did
+      not exit with 0; of the last process if all did.
     """
     first, limit = None, None
     for _ in self._processes:
@@ -83,7 +84,7 @@ class Processes:
     return first or (number, code)
 
   def _next_end(self, limit: float | None) -> tuple[int, int]:
-    """Returns who ends next, and its exit code; kills all after `limit`."""
+    """Returns the next process to end, and its code; kills after `limit`."""
     if limit is not None:
       try:
         return self._ends.get(timeout=max(0.0, limit - time.monotonic()))
@@ -105,12 +106,12 @@ class Processes:
           if line.strip() and not line.startswith(_NOISE):
             sys.stdout.write(f"[{number}] {line.rstrip()}\n")
             sys.stdout.flush()
-    finally:  # a reader of ours that is gone must not leave `wait` waiting
+    finally:  # `wait` must not wait for ever if this thread fails
       self._ends.put((number, process.wait()))
 
 
 def run(options: argparse.Namespace) -> int:
-  """Starts the processes, again where one was killed; returns the exit code."""
+  """Runs the processes, restarting if one was killed; returns the exit code."""
   is_stopped = False
   processes: Processes | None = None
 
@@ -118,14 +119,14 @@ def run(options: argparse.Namespace) -> int:
     nonlocal is_stopped
     is_stopped = True
     if processes is not None:
-      # SIGTERM after Ctrl-C too, which a terminal sends to all by itself.
+      # Also after Ctrl-C, which the terminal has already sent to all.
       processes.stop()
 
   for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, stop)
   for restart in range(options.restarts + 1):
     processes = Processes(commands(options, free_port()), variables(options))
-    if is_stopped:  # it came while they were starting
+    if is_stopped:  # the signal came during the start
       processes.stop()
     who, code = processes.wait()
     if not was_killed(code):
@@ -142,16 +143,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def was_killed(code: int) -> bool:
-  """Returns whether a signal ended a process, so that a restart may help.
-
-  An error of the program or of its flags would come again. JAX aborts where it
-  misses another process.
-  """
+  """Returns whether a process was ended by a signal: a restart may help."""
+  # An error of the program or of its flags would come again. JAX aborts, by a
+  # signal, when it misses another process.
   return code < 0
 
 
 def commands(options: argparse.Namespace, port: int) -> list[list[str]]:
-  """Returns the command of each process; `port` is where they meet."""
+  """Returns the command of each process; process 0 listens on `port`."""
   return [
     [
       sys.executable,
@@ -166,7 +165,7 @@ def commands(options: argparse.Namespace, port: int) -> list[list[str]]:
 
 
 def variables(options: argparse.Namespace) -> dict[str, str]:
-  """Returns the environment variables that all processes get."""
+  """Returns the environment variables of all processes."""
   return {
     "JAX_PLATFORMS": "cpu",
     "JAX_NUM_CPU_DEVICES": str(options.devices),
@@ -174,7 +173,7 @@ def variables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def free_port() -> int:
-  """Returns a port of this machine that nobody listens on."""
+  """Returns an unused port of this machine."""
   with socket.socket() as listener:
     listener.bind(("127.0.0.1", 0))
     return listener.getsockname()[1]
@@ -189,7 +188,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
   )
   parser.add_argument("--processes", type=_at_least(1), default=2)
   parser.add_argument(
-    "--devices", type=_at_least(1), default=1, help="virtual, of each process"
+    "--devices", type=_at_least(1), default=1, help="virtual ones per process"
   )
   parser.add_argument(
     "--restarts",
@@ -201,7 +200,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     "--dry-run", action="store_true", help="print the commands, run none"
   )
   parser.add_argument(
-    "flags", nargs="*", metavar="FLAG", help="of suncet_jax.main, after --"
+    "flags", nargs="*", metavar="FLAG", help="flag of suncet_jax.main, after --"
   )
   return parser.parse_args(arguments)
 

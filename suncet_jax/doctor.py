@@ -1,7 +1,7 @@
-"""`python -m suncet_jax.doctor`: what this installation computes with, and why.
+"""`python -m suncet_jax.doctor`: reports on this installation.
 
-Prints versions, devices, the convolution and the resize in use and how to get
-faster ones. It changes nothing.
+Prints versions, devices, the convolution and the resize in use, and how to get
+faster ones. Changes nothing.
 """
 
 import argparse
@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
   """Prints the report.
 
   Args:
-    arguments: The command line without the program; None takes this process's.
+    arguments: Command line without the program; None means that of this
+      process.
   """
   argparse.ArgumentParser(
     prog="python -m suncet_jax.doctor",

@@ -2,16 +2,16 @@
 
 
 class UserError(ValueError):
-  """A setting, a file or a folder that its owner has to change.
+  """A fault in a setting, a file or a folder that the user can mend.
 
-  The message says what was wrong, what was expected and which setting to
-  change. A command ends with exit code 2. Any other `ValueError` is a defect of
-  this package or of a library, and keeps its traceback.
+  The message gives the fault, the expected value and the setting to change. A
+  command ends with exit code 2. Any other `ValueError` is a defect of this
+  package or of a library, and keeps its traceback.
   """
 
 
 class RunError(RuntimeError):
-  """A run that cannot go on, for the reason that the message gives.
+  """A run cannot go on, for the reason in the message.
 
   A command ends with exit code 1.
   """

@@ -1,4 +1,4 @@
-"""Pseudo-random numbers that depend on nothing but their address.
+"""Pseudo-random numbers that depend on their address only.
 
 An address is a tuple of integers such as (seed, stream, epoch). NumPy
 guarantees the streams of SeedSequence and of the bit generators for good (only
@@ -11,7 +11,9 @@ import numpy as np
 
 
 class RngStream(enum.IntEnum):
-  """Use of a random number; part of its address."""
+  """Purpose of a random number, part of its address."""
+
+  # The values are for good: another one would change the order of a run.
 
   UNLABELLED_ORDER = 1
   CLASS_ORDER = 2

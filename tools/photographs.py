@@ -1,13 +1,13 @@
-"""Makes photographs without a network, and ImageNet's archives of them.
+"""Makes photographs without a network, and archives like ImageNet's.
 
     python tools/photographs.py --out=DIR [--classes=1000] [--per_class=4]
         [--validation=1000] [--size=500x375] [--kilobytes=110]
 
 The photographs are random crops of the colour pictures that come with
-scikit-learn and scikit-image, so that a JPEG decoder and a disk have the work
-that they have with ImageNet: noise would be far more, plain colours far less.
-The archives are named and laid out as ImageNet's, and TFDS's own imagenet2012
-makes a data set of them:
+scikit-learn and scikit-image, so that a JPEG decoder and a disk have as much
+work as with ImageNet; noise would be far more, plain colours far less. The
+archives have ImageNet's names and layout, so that TFDS's own imagenet2012 makes
+a data set from them:
 
     python -m suncet_jax.prepare --dataset=imagenet2012 --manual_dir=DIR
 """
@@ -26,7 +26,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-_PHOTOS = {  # by package: those in colour
+_PHOTOS = {  # pictures in colour, by package
   "sklearn": ("datasets/images", ("china.jpg", "flower.jpg")),
   "skimage": (
     "data",
@@ -43,8 +43,8 @@ _PHOTOS = {  # by package: those in colour
     ),
   ),
 }
-_TINT = 0.3  # how much of a pixel is the colour of its class
-_GOLDEN = 0.618034  # hues that are far apart, for any number of them
+_TINT = 0.3  # share of a pixel that is the colour of its class
+_GOLDEN = 0.618034  # turn between hues: far apart for any number of them
 _PLAIN_QUALITY = 90
 
 Size = tuple[int, int]  # width, height
@@ -71,9 +71,9 @@ def photos() -> tuple[Image.Image, ...]:
 def crop(
   photo: Image.Image, size: Size, draw: np.random.Generator
 ) -> Image.Image:
-  """Returns a random crop of the shape of `size`, brought to that size.
+  """Returns a random crop with the aspect ratio of `size`, resized to it.
 
-  It is 70 to 100 % as wide as the widest that fits.
+  Its width is 70 to 100 % of the largest that fits.
   """
   width, height = size
   widest = min(photo.width, photo.height * width / height)
@@ -85,7 +85,7 @@ def crop(
     size,
     Image.Resampling.BICUBIC,
     box=(left, top, left + wide, top + high),
-    reducing_gap=2.0,  # many times faster where much is thrown away
+    reducing_gap=2.0,  # many times faster for large reductions
   )
 
 
@@ -97,7 +97,7 @@ def encode(image: Image.Image, quality: int) -> bytes:
 
 
 def encode_to_size(image: Image.Image, kilobytes: float) -> bytes:
-  """Returns the JPEG file whose size is nearest to so many thousand bytes."""
+  """Returns the JPEG file of an image with a size nearest to `kilobytes`."""
   low, high = 1, 100
   files = {}  # by quality; a better one is larger
   while low <= high:
@@ -120,12 +120,12 @@ def photograph(
   """Returns one JPEG file.
 
   Args:
-    index: Number of the picture, counted round.
-    draw: Place in it.
-    size: Width and height.
-    kilobytes: The file comes as near to this as JPEG's quality allows; None is
-      a fixed quality, which is fast.
-    tint: The number of a hue that is mixed in, or None.
+    index: Number of the picture, modulo the number of pictures.
+    draw: Generator of the random crop.
+    size: Width and height, in pixels.
+    kilobytes: Size of the file, met as nearly as JPEG's quality allows; None
+      means a fixed quality, which is fast.
+    tint: Number of a hue to mix in, or None.
   """
   image = crop(photos()[index % len(photos())], size, draw)
   if tint is not None:
@@ -144,17 +144,17 @@ def jpegs(
   kilobytes: float | None = 110.0,
   seed: int = 0,
 ) -> Iterator[bytes]:
-  """Gives `count` JPEG files of all pictures in turn, without a tint.
+  """Yields `count` JPEG files of all pictures in turn, without a tint.
 
-  The same arguments give the same files; see `photograph` for the others.
+  The same arguments give the same files; see `photograph` for their meaning.
   """
   draw = np.random.default_rng(seed)
   return (photograph(i, draw, size, kilobytes) for i in range(count))
 
 
 def synsets() -> tuple[list[str], list[str]]:
-  """Returns the names of the 1000 classes, and of each validation image."""
-  # The module only knows where its files are: no TensorFlow yet.
+  """Returns the names of the classes, and that of each validation image."""
+  # This module only knows paths: it does not import TensorFlow.
   from tensorflow_datasets.datasets.imagenet2012 import imagenet_common
 
   names = imagenet_common.label_names_file()
@@ -174,24 +174,22 @@ def write_archives(
 ) -> None:
   """Writes ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar.
 
-  A class is one picture in one tint, so that classes can be told apart. Fewer
-  than all classes are those that the first validation images belong to: TFDS
-  knows the class of a validation image by its place in the archive alone.
+  A class is one picture in one tint, so that classes can be told apart.
 
   Args:
-    folder: Made if it is not there.
+    folder: Folder of the archives, made if missing.
     classes: Number of classes with training images, at most 1000.
-    per_class: Training images of each.
-    validation: Validation images, at most 50,000.
-    size: Width and height.
-    kilobytes: See `photograph`.
+    per_class: Number of training images per class.
+    validation: Number of validation images, at most 50,000.
+    size: Width and height, in pixels.
+    kilobytes: Size of the files; see `photograph`.
     seed: Seed of the crops.
   """
   names, labels = synsets()
   index = {name: i for i, name in enumerate(names)}
 
   def draw(name: str, purpose: int, count: int) -> Iterator[bytes]:
-    """Images of a class; others for training than for validation."""
+    """Yields images of a class; `purpose` separates training and validation."""
     rest, photo = divmod(index[name], len(photos()))
     numbers = np.random.default_rng([seed, purpose, index[name]])
     for _ in range(count):
@@ -199,6 +197,8 @@ def write_archives(
 
   folder.mkdir(parents=True, exist_ok=True)
   with tarfile.open(folder / "ILSVRC2012_img_train.tar", "w") as archive:
+    # The classes of the first validation images: TFDS knows the class of a
+    # validation image by its place in the archive alone.
     for name in sorted(list(dict.fromkeys(labels))[:classes]):
       inner = io.BytesIO()
       with tarfile.open(fileobj=inner, mode="w") as members:

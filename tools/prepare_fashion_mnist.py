@@ -2,10 +2,10 @@
 
     python tools/prepare_fashion_mnist.py [--data_dir=DIR]
 
-For machines without a network; anywhere else TFDS downloads by itself. Debian
-ships upstream's four files, but for their gzip headers: without file name and
-with a later time stamp. With the headers put back the files are upstream's to
-the byte, and TFDS accepts them, checksums and all.
+For machines without a network; elsewhere TFDS downloads by itself. Debian ships
+upstream's four files with other gzip headers: without file name and with a
+later time stamp. With upstream's headers restored the files are identical to
+the byte, and TFDS accepts their checksums.
 """
 
 import argparse
@@ -25,7 +25,7 @@ _HAS_NAME = b"\x08"  # flag byte of a gzip header (RFC 1952)
 
 
 def with_upstream_header(packed: bytes, stem: str, stamp: int) -> bytes:
-  """Returns a gzip file with the file name and time stamp put back."""
+  """Returns a gzip file with file name and time stamp restored."""
   return b"".join(
     [
       packed[:3],
@@ -40,7 +40,7 @@ def with_upstream_header(packed: bytes, stem: str, stamp: int) -> bytes:
 
 def main() -> int:
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-  parser.add_argument("--data_dir", help="of TFDS; default: TFDS's own")
+  parser.add_argument("--data_dir", help="folder of TFDS; default: its own")
   data_dir = parser.parse_args().data_dir
   if not _DEBIAN.is_dir():
     print(
@@ -48,7 +48,7 @@ def main() -> int:
       file=sys.stderr,
     )
     return 2
-  # Takes seconds to import: only once it is known to be of use.
+  # Takes seconds to import: only after the check above.
   import tensorflow_datasets as tfds
 
   with tempfile.TemporaryDirectory() as folder:

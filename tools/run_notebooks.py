@@ -2,11 +2,11 @@
 
     python tools/run_notebooks.py [colabs/quickstart.ipynb ...]
 
-Run it after a notebook, or what it shows, has changed. The kernel is the Python
-that runs this; the notebook sees a new folder with a link to configs/ beside
-it, so that nothing is left of earlier runs. Saved are text, tables and
-pictures, but neither the error stream, which holds progress and warnings, nor
-anything of the machine.
+Run it after a notebook, or the code that it shows, has changed. The kernel is
+the Python that runs this. The notebook runs in a new folder with a link to
+configs/ beside it, so that nothing is left of earlier runs. Text, tables and
+pictures are saved, but neither the error stream, which holds progress and
+warnings, nor anything about the machine.
 """
 
 import argparse
@@ -34,7 +34,7 @@ _METADATA = {
 
 
 class _ThisPython(KernelSpecManager):
-  """Knows one kernel: the Python that runs this."""
+  """A manager with one kernel: the Python that runs this."""
 
   def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
     start = [
@@ -58,7 +58,7 @@ def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
   """Executes a notebook from top to bottom.
 
   Args:
-    notebook: Stays as it is.
+    notebook: Notebook, which stays unchanged.
 
   Returns:
     The same cells with their new outputs, ready to be saved.
@@ -85,7 +85,7 @@ def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _environment(folder: str) -> dict[str, str]:
-  """Lets `python` be the kernel's, and leaves the user's settings alone."""
+  """Returns variables: the kernel's `python`, and no settings of the user."""
   programs = str(pathlib.Path(sys.executable).parent)
   return os.environ | {
     "PATH": programs + os.pathsep + os.environ.get("PATH", os.defpath),
@@ -99,7 +99,7 @@ def _environment(folder: str) -> dict[str, str]:
 def _cleaned(
   notebook: nbformat.NotebookNode, folder: str
 ) -> nbformat.NotebookNode:
-  """Leaves what a reader wants to see; paths become relative to `folder`."""
+  """Removes metadata and errors; makes paths relative to `folder`."""
   notebook.metadata = nbformat.from_dict(_METADATA)
   for cell in notebook.cells:
     cell.metadata = nbformat.from_dict({})

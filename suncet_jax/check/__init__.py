@@ -1,1 +1,1 @@
-"""The command that looks at a data set before training."""
+"""The command that checks a data set before training."""

@@ -1,10 +1,10 @@
-"""Looks at a whole data set before it is trained on.
+"""Checks a whole data set before training.
 
     python -m suncet_jax.check --config=configs/folder.py:train=a,test=b
 
 Prints classes with their counts, splits, formats and sizes, and every image
-that cannot be read or decoded. The exit code is 1 if there are more of those
-than training would accept, 2 if the data set cannot be used at all.
+that cannot be read or decoded. The exit code is 1 if there are more of these
+than a run would accept, 2 if the data set cannot be used at all.
 """
 
 from absl import app, flags

@@ -1,4 +1,4 @@
-"""Prints what a data set holds, and what is wrong with it."""
+"""Prints the contents of a data set, and its faults."""
 
 from collections.abc import Iterable
 
@@ -18,18 +18,18 @@ _TITLES = ("class", "train", "labelled", "test")
 
 
 def inspect(config: ConfigDict) -> int:
-  """Looks at the data set of a configuration and prints what it finds.
+  """Inspects the data set of a configuration and prints the findings.
 
   Args:
-    config: A validated configuration.
+    config: The whole configuration, validated.
 
   Returns:
     The exit code: 0, or 1 with too many bad images.
 
   Raises:
-    ValueError: If it cannot be used.
+    ValueError: If the data set cannot be used.
   """
-  pipeline = open_data(config)  # refuses what a run would refuse
+  pipeline = open_data(config)  # the same checks as in a run
   dataset, parts = pipeline.dataset, pipeline.splits
   terminal.say(
     f"{dataset.name}: {pipeline.class_count} classes; {parts.pool.size:,} "
@@ -45,7 +45,7 @@ def inspect(config: ConfigDict) -> int:
 
 
 def _show_classes(dataset: Dataset, labelled: np.ndarray) -> None:
-  """Prints the counts of each class, of many classes the smallest ones only."""
+  """Prints the counts of each class; if there are many, of the smallest."""
   count = len(dataset.class_names)
   columns = [
     np.bincount(labels[labels >= 0], minlength=count)
@@ -79,7 +79,7 @@ def _show_classes(dataset: Dataset, labelled: np.ndarray) -> None:
 
 
 def _check_images(name: str, source: Source, config: ConfigDict) -> bool:
-  """Prints what the images of a source are; returns whether a run bears it."""
+  """Prints the images of a source; returns whether a run would accept them."""
   if not isinstance(source, EncodedSource):
     height, width, channels = source.image_shape
     terminal.say(f"{name}: in memory, {height} x {width}, {channels} channels")

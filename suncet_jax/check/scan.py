@@ -1,4 +1,4 @@
-"""Decodes every image of a source once, to find what is wrong with it."""
+"""Scans a source: decodes every image once to find the bad ones."""
 
 import collections
 import functools
@@ -10,17 +10,17 @@ from suncet_jax.data.images.decode import EncodedImage
 from suncet_jax.data.images.source import EncodedSource, thread_pool
 from suncet_jax.data.records.base import name_of, read_patiently
 
-_AT_ONCE = 256  # images in work; more would only take memory
+_AT_ONCE = 256  # images in progress; more would only take memory
 
 
 class Finding(NamedTuple):
-  """Format and size of one image.
+  """The result for one image.
 
   Attributes:
-    size: Height and width, or None if it cannot be decoded.
-    format: "JPEG", "PNG", ...; "?" if that is unknown.
-    problem: Why it cannot be decoded or read; empty if it can.
-    is_read: Whether there is a file at all.
+    size: Height and width, or None if the image cannot be decoded.
+    format: Name of the format, "JPEG", "PNG", ...; "?" if unknown.
+    problem: Reason why the image cannot be decoded or read; empty if it can.
+    is_read: Whether the file could be read.
   """
 
   size: tuple[int, int] | None
@@ -30,14 +30,15 @@ class Finding(NamedTuple):
 
 
 class Summary(NamedTuple):
-  """Formats and sizes of all images of a source.
+  """The results for all images of a source.
 
   Attributes:
     formats: Number of images by format.
     smallest: Height and width of the image with the fewest pixels, or None.
-    largest: Height and width of the one with the most.
-    bad: Names of images that cannot be decoded, with the reason.
-    unreadable: Likewise images that cannot be read, which end a run.
+    largest: Height and width of the image with the most pixels, or None.
+    bad: Names of images that cannot be decoded, with reasons.
+    unreadable: Names of images that cannot be read, with reasons; they end a
+      run.
   """
 
   formats: dict[str, int]
@@ -53,12 +54,12 @@ def scan(
   """Reads and decodes all images.
 
   Args:
-    source: The images.
-    workers: Threads; 0: one per CPU.
-    progress: Called with 1 after each image.
+    source: Source of the images.
+    workers: Number of threads; 0 means one per CPU.
+    progress: Function that is called with 1 after each image.
 
   Returns:
-    What they are.
+    The results.
   """
   formats: collections.Counter[str] = collections.Counter()
   sizes: set[tuple[int, int]] = set()

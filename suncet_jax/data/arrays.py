@@ -1,4 +1,4 @@
-"""Images in memory: arrays of one's own, and the embedded digits."""
+"""Images in memory: user-supplied arrays, and scikit-learn's digits."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,11 +15,11 @@ _CHANNELS = (1, 3)
 
 @dataclasses.dataclass(frozen=True)
 class ArraySource:
-  """Images that lie in memory.
+  """Images held in memory.
 
   Attributes:
-    pixels: uint8 [n, h, w, c].
-    labels: int32 [n]; -1: unlabelled.
+    pixels: Images, uint8 [n, h, w, c].
+    labels: Labels, int32 [n]; -1 means unlabelled.
     names: Image names in the same order, or None.
   """
 
@@ -37,35 +37,36 @@ class ArraySource:
   def views(
     self, requests: Iterable[Request], crops: Sequence[Crop]
   ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Gives the whole images: the training step crops them on the device."""
-    del crops
+    """Returns whole images; the training step crops them on the device."""
+    del crops  # part of the protocol; only sources that crop need them
     return ((self.pixels[rows.indices],) for rows in requests)
 
   def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Gives the images as they are."""
+    """Returns the images unchanged."""
     return (self.pixels[indices] for indices in batches)
 
 
 def from_arrays(
   images: ArrayLike, labels: ArrayLike | None = None
 ) -> ArraySource:
-  """Makes a source of images that lie in memory.
+  """Makes a source of images in memory.
 
-  Two of them, for training and test, make a `Dataset`, with which
+  Two sources, for training and test, make a `Dataset`, on which
   `suncet_jax.train.run.run` trains.
 
   Args:
-    images: uint8 [n, h, w, c] with c 1 or 3, or [n, h, w].
-    labels: Integer [n], classes from 0 on; -1 means unlabelled. None: no image
-      is labelled.
+    images: Images, uint8 [n, h, w, c] with c 1 or 3, or [n, h, w].
+    labels: Labels, integer [n], classes from 0 on; -1 means unlabelled. None:
+      no image is labelled.
 
   Returns:
-    The source; it refers to the arrays where it need not convert them.
+    The source, which shares memory with the arrays where no conversion is
+    needed.
 
   Raises:
     TypeError: If images are not uint8, or labels not integers.
-    ValueError: If shapes do not go together, there is no image, or a label is
-      below -1.
+    ValueError: If shapes do not match, there is no image, or a label is below
+      -1.
 
   Example:
     >>> import numpy as np
@@ -108,13 +109,13 @@ def from_arrays(
 
 
 def digits() -> Dataset:
-  """scikit-learn's 1,797 digits, 8 x 8; each fifth one is for the test."""
+  """Returns scikit-learn's 1,797 digits, 8 x 8; every fifth is a test image."""
   from sklearn import datasets
 
   digits = datasets.load_digits()
   pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
   labels = digits.target.astype(np.int32)
-  # The order of the file goes by writer: shuffled, both parts know them all.
+  # The file is ordered by writer: shuffled, both parts have all writers.
   order = permutation(len(labels), 0)
   is_test = np.zeros(len(labels), bool)
   for label in range(10):

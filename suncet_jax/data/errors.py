@@ -1,14 +1,14 @@
-"""Errors of data that a run is reading."""
+"""Errors in reading data during a run."""
 
 from suncet_jax.errors import RunError, UserError
 
 
 class DataError(RunError):
-  """A run cannot get its images any more; what is trained is worth saving."""
+  """Images are no longer available; the training so far is worth saving."""
 
 
 class ReadError(DataError):
-  """Disk or network did not give an image, after several tries."""
+  """Disk or network failed to deliver an image, after several tries."""
 
 
 class TooManyBadImagesError(DataError):

@@ -1,4 +1,4 @@
-"""Opens data sets: from `config.data` to a `Dataset`, the only door."""
+"""Loads the data set of a configuration, from whichever source it names."""
 
 from ml_collections import ConfigDict
 
@@ -11,8 +11,8 @@ def load(config: ConfigDict) -> Dataset:
   """Loads the data set that `config.data` names.
 
   Raises:
-    ValueError: If it is not there, cannot be downloaded, or its labels or
-      files do not make sense.
+    ValueError: If the data set is missing, cannot be downloaded, or its labels
+      or files are invalid.
   """
   if config.data.source == "digits":
     return digits()
@@ -25,7 +25,7 @@ def load(config: ConfigDict) -> Dataset:
       "data.source is 'arrays': images in memory come from Python, "
       "suncet_jax.train.run.run(config, workdir, dataset=...)."
     )
-  # TensorFlow takes seconds to import: only who needs it pays.
+  # TensorFlow takes seconds to import: other sources do without.
   from suncet_jax.data.tfds.load import load_tfds
 
   return load_tfds(config)

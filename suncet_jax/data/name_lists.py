@@ -1,4 +1,4 @@
-"""Lists of image names: text files, or those that TFDS's subsets go by."""
+"""Lists of image names, from text files or from TFDS's subsets."""
 
 import collections
 import socket
@@ -24,11 +24,12 @@ def read_names(reference: str, data_dir: str) -> list[str]:
   """Returns the image names of a list, in its order.
 
   Args:
-    reference: A text file with one name per line, local or gs://; or
-      "tfds:imagenet2012_subset/10pct" (or 1pct), the list that TFDS makes that
-      data set by. It is fetched once, to the downloads of `data_dir`; the data
-      set itself is not needed.
-    data_dir: Folder of TFDS; empty: $TFDS_DATA_DIR or ~/tensorflow_datasets.
+    reference: Text file with one name per line, local or gs://; or
+      "tfds:imagenet2012_subset/10pct" (or 1pct), the list behind that data set
+      of TFDS. It is fetched once, to the downloads of `data_dir`; the data set
+      itself is not needed.
+    data_dir: Data folder of TFDS; empty means $TFDS_DATA_DIR or
+      ~/tensorflow_datasets.
 
   Raises:
     ValueError: If the list is not available, is empty, or contains duplicates.
@@ -57,10 +58,8 @@ def read_names(reference: str, data_dir: str) -> list[str]:
 
 
 def can_reach(url: str) -> bool:
-  """Returns whether the server of a URL, or a proxy before it, answers.
-
-  TFDS finds out too, but tries for more than three minutes.
-  """
+  """Returns whether the server of a URL answers, or a proxy is configured."""
+  # TFDS would find out too, but retries for more than three minutes.
   if urllib.request.getproxies():
     return True
   parts = urllib.parse.urlsplit(url)
@@ -73,7 +72,7 @@ def can_reach(url: str) -> bool:
 
 
 def _fetched(reference: str, data_dir: str) -> epath.Path:
-  """Returns where a list of TFDS lies, downloaded if it is not there yet."""
+  """Returns the path of a list of TFDS, which is downloaded if missing."""
   # Takes half a second to import: text files do without.
   import tensorflow_datasets as tfds
   from tensorflow_datasets.core.download import checksums, resource
@@ -83,8 +82,8 @@ def _fetched(reference: str, data_dir: str) -> epath.Path:
     reference.removeprefix(_SCHEME), data_dir=data_dir or None
   ).data_dir_root
   downloads = epath.Path(root) / "downloads"
-  # TFDS's cache, with a folder for each data set and without, as it once was;
-  # and where it finds what was fetched by hand.
+  # TFDS's cache, in its current and its former layout (with and without a
+  # folder per data set), and its folder for files fetched by hand.
   name = resource.get_dl_fname(url, expected.checksum)
   manual = downloads / "manual" / str(expected.filename)
   for place in (downloads / _SUBSET / name, downloads / name, manual):
@@ -109,13 +108,13 @@ def _fetched(reference: str, data_dir: str) -> epath.Path:
       force_checksums_validation=True,
     )
     return manager.download(url)
-  # A network has many ways to fail, and so has a folder to write to.
+  # Networks and folders fail in many ways, with an exception each.
   except Exception as error:
     raise UserError(f"{advice} The download failed: {error}") from error
 
 
 def _registered(reference: str) -> tuple[str, "checksums.UrlInfo"]:
-  """Returns where TFDS has a list from, with its size and checksum."""
+  """Returns the URL of a list of TFDS, with its size and checksum."""
   from tensorflow_datasets.datasets.imagenet2012_subset import (
     imagenet2012_subset_dataset_builder as subset,
   )

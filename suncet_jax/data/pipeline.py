@@ -1,4 +1,4 @@
-"""Data of a run, opened once."""
+"""Pipeline: all data of a run, opened once."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ class Pipeline:
   Attributes:
     dataset: Training and test images.
     splits: Unlabelled pool, labelled and validation images.
-    order: Samplers of the images that each step sees.
+    order: Order of images, by step.
     batch_size: Unlabelled images per step, over all devices.
     seed: Seed of the run.
   """
@@ -50,7 +50,7 @@ class Pipeline:
 
   @property
   def steps_per_epoch(self) -> int:
-    """Full batches of the unlabelled pool."""
+    """Number of full batches of the unlabelled pool."""
     return self.order.unlabelled.steps_per_epoch
 
   def stream(self, mesh: jax.sharding.Mesh) -> Stream:
@@ -64,9 +64,9 @@ class Pipeline:
     )
 
   def digest(self) -> str:
-    """Returns a digest of what a resumed run must find unchanged.
+    """Returns a digest of the data that a resumed run must find unchanged.
 
-    The order of images follows from these and the seed.
+    The order of images follows from these data and the seed.
     """
     names = [
       np.frombuffer("\n".join(source.names or ()).encode(), np.uint8)
@@ -76,7 +76,7 @@ class Pipeline:
     return tree_digest((self.splits._asdict(), labels, names))
 
   def summary(self) -> str:
-    """Returns one line: how many images of each kind."""
+    """Returns one line with the number of images of each kind."""
     splits = self.splits
     classes = np.unique(self.train.labels[splits.labelled]).size
     return (
@@ -92,10 +92,10 @@ def open_data(config: ConfigDict, dataset: Dataset | None = None) -> Pipeline:
 
   Args:
     config: The whole configuration, validated.
-    dataset: The data, instead of what `config.data` names.
+    dataset: Data set to use instead of the one that `config.data` names.
 
   Raises:
-    ValueError: If the data do not fit the configuration, or one another.
+    ValueError: If the data do not fit the configuration, or each other.
   """
   dataset = dataset or load(config)
   train, test, classes = dataset.train, dataset.test, dataset.class_names

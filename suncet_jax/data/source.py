@@ -1,4 +1,4 @@
-"""Sources of images, and a data set as a training and a test source."""
+"""Sources of images, and data sets of a training and a test source."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -9,12 +9,12 @@ from suncet_jax.data.errors import DataError
 
 
 class Request(NamedTuple):
-  """Images that a batch takes from a source.
+  """A request for the images of a batch.
 
   Attributes:
-    indices: Into the source, int64 [b].
-    draws: For the crops of each view, float64 [b, v, 22] in [0, 1); None for a
-      source that does not crop.
+    indices: Indices into the source, int64 [b].
+    draws: Uniform draws for the crops of each view, float64 [b, v, 22] in
+      [0, 1); None for a source that does not crop.
   """
 
   indices: np.ndarray
@@ -22,7 +22,7 @@ class Request(NamedTuple):
 
 
 class Crop(NamedTuple):
-  """Random crops, for a source that makes them on the host.
+  """Parameters of random crops that a source makes on the host.
 
   Attributes:
     size: Height and width of the result, in pixels.
@@ -40,7 +40,7 @@ class Source(Protocol):
 
   @property
   def labels(self) -> np.ndarray:
-    """int32 [n]; -1: unlabelled."""
+    """Labels, int32 [n]; -1 means unlabelled."""
     ...
 
   @property
@@ -50,37 +50,37 @@ class Source(Protocol):
 
   @property
   def image_shape(self) -> tuple[int, int, int]:
-    """The (h, w, c) of what `images` gives."""
+    """Shape (h, w, c) of the images for evaluation."""
     ...
 
   @property
   def crops_on_host(self) -> bool:
-    """Returns whether `views` gives ready crops; else the step crops."""
+    """Whether `views` yields finished crops; otherwise the step crops."""
     ...
 
   @property
   def failure(self) -> DataError | None:
-    """Error of images that are prepared ahead of their use."""
+    """Error in preparing images ahead of their use, or None."""
     ...
 
   def views(
     self, requests: Iterable[Request], crops: Sequence[Crop]
   ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Gives the images of batches for training.
+    """Yields the images of batches for training.
 
     Yields:
-      With `crops_on_host` one array per crop, uint8 [b, size, size, c]; else
-      one array of the whole images, uint8 [b, h, w, c].
+      With `crops_on_host` one array per crop, uint8 [b, size, size, c];
+      otherwise one array of the whole images, uint8 [b, h, w, c].
     """
     ...
 
   def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Gives uint8 [b, h, w, c] as evaluation sees them, for index arrays."""
+    """Yields the images of index arrays for evaluation, uint8 [b, h, w, c]."""
     ...
 
 
 class Dataset(NamedTuple):
-  """A training source, a test source and what the labels mean."""
+  """A training source, a test source and the names of the classes."""
 
   name: str
   train: Source

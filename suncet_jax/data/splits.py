@@ -1,4 +1,4 @@
-"""Splits of the training images: labelled, held out, unlabelled."""
+"""Splits of the training images: labelled, held-out and unlabelled."""
 
 import itertools
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ class Splits(NamedTuple):
   """Indices into the training set, int64, each sorted.
 
   Attributes:
-    pool: Images whose labels are not used: all training images, labelled ones
-      included, without the held-out ones (unless `validation.in_pool`).
+    pool: Images whose labels are not used: all training images, including
+      labelled ones, without the held-out ones (unless `validation.in_pool`).
     labelled: Images whose labels are used.
     validation: Held-out images for monitoring; disjoint from `labelled`.
   """
@@ -37,10 +37,10 @@ def make_splits(
   """Splits the training set, stratified by class and seeded.
 
   Args:
-    labels: Integer [n], all training labels; -1: unlabelled.
+    labels: Labels of all training images, integer [n]; -1 means unlabelled.
     names: Image names in the same order, for a list of names; or None.
     config: The whole configuration; `data` and `seed` are read.
-    class_names: Names of the classes.
+    class_names: Names of the classes, by label.
 
   Returns:
     The splits.
@@ -57,7 +57,7 @@ def make_splits(
     rows[permutation(rows.size, seed, RngStream.SPLIT, c)]
     for c, rows in enumerate(by_class(labels, class_count))
   ]
-  # Lists decide: what they name is not drawn for the other part.
+  # Lists take precedence: images that they name are not drawn for another part.
   labelled = _listed("labelled", labels, names, config)
   validation = _listed("validation", labels, names, config)
   _check_disjoint(labelled, validation)
@@ -85,13 +85,13 @@ def check_labels(
   """Checks that there are labels, all of them in [0, class_count).
 
   Args:
-    kind: "Training" or "Test", for the message.
-    labels: Integer [n].
+    kind: Kind of images for the message, "Training" or "Test".
+    labels: Labels, integer [n].
     class_count: Number of classes.
     may_lack: Whether -1, for unlabelled, is permitted too.
 
   Raises:
-    ValueError: If not.
+    ValueError: If there is no label, or labels are out of range.
   """
   if not labels.size:
     raise UserError(f"{kind} images: there are none.")
@@ -113,7 +113,7 @@ def _check_counts(
   setting: str,
   class_names: Sequence[str],
 ) -> None:
-  """Checks that each class still has so many images."""
+  """Checks that enough images of each class are left."""
   small = [c for c, rows in enumerate(rest) if rows.size < wanted]
   if small:
     shown = [f"{class_names[c]} ({rest[c].size})" for c in small]
@@ -130,7 +130,7 @@ def _drawn(
   wanted: ConfigDict,
   class_names: Sequence[str],
 ) -> np.ndarray:
-  """Draws the labelled images from what validation leaves of each class."""
+  """Draws the labelled images from those that validation leaves."""
   if wanted.per_class:
     count = wanted.per_class
     _check_counts(rest, count, "data.labelled.per_class", class_names)
@@ -188,7 +188,7 @@ def _positions(
 ) -> np.ndarray:
   """Finds images by name, or by index where the data set has no names."""
   if names is not None:
-    # Of equal names the first: those of unlabelled folders come last.
+    # The first of equal names wins: unlabelled folders come last.
     last = len(names) - 1
     position = {name: last - i for i, name in enumerate(reversed(names))}
     unknown = [line for line in lines if line not in position]
@@ -223,11 +223,11 @@ def by_class(labels: np.ndarray, class_count: int) -> list[np.ndarray]:
   """Groups positions by label.
 
   Args:
-    labels: Integer [n]; those outside of [0, class_count) belong to no class.
+    labels: Labels, integer [n]; those outside of [0, class_count) are left out.
     class_count: Number of classes.
 
   Returns:
-    For each class the positions of its label, int64, ascending.
+    The positions of each class's label, int64, ascending.
   """
   order = np.argsort(labels, kind="stable")
   bounds = np.searchsorted(labels[order], np.arange(class_count + 1))

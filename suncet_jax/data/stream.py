@@ -24,10 +24,11 @@ class Batch:
   """The images of a step, before the device augments them.
 
   Attributes:
-    unlabelled: One array per view, uint8 [b, h, w, c], or a single one that
-      all views are made of.
-    labelled: Labelled images likewise, [l, h, w, c]; empty if none are needed.
-    labels: int32 [l], or None.
+    unlabelled: Unlabelled images: one array per view, uint8 [b, h, w, c], or a
+      single one for all views.
+    labelled: Labelled images, likewise, [l, h, w, c]; empty if the step needs
+      none.
+    labels: Labels of the labelled images, int32 [l], or None.
   """
 
   unlabelled: Images
@@ -51,14 +52,14 @@ class Stream:
     batch_size: int,
     seed: int,
   ) -> None:
-    """Stores what the batches are made of.
+    """Initializes without reading.
 
     Args:
-      source: The training images.
-      order: Chooses the images of a step.
-      mesh: The devices that a batch is spread over.
-      batch_size: Unlabelled images per step, over all devices.
-      seed: Seed of the crops that the host makes, if it does.
+      source: Source of the training images.
+      order: Samplers, which choose the images of a step.
+      mesh: Mesh of the devices that a batch is spread over.
+      batch_size: Number of unlabelled images per step, over all devices.
+      seed: Seed of the crops that the host makes, if any.
     """
     self._source, self._seed = source, seed
     self.labelled_batch_size = order.labelled_batch_size
@@ -66,7 +67,7 @@ class Stream:
 
   @property
   def failure(self) -> DataError | None:
-    """Error of a batch that was begun ahead, once it is known."""
+    """Error in preparing a batch ahead of its use, or None."""
     return self._source.failure
 
   def batches(
@@ -79,15 +80,14 @@ class Stream:
 
     Args:
       steps: Consecutive steps.
-      unlabelled: The views of each unlabelled image; without any none is
-        loaded.
-      labelled: Those of each labelled image; without any none is loaded.
+      unlabelled: Views of each unlabelled image; if empty, none is loaded.
+      labelled: Views of each labelled image; if empty, none is loaded.
 
     Yields:
       One batch per step, on the devices.
 
     Raises:
-      DataError: If its images are not available.
+      DataError: If the images are not available.
     """
     made = self._images(
       self._order.unlabelled,
@@ -116,7 +116,7 @@ class Stream:
     views: Sequence[View],
     rng_stream: RngStream,
   ) -> Iterator[tuple[Images, Request]]:
-    """Yields the images that a sampler picks for each step, and which."""
+    """Yields the images that a sampler picks for each step, and the request."""
     crops = host_crops(views)
 
     def request(step: int) -> Request:
@@ -128,7 +128,7 @@ class Stream:
 
 
 def host_crops(views: Sequence[View]) -> list[Crop]:
-  """Returns the crops that a source is to make, one per view, if it does."""
+  """Returns the crops for the source to make, one per view that it crops."""
   return [view.host_crop for view in views if view.host_crop]
 
 
@@ -138,16 +138,16 @@ def draw_crops(
   """Draws the random numbers of crops for this process's rows.
 
   Args:
-    placement: The rows; draws belong to global rows, so that the number of
-      processes changes nothing.
-    view_count: Crops per image; with 0 there is nothing to draw.
-    address: Seed, purpose and step.
+    placement: Placement of the rows.
+    view_count: Number of crops per image; 0 draws nothing.
+    address: Address of the numbers: seed, stream and step.
 
   Returns:
-    float64 [b, v, 22] in [0, 1), or None.
+    Uniform draws in [0, 1), float64 [b, v, 22], or None.
   """
   if not view_count:
     return None
+  # Drawn for all global rows: the number of processes changes nothing.
   shape = (placement.count, view_count, DRAWS_PER_CROP)
   draws = uniform(int(np.prod(shape)), *address).reshape(shape)
   return draws[placement.rows]
@@ -163,12 +163,12 @@ def load_rows(
 
   Args:
     source: Source of the images; it may read ahead.
-    placement: Places of the rows on the devices.
-    requests: The rows of this process, batch by batch.
-    crops: Crops that the host makes, one per view, if it does.
+    placement: Placement of the rows on devices.
+    requests: Requests for the rows of this process, batch by batch.
+    crops: Crops for the source to make, one per view that it crops.
 
   Yields:
-    The images of a batch, and the request they answer.
+    The images of a batch, and their request.
   """
   pending: collections.deque[Request] = collections.deque()
 

@@ -15,11 +15,11 @@ Pair = tuple[float, float]
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-  """Operations drawn for each image; defaults of colour are SimCLR's.
+  """Parameters of the augmentation, by default those of SimCLR for colour.
 
-  Operations are applied in the order of the fields. One whose probability or
-  strength is 0 is left out of the compiled program. Saturation, hue and
-  grayscale do not concern images of one channel.
+  Operations are applied in the order of the fields. An operation with
+  probability or strength 0 is left out of the compiled program. Saturation, hue
+  and grayscale do not apply to images of one channel.
 
   Source: SimCLR (arXiv 2002.05709), appendix A; the ranges of factors are
   those of torchvision's `ColorJitter` and `RandomResizedCrop`.
@@ -31,22 +31,24 @@ class Augmentation:
     crop_ratio: Range of the crop's width / height, drawn log-uniformly.
     flip_prob: Probability of a mirror image, left to right.
     jitter_prob: Probability of the four colour operations that follow.
-    brightness: Strength x: factor uniform in [max(0, 1 - x), 1 + x].
-    contrast: As `brightness`.
-    saturation: As `brightness`.
-    hue: Strength x: shift uniform in [-x, x], in turns of the colour circle.
+    brightness: Strength x; the factor is uniform in [max(0, 1 - x), 1 + x].
+    contrast: Strength, as for `brightness`.
+    saturation: Strength, as for `brightness`.
+    hue: Strength x; the shift is uniform in [-x, x], in turns of the colour
+      circle.
     grayscale_prob: Probability of dropping the colours.
     blur_prob: Probability of a Gaussian blur.
-    blur_sigma: Range of its standard deviation, in pixels of the result.
+    blur_sigma: Range of the blur's standard deviation, in pixels of the result.
     solarize_prob: Probability of inverting pixels at or above a threshold
       uniform in [0, 1).
     equalize_prob: Probability of flattening each channel's histogram.
-    mean: Subtracted per channel at the end, in units of [0, 1]; empty: nothing
-      is.
-    std: Divided by after that; empty exactly if `mean` is.
+    mean: Mean per channel, subtracted at the end, in units of [0, 1]; empty
+      means none.
+    std: Standard deviation per channel, divided by after that; empty exactly
+      if `mean` is.
 
   Raises:
-    ValueError: A value is out of range; the message names all that are.
+    ValueError: If a value is out of range; the message names all such values.
   """
 
   size: int
@@ -77,13 +79,13 @@ class Augmentation:
     """Makes an augmentation from a mapping, e.g. part of a `ConfigDict`.
 
     Args:
-      config: Field names and values; lists become tuples.
+      config: Mapping from field names to values; lists become tuples.
 
     Returns:
-      The augmentation, with defaults for fields that are not given.
+      The augmentation, with defaults for missing fields.
 
     Raises:
-      ValueError: A name is no field, or a value is out of range.
+      ValueError: If a name is not a field, or a value is out of range.
     """
     values: dict[str, Any] = {
       name: tuple(value) if isinstance(value, list) else value
@@ -97,7 +99,7 @@ class Augmentation:
 
 
 def _number_faults(augmentation: Augmentation) -> Iterator[str]:
-  """Yields what is wrong with single numbers."""
+  """Yields the faults of single numbers."""
   if augmentation.size < 1:
     yield f"size must be at least 1, got {augmentation.size}"
   for field in dataclasses.fields(augmentation):
@@ -113,7 +115,7 @@ def _number_faults(augmentation: Augmentation) -> Iterator[str]:
 
 
 def _range_faults(augmentation: Augmentation) -> Iterator[str]:
-  """Yields what is wrong with pairs (low, high)."""
+  """Yields the faults of pairs (low, high)."""
   for name, limit in (
     ("crop_scale", 1.0),
     ("crop_ratio", float("inf")),
@@ -128,7 +130,7 @@ def _range_faults(augmentation: Augmentation) -> Iterator[str]:
 
 
 def _std_faults(augmentation: Augmentation) -> Iterator[str]:
-  """Yields what is wrong with the normalisation."""
+  """Yields the faults of the normalization."""
   mean, std = augmentation.mean, augmentation.std
   if len(mean) != len(std):
     yield f"mean and std must be equally long, got {mean} and {std}"

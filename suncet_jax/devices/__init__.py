@@ -1,1 +1,1 @@
-"""The mesh, the processes of a job, and this host."""
+"""The device mesh, the processes of a job, and this host."""

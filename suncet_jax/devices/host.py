@@ -1,4 +1,4 @@
-"""This machine: its CPUs, freed memory, and who may use its accelerators."""
+"""This host: its CPUs, freed memory, and TensorFlow's use of accelerators."""
 
 import ctypes
 import importlib.util
@@ -14,28 +14,27 @@ _M_ARENA_MAX = -8
 def keep_freed_memory() -> bool:
   """Makes this process keep freed memory and use it again.
 
-  XLA asks for the temporary memory of a step in one piece and gives it back
-  after the step. The C library hands such pieces back to the system, and every
-  step pays for fresh pages again: a tenth to a third of its time.
-
-  To be called before JAX is used: it counts for threads that start later. The
-  memory of the process then stays at its peak until it ends. Nothing happens
-  where an accelerator computes, or where the C library is not GNU's.
+  To be called before JAX is used, since it affects threads that start later.
+  The memory of the process then stays at its peak until it ends. Nothing
+  happens with an accelerator, or if the C library is not GNU's.
 
   Returns:
     Whether memory is kept from now on.
   """
   if platform.libc_ver()[0] != "glibc" or _has_accelerator():
     return False
+  # XLA allocates the temporary memory of a step in one piece and frees it after
+  # the step. By default the C library returns such pieces to the system, and
+  # every step pays for fresh pages: a tenth to a third of its time.
   mallopt = ctypes.CDLL(None).mallopt
-  # One heap for all threads (only the first can grow without limit), no
-  # blocks outside of it, and no end of it that is given back.
+  # One heap for all threads (only the first can grow without limit), no blocks
+  # outside of it, and no return of its end to the system.
   settings = ((_M_ARENA_MAX, 1), (_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, -1))
   return all(mallopt(parameter, value) for parameter, value in settings)
 
 
 def _has_accelerator() -> bool:
-  """Returns whether JAX may find one; devices cannot be asked for yet."""
+  """Returns whether JAX may find an accelerator, without starting JAX."""
   platforms = os.environ.get("JAX_PLATFORMS")
   if platforms:
     return platforms != "cpu"
@@ -44,7 +43,7 @@ def _has_accelerator() -> bool:
 
 
 def available_cpus() -> int:
-  """Returns how many CPUs this process may use, not those of the machine."""
+  """Returns the number of CPUs this process may use, not of the machine."""
   if hasattr(os, "sched_getaffinity"):
     return len(os.sched_getaffinity(0))
   return os.cpu_count() or 1
@@ -52,7 +51,7 @@ def available_cpus() -> int:
 
 def hide_accelerators() -> None:
   """Keeps TensorFlow from taking the memory of JAX's devices."""
-  # Takes seconds to import: what is refused before does not wait for it.
+  # Takes seconds to import: errors that are found earlier need not wait.
   import tensorflow as tf
 
   for kind in ("GPU", "TPU"):

@@ -1,4 +1,4 @@
-"""Devices: one mesh axis, and where arrays lie on it."""
+"""The device mesh, of one axis, and the placement of arrays on it."""
 
 from collections.abc import Callable
 
@@ -13,17 +13,15 @@ DATA_AXIS = "data"
 
 
 def make_mesh() -> Mesh:
-  """Returns the mesh of all devices of all processes: one axis, "data".
-
-  Its type is Auto: what the compiler may partition, it partitions.
-  """
+  """Returns the mesh of all devices of all processes: one axis, "data"."""
+  # Auto: the compiler partitions all that it can.
   return jax.make_mesh(
     (jax.device_count(),), (DATA_AXIS,), axis_types=(AxisType.Auto,)
   )
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-  """Returns the sharding of an array that every device holds whole."""
+  """Returns the sharding of an array that is whole on every device."""
   return NamedSharding(mesh, PartitionSpec())
 
 
@@ -38,12 +36,13 @@ def check_divisible(
   """Checks that rows can be spread evenly over the devices.
 
   Args:
-    mesh: The devices.
-    micro_batches: Parts that each device takes its rows in.
-    **row_counts: Rows per step by the name of the setting.
+    mesh: Mesh of the devices.
+    micro_batches: Number of parts in which each device processes its rows.
+    **row_counts: Rows per step, by the name of the setting.
 
   Raises:
-    ValueError: Naming the setting, both numbers and the nearest valid sizes.
+    ValueError: If they cannot; the message names the setting, both numbers and
+      the nearest valid sizes.
   """
   unit = mesh.size * micro_batches
   devices = counted(mesh.size, "device")
@@ -63,11 +62,16 @@ class RowPlacement:
 
   Attributes:
     count: Number of global rows.
-    rows: Those that this process must provide, int64, ascending.
+    rows: Global rows that this process must provide, int64, ascending.
   """
 
   def __init__(self, mesh: Mesh, count: int) -> None:
-    """Asks JAX which device holds which of the `count` global rows."""
+    """Determines the rows of this process.
+
+    Args:
+      mesh: Mesh of the devices.
+      count: Number of global rows.
+    """
     self._sharding = by_rows(mesh)
     self.count = count
     mine = self._sharding.addressable_devices_indices_map((count,))
@@ -98,12 +102,12 @@ def _bounds(index: tuple[slice, ...] | None, count: int) -> tuple[int, int]:
 def over_rows(
   mesh: Mesh, loss: Callable[..., jax.Array]
 ) -> Callable[..., jax.Array]:
-  """Wraps a loss of row arrays so that its collectives are its own.
+  """Wraps a loss of row arrays that does its own collectives.
 
   Args:
-    mesh: The devices that the rows are spread over.
-    loss: Takes arrays split by rows and `axis_name`; returns a scalar that is
-      the same on all devices.
+    mesh: Mesh of the devices that the rows are spread over.
+    loss: Loss of arrays split by rows, and `axis_name`; returns a scalar that
+      is the same on all devices.
 
   Returns:
     The same function of global arrays. On one device it is `loss` itself.

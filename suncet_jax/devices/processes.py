@@ -1,4 +1,4 @@
-"""Several processes as one job: how they find each other, how they part."""
+"""Several processes as one job: connecting, communicating and ending."""
 
 import functools
 import glob
@@ -16,8 +16,8 @@ from jax.experimental import multihost_utils
 
 from suncet_jax.errors import UserError
 
-# How long JAX lets the others take to reach the end of the job once the first
-# has; see `leave`. Those that end well wait for each other before, in `finish`.
+# Time that JAX gives the others to reach the end of the job once the first has;
+# see `leave`. Processes that end well wait for each other before, in `finish`.
 _SECONDS_TO_LEAVE = 10
 _SECONDS_TO_ANNOUNCE = 1
 
@@ -31,17 +31,17 @@ def connect(
   heartbeat_timeout: int = 100,
   initialization_timeout: int = 300,
 ) -> None:
-  """Connects the processes of a job, where there are several.
+  """Connects the processes of a job, if there are several.
 
   Several tasks of SLURM's srun or of Open MPI and the hosts of Cloud TPUs are
   recognised; on any other machine nothing happens.
 
   Args:
-    coordinator: `host:port` of process 0; None: JAX finds it.
-    process_count: Number of processes; None: JAX finds it.
-    process_id: Number of this process; None: JAX finds it.
-    in_cluster: Whether JAX is to look for the other processes; None: where a
-      cluster is recognised.
+    coordinator: Address of process 0, `host:port`; None means JAX finds it.
+    process_count: Number of processes; None means JAX finds it.
+    process_id: Number of this process; None means JAX finds it.
+    in_cluster: Whether JAX is to look for the other processes; None means only
+      if a cluster is recognised.
     heartbeat_timeout: Seconds without a sign of life after which a process
       counts as dead, which ends the others.
     initialization_timeout: Seconds to wait for the others at the start.
@@ -78,14 +78,12 @@ def finish() -> None:
 
 
 def leave() -> None:
-  """Announces that this process ends early; it must end at once after this.
-
-  The others would wait for it in a collective until they miss its heartbeat.
-  But JAX ends a job of which one process has come to the end and another has
-  not followed within `_SECONDS_TO_LEAVE`.
-  """
+  """Announces that this process ends early; it must end right afterwards."""
+  # Without this the others would wait in a collective until they miss the
+  # heartbeat. JAX ends a job if one process has reached the end and another has
+  # not followed within `_SECONDS_TO_LEAVE`.
   if jax.distributed.is_initialized():
-    # It would wait there for the others, and abort with them.
+    # In a thread: it would wait for the others, and abort with them.
     threading.Thread(target=jax.distributed.shutdown, daemon=True).start()
     time.sleep(_SECONDS_TO_ANNOUNCE)
 
@@ -120,18 +118,18 @@ def _is_tpu_host() -> bool:
 
 
 def is_first() -> bool:
-  """Returns whether this is process 0, which alone writes files."""
+  """Returns whether this is process 0, which alone writes a run's files."""
   return jax.process_index() == 0
 
 
 def value_from_first(value: Any) -> Any:
-  """Returns process 0's value, of JSON, on all processes.
+  """Broadcasts a JSON value from process 0; every process must call this.
 
   Args:
-    value: Value on process 0; those of the others are not looked at.
+    value: Value of process 0; that of other processes is ignored.
 
   Returns:
-    Process 0's value; with one process the very same.
+    The value of process 0; with one process `value` itself.
   """
   if jax.process_count() == 1:
     return value
@@ -143,17 +141,17 @@ def value_from_first(value: Any) -> Any:
 
 
 def arrays_from_first(tree: Any) -> Any:
-  """Returns process 0's pytree of NumPy arrays on all processes, bit for bit.
+  """Broadcasts NumPy arrays from process 0, bit for bit; all must call this.
 
   Args:
-    tree: Arrays of equal structure, shapes and dtypes on every process.
+    tree: Pytree of the same structure, shapes and dtypes on every process.
 
   Returns:
-    Process 0's arrays; with one process the very same.
+    The arrays of process 0; with one process `tree` itself.
   """
   if jax.process_count() == 1:
     return tree
-  # The broadcast adds zeros, which would make a negative zero positive.
+  # As bytes: the broadcast adds zeros, which would turn -0.0 into 0.0.
   told = multihost_utils.broadcast_one_to_all(
     jax.tree.map(lambda x: np.atleast_1d(x).view(np.uint8), tree)
   )

@@ -1,1 +1,1 @@
-"""Bytes on disk or in a bucket, and formats of files."""
+"""Files on disk or in a bucket, and their formats."""

@@ -1,4 +1,4 @@
-"""JSON and npz files, with one kind of error for what is damaged."""
+"""JSON and npz files, with one kind of error for damaged ones."""
 
 import io
 import json
@@ -17,7 +17,7 @@ def read_json(path: epath.PathLike) -> dict[str, Any]:
 
   Raises:
     OSError: If the file cannot be read.
-    ValueError: If it holds none; the message names the file.
+    ValueError: If the file holds no JSON object; the message names the file.
   """
   try:
     content = json.loads(storage.read(path).decode())
@@ -31,17 +31,17 @@ def read_json(path: epath.PathLike) -> dict[str, Any]:
 
 
 def read_json_if_there(path: epath.PathLike) -> dict[str, Any]:
-  """Reads a JSON object as `read_json` does; {} if there is no file."""
+  """Reads a JSON object like `read_json`; {} if there is no file."""
   return read_json(path) if epath.Path(path).is_file() else {}
 
 
 def write_json(path: epath.PathLike, value: Any) -> None:
-  """Writes JSON so that a kill leaves the old file or the new one."""
+  """Writes JSON atomically: a kill leaves the old file or the new one."""
   storage.write(path, as_json(value).encode())
 
 
 def as_json(value: Any) -> str:
-  """Returns a value as the text of a file."""
+  """Returns a value as the text of a JSON file."""
   return json.dumps(value, indent=2) + "\n"
 
 
@@ -49,11 +49,11 @@ def read_npz(content: bytes) -> dict[str, np.ndarray]:
   """Returns the arrays of an npz file by name; nothing is ever unpickled.
 
   Args:
-    content: Bytes of the file.
+    content: Content of the file.
 
   Raises:
-    ValueError: If it is no intact npz file of plain arrays. The message begins
-      with "it".
+    ValueError: If it is not an intact npz file of plain arrays. The message
+      begins with "it".
   """
   incomplete = "it is no npz file, or an incomplete one"
   if not zipfile.is_zipfile(io.BytesIO(content)):
@@ -61,7 +61,7 @@ def read_npz(content: bytes) -> dict[str, np.ndarray]:
   try:
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
       return {name: file[name] for name in file.files}
-  except Exception as error:  # of nearly any kind, if it is damaged
+  except Exception as error:  # a damaged file raises nearly any kind
     if "allow_pickle" in str(error):
       raise UserError(
         "it holds pickled Python objects, which are never loaded; expected "

@@ -14,10 +14,10 @@ def in_bucket(path: epath.PathLike) -> bool:
 
 
 def read(path: epath.PathLike) -> bytes:
-  """Returns a whole file.
+  """Returns the content of a whole file.
 
   Raises:
-    OSError: If it cannot be read.
+    OSError: If the file cannot be read.
   """
   with one_kind_of_error():
     return epath.Path(path).read_bytes()
@@ -27,7 +27,7 @@ def read_range(path: epath.PathLike, start: int, size: int) -> bytes:
   """Returns `size` bytes of a file, from byte `start` on.
 
   Raises:
-    OSError: If they cannot be read, or the file ends before.
+    OSError: If the file cannot be read, or ends before.
   """
   with one_kind_of_error(), epath.Path(path).open("rb") as file:
     file.seek(start)
@@ -38,13 +38,13 @@ def read_range(path: epath.PathLike, start: int, size: int) -> bytes:
 
 
 def write(path: epath.PathLike, content: bytes) -> None:
-  """Writes a file that is there in full or as it was before, even if killed.
+  """Writes a file atomically: a kill leaves the old content or the new.
 
   Raises:
-    OSError: If it cannot be written.
+    OSError: If the file cannot be written.
   """
   path = epath.Path(path)
-  if in_bucket(path):  # an object appears when it is complete
+  if in_bucket(path):  # an object appears once it is complete
     with one_kind_of_error():
       path.write_bytes(content)
     return
@@ -93,10 +93,8 @@ def _walk_disk(folder: str) -> Iterator[str]:
 
 
 def _walk_bucket(folder: str, prefix: str = "") -> Iterator[str]:
-  """Yields the files of a bucket, with one listing per folder.
-
-  epath would ask of every single file whether it is a folder.
-  """
+  """Yields the files of a bucket, with one listing per folder."""
+  # epath would make a request for every file, to see if it is a folder.
   for name in _listing(f"{folder}/{prefix}"):
     if name.startswith("."):
       continue
@@ -107,7 +105,7 @@ def _walk_bucket(folder: str, prefix: str = "") -> Iterator[str]:
 
 
 def _listing(folder: str) -> list[str]:
-  """Returns the names in a folder of a bucket; those of folders end in "/"."""
+  """Returns the names in a folder of a bucket; folders end in "/"."""
   import tensorflow as tf  # takes seconds to import, but epath has it already
 
   return tf.io.gfile.listdir(folder)
@@ -117,7 +115,7 @@ def folders_in(folder: epath.PathLike) -> list[str]:
   """Returns the names of the folders in a folder, without hidden ones.
 
   Raises:
-    OSError: If it cannot be read.
+    OSError: If the folder cannot be read.
   """
   with one_kind_of_error():
     if in_bucket(folder):
@@ -140,7 +138,7 @@ def names_in(folder: epath.PathLike) -> set[str]:
 
 @contextlib.contextmanager
 def one_kind_of_error() -> Iterator[None]:
-  """Makes an OSError of what the libraries of buckets raise instead.
+  """Turns the errors of the libraries for buckets into OSError.
 
   Raises:
     OSError: In place of any other exception.

@@ -3,9 +3,9 @@
     python -m suncet_jax.prepare --dataset=imagenet2012 --data_dir=DIR
         [--manual_dir=DIR] [--file_format=array_record|tfrecord]
 
-It says first what that costs, and at the end how to train on it. ImageNet's
-two archives must be fetched by hand; --manual_dir is where they are. What is
-there in the other format is converted: nothing is downloaded again.
+It first prints the cost, and at the end how to train on the data set.
+ImageNet's two archives must be fetched by hand to --manual_dir. A data set that
+is there in the other format is converted without a new download.
 """
 
 import os
@@ -22,10 +22,12 @@ _DATASET = flags.DEFINE_string(
   "dataset", None, "TFDS name, e.g. imagenet2012 or imagenet2012_subset/10pct."
 )
 _DATA_DIR = flags.DEFINE_string(
-  "data_dir", None, "Of TFDS; $TFDS_DATA_DIR or ~/tensorflow_datasets."
+  "data_dir", None, "Folder of TFDS; $TFDS_DATA_DIR or ~/tensorflow_datasets."
 )
 _MANUAL_DIR = flags.DEFINE_string(
-  "manual_dir", None, "Of archives fetched by hand; DATA_DIR/downloads/manual."
+  "manual_dir",
+  None,
+  "Folder of archives fetched by hand; DATA_DIR/downloads/manual.",
 )
 _FILE_FORMAT = flags.DEFINE_enum(
   "file_format",
@@ -42,7 +44,7 @@ def main(argv: list[str]) -> int:
     command_line.fail("--dataset is missing, expected e.g. imagenet2012.")
   command_line.quiet_libraries()
   with command_line.clear_errors():
-    # TFDS takes seconds to import: a faulty command line does not wait for it.
+    # TFDS takes seconds to import: a faulty command line need not wait for it.
     from suncet_jax.prepare.prepare import prepare
 
     try:
@@ -54,7 +56,7 @@ def main(argv: list[str]) -> int:
       )
     except (KeyboardInterrupt, TerminatedError):
       print("Stopped: run the same command again.", file=sys.stderr, flush=True)
-      os._exit(130)  # else the threads of a download would be waited for
+      os._exit(130)  # otherwise Python waits for the threads of a download
   return 0
 
 

@@ -21,7 +21,7 @@ _CONVERSIONS_AT_ONCE = min(8, available_cpus())
 
 
 class _Job(NamedTuple):
-  """A file to be converted, of so many records."""
+  """A file to convert, and its number of records."""
 
   source: epath.Path
   target: epath.Path
@@ -29,11 +29,11 @@ class _Job(NamedTuple):
 
 
 def convert(builder: tfds.core.DatasetBuilder, file_format: str) -> None:
-  """Adds a format to a prepared data set, beside the one that is there.
+  """Adds a format to a prepared data set, beside the existing one.
 
-  TFDS's own `convert_format` needs Apache Beam. What is made is the same; a
-  stopped conversion goes on with the files that are missing.
+  After a stop, a second call converts the files that are still missing.
   """
+  # TFDS's own `convert_format` makes the same files, but needs Apache Beam.
   folder, old = builder.data_path, builder.info.file_format.value
   jobs: list[_Job] = []
   for split in builder.info.splits.values():
@@ -89,7 +89,7 @@ def _convert_shard(job: _Job, old: str, new: str) -> None:
         )
   except ValueError:
     raise
-  except Exception as error:  # of TensorFlow, array_record or the disk
+  except Exception as error:  # from TensorFlow, array_record or the disk
     raise UserError(f"Converting {job.source} failed: {error}") from error
 
 

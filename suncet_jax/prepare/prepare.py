@@ -1,4 +1,4 @@
-"""Prepares or converts a data set of TFDS, and says what it does."""
+"""Prepares or converts a data set of TFDS, and reports on it."""
 
 import os
 import sys
@@ -28,16 +28,17 @@ def prepare(
   manual_dir: str | None,
   file_format: str,
 ) -> None:
-  """Prepares or converts a data set, makes its indices, says what it does.
+  """Prepares or converts a data set, makes its indices and prints a report.
 
   Args:
-    dataset: TFDS name, with a config and a version if need be.
-    data_dir: Folder of TFDS; None: TFDS's own.
-    manual_dir: Folder of archives fetched by hand; None: its downloads/manual.
-    file_format: ARRAY_RECORD or TFRECORD.
+    dataset: TFDS name, with a config and a version if needed.
+    data_dir: Data folder of TFDS; None means TFDS's default.
+    manual_dir: Folder of archives fetched by hand; None means downloads/manual
+      in the data folder.
+    file_format: Format to make, ARRAY_RECORD or TFRECORD.
 
   Raises:
-    ValueError: If that cannot be done here.
+    ValueError: If the data set cannot be prepared here.
   """
   if file_format == ARRAY_RECORD and "://" in (data_dir or ""):
     raise UserError(
@@ -60,7 +61,7 @@ def prepare(
     print(f"{dataset} is already prepared: {builder.data_path}")
   from suncet_jax.data.tfds.load import make_index
 
-  # Another builder, as who trains will have it: of what is on the disk.
+  # A new builder reads from disk, as training will.
   builder = _builder(dataset, data_dir)
   use_format(builder, file_format)
   for split in builder.info.splits:
@@ -76,7 +77,7 @@ def _builder(dataset: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
       f"TFDS has no data set {dataset!r}; expected one of "
       "https://www.tensorflow.org/datasets/catalog/overview."
     ) from error
-  # A wrong config or version, a damaged folder: an exception each.
+  # Wrong configs, wrong versions and damaged folders raise different errors.
   except Exception as error:
     raise UserError(f"TFDS cannot open {dataset!r}: {error}") from error
 
@@ -94,7 +95,7 @@ def _make(
   needed = cost(builder, manual)
   check_target(builder.data_path.parent, needed)
   if builder.name == "imagenet2012_subset":
-    # TFDS would try for minutes to have the list; now it will find it.
+    # TFDS would try for minutes to fetch the list; now it will find it.
     config = builder.builder_config.name
     if not (manual / f"{config.replace('pct', 'percent')}.txt").exists():
       read_names(f"tfds:{builder.name}/{config}", os.fspath(root))
@@ -109,13 +110,13 @@ def _make(
       file_format=file_format,
       download_config=tfds.download.DownloadConfig(manual_dir=manual),
     )
-  # Without network, space or archives TFDS raises whatever its parts raise.
+  # Without network, space or archives TFDS raises all kinds of errors.
   except Exception as error:
     raise UserError(f"TFDS could not prepare {dataset!r}: {error}") from error
 
 
 def _check_network(builder: tfds.core.DatasetBuilder) -> None:
-  """Checks that there is one, where all has to be downloaded."""
+  """Checks that the server of a data set can be reached."""
   urls = [url for url in builder.url_infos or () if url.startswith("http")]
   if urls and not can_reach(urls[0]):
     raise UserError(
@@ -131,7 +132,7 @@ def _report(
   data_dir: str | None,
   seconds: float,
 ) -> None:
-  """Prints what there is now, and how to train on it."""
+  """Prints the result, and how to train on it."""
   info = builder.info
   size = sum(path.stat().length for path in builder.data_path.iterdir())
   counts = ", ".join(
@@ -143,7 +144,7 @@ def _report(
   )
   reading = "random"
   if info.file_format.value == TFRECORD:
-    # Images of one size are few enough for memory, as CIFAR's.
+    # Data sets of equally large images, like CIFAR, are assumed to fit.
     is_small = None not in info.features["image"].shape
     reading = "memory" if is_small else "streaming"
   options = {"source": "tfds", "tfds_name": dataset, "reading": reading}

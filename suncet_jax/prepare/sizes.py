@@ -1,4 +1,4 @@
-"""Space that preparing a TFDS data set takes, and whether it is there."""
+"""The cost of preparing a TFDS data set, and a check for room on the disk."""
 
 import os
 import shutil
@@ -9,9 +9,9 @@ from etils import epath
 
 from suncet_jax.errors import UserError
 
-# TFDS itself goes on without one of them, and leaves its split out.
+# If one is missing, TFDS itself goes on and leaves its split out.
 _ARCHIVES = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
-# How much of the training archive ends in the data set.
+# Share of the training archive that is part of the data set.
 _TRAIN_SHARES = {
   "imagenet2012": 1.0,
   "imagenet2012_subset/10pct": 0.1,
@@ -20,7 +20,7 @@ _TRAIN_SHARES = {
 
 
 def cost(builder: tfds.core.DatasetBuilder, manual: epath.Path) -> int:
-  """Prints what preparing takes; returns the bytes, as far as known."""
+  """Prints the cost of preparing; returns it in bytes, as far as known."""
   if is_imagenet(builder):
     train, validation = _archive_sizes(builder, manual)
     name = builder.info.full_name.rpartition("/")[0]  # without the version
@@ -33,7 +33,7 @@ def cost(builder: tfds.core.DatasetBuilder, manual: epath.Path) -> int:
     return made
   download = int(builder.info.download_size or 0)
   made = int(builder.info.dataset_size or 0)
-  # Of several configs each has files of its own: their sum would be wrong.
+  # Each of several configs has its own files: their sum would be wrong.
   if not download and not builder.builder_configs:
     download = sum(
       int(info.size) for info in (builder.url_infos or {}).values()
@@ -70,7 +70,7 @@ def _archive_sizes(
 
 
 def check_target(folder: epath.Path, needed: int) -> None:
-  """Checks that a folder can be written, and has room."""
+  """Checks that a folder is writable and has enough free space."""
   if "://" in os.fspath(folder):  # a bucket has room
     return
   try:
@@ -90,7 +90,7 @@ def check_target(folder: epath.Path, needed: int) -> None:
 
 
 def gigabytes(size: int) -> str:
-  """Returns a number of bytes as text."""
+  """Formats a number of bytes as MB or GB."""
   return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 

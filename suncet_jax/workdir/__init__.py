@@ -1,1 +1,1 @@
-"""A run's folder: its files, its lock, its checkpoints."""
+"""The folder of a run: its files, its lock and its checkpoints."""

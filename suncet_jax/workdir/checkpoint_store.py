@@ -1,9 +1,9 @@
-"""Steps of a run on disk: Orbax, with a digest of every leaf and a way back.
+"""Steps of a run on disk, by Orbax, with a digest of every leaf.
 
 Orbax commits a step by a rename, so a killed process never leaves half a step.
-But it restores flipped bits silently, and a truncated file as one of many
-exceptions: here every leaf's digest is saved with it and checked after reading,
-and a damaged step gives way to the newest intact one.
+But it restores flipped bits silently, and raises one of many exceptions for a
+truncated file. Here a digest of every leaf is saved and checked after reading,
+and the newest intact step replaces a damaged one.
 """
 
 import errno
@@ -23,24 +23,23 @@ from orbax.checkpoint import checkpoint_managers as policies
 from suncet_jax.errors import UserError
 from suncet_jax.workdir.digest import leaf_digests
 
-# Fields of the state by the names that they had until version 0.1.
+# Names of the state's fields until version 0.1, and their names now.
 _RENAMED = {"extras": "method_state"}
-_BYTES_BESIDE_ARRAYS = 500_000  # names, shapes, digests; generously
+_BYTES_BESIDE_ARRAYS = 500_000  # upper bound for names, shapes, digests
 
 
-# Arrays, digests by path, and what lies beside them.
+# Arrays, digests by path, and the JSON beside them.
 _Content = tuple[Any, dict[str, str], dict[str, Any]]
 
 
 class TreeMismatchError(UserError):
-  """A checkpoint holds other arrays than the program wants."""
+  """A checkpoint holds other arrays than the program expects."""
 
 
 class Store:
   """A folder of steps, each a pytree of NumPy arrays with metadata.
 
-  One process at a time may write to it. It waits for no other process, also
-  where there are several.
+  One process at a time may write to it. It never waits for other processes.
   """
 
   def __init__(
@@ -51,7 +50,7 @@ class Store:
     keep_every_steps: int,
     read_only: bool,
   ) -> None:
-    """Opens the folder, or creates it; see `Checkpoints`."""
+    """Opens the folder or creates it; see `Checkpoints`."""
     self._folder = folder
     self._is_read_only = read_only
     if not read_only:
@@ -82,7 +81,7 @@ class Store:
     )
 
   def close(self) -> None:
-    """Ends the use of the folder."""
+    """Closes the folder."""
     self._manager.close()
 
   def latest(self) -> int | None:
@@ -90,10 +89,11 @@ class Store:
     return self._manager.latest_step()
 
   def write(self, step: int, arrays: Any, metadata: dict[str, Any]) -> None:
-    """Writes a step, if it is not there, and removes those not to be kept.
+    """Writes a step unless it exists, and removes steps not to be kept.
 
     Raises:
-      Exception: If it fails, of nearly any kind; nothing is left of the step.
+      Exception: If writing fails; of nearly any kind. Nothing is left of the
+        step.
     """
     if step in self._manager.all_steps():
       return
@@ -114,13 +114,13 @@ class Store:
       if not is_saved:
         raise UserError(f"Orbax did not save step {step}")
     except Exception:
-      # What there is of it takes the room that the next attempt needs.
+      # A partial step would take the space that the next attempt needs.
       for partial in self._folder.glob("*.orbax-checkpoint-tmp*"):
         shutil.rmtree(partial, ignore_errors=True)
       raise
 
   def free_space(self) -> str:
-    """Returns how much room there is, for messages."""
+    """Returns the free space of the disk, for messages."""
     free = self._free_bytes()
     return "unknown" if free is None else f"{free / 1e6:,.1f} MB"
 
@@ -133,14 +133,14 @@ class Store:
   def newest_parts(
     self, names: Iterable[str]
   ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Returns parts of the newest intact step, for who knows no template.
+    """Returns parts of the newest intact step, without a template.
 
     Args:
-      names: Fields of the saved state, such as "params".
+      names: Names of fields of the saved state, such as "params".
 
     Returns:
-      (nested dicts of NumPy arrays by field, metadata); None if there is no
-      step. Fields that hold no array are left out.
+      Nested dicts of NumPy arrays by field, and the metadata; None if there is
+      no step. Fields that hold no array are left out.
 
     Raises:
       ValueError: If every step is damaged.
@@ -150,7 +150,7 @@ class Store:
   def _newest(
     self, step: int | None, read: Callable[[int], _Content]
   ) -> tuple[Any, dict[str, Any]] | None:
-    """Returns a step, or the newest one that can be read and is intact."""
+    """Returns a given step if it is intact, or the newest intact one."""
     steps = sorted(self._manager.all_steps(), reverse=True)
     if step is not None:
       if step not in steps:
@@ -165,8 +165,8 @@ class Store:
         return restored
       if not self._is_read_only:
         self._set_aside(candidate)
-    # Also where an earlier start has found and set aside the last one: a run
-    # must not begin anew without a word.
+    # Also if an earlier start has set aside the last step: a run must not
+    # silently begin anew.
     if steps or any(self._folder.glob("corrupt-*")):
       raise UserError(
         f"No checkpoint in {self._folder} is intact"
@@ -177,7 +177,7 @@ class Store:
     return None
 
   def _check_room(self, arrays: Any) -> None:
-    """Finds a full disk before Orbax does, which then says far too much."""
+    """Checks the free space before Orbax, whose errors are very long."""
     needed = sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
     needed += _BYTES_BESIDE_ARRAYS
     free = self._free_bytes()
@@ -208,8 +208,8 @@ class Store:
         return arrays, meta["notes"]
       reason = f"digest mismatch of {', '.join(damaged[:3])}"
     except (TreeMismatchError, MemoryError, PermissionError):
-      raise  # says nothing against the files
-    # A damaged file comes out as nearly any other exception, a bare one too.
+      raise  # no sign of a damaged file
+    # A damaged file raises nearly any other exception, even a bare one.
     except Exception as error:
       reason = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
     logging.error(
@@ -233,7 +233,7 @@ class Store:
     return arrays, leaf_digests(arrays), meta
 
   def _as_saved(self, step: int, template: Any) -> Any:
-    """Returns a template with the names that the step was saved with."""
+    """Returns the template with the names of fields in the saved step."""
     saved = self._saved_tree(step)
     if not isinstance(saved, dict) or not _RENAMED.keys() & saved.keys():
       return template
@@ -243,7 +243,7 @@ class Store:
     }
 
   def _saved_tree(self, step: int) -> Any:
-    """Returns what Orbax says of the arrays of a step, nested as they are."""
+    """Returns Orbax's metadata of the arrays of a step, nested like them."""
     handler = ocp.PyTreeCheckpointHandler()
     return handler.metadata(self._folder / str(step) / "state").tree
 
@@ -268,7 +268,7 @@ class Store:
     return self._manager.restore(step, args=ocp.args.Composite(**items))
 
   def _set_aside(self, step: int) -> None:
-    """Renames a step, to a name that no earlier damage has taken."""
+    """Renames a damaged step to an unused name."""
     target, count = self._folder / f"corrupt-{step}", 1
     while target.exists():
       count += 1
@@ -279,13 +279,13 @@ class Store:
 
 
 def _is_worth_reading(record: python_logging.LogRecord) -> bool:
-  """Drops traces of errors that Orbax raises too, unless asked for."""
+  """Returns False for logged errors that Orbax also raises, unless verbose."""
   is_orbax = "orbax" in record.pathname or record.name == "asyncio"
   return not (record.exc_info and is_orbax) or logging.level_info()
 
 
 def _describe(tree: Any) -> dict[str, str]:
-  """Returns dtype and shape of every leaf by its path."""
+  """Returns dtype and shape of every leaf, by path."""
   return {
     jax.tree_util.keystr(path): f"{leaf.dtype}{list(leaf.shape)}"
     for path, leaf in jax.tree.leaves_with_path(tree)

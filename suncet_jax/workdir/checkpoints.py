@@ -1,8 +1,8 @@
 """Checkpoints of a run, of one process or of several.
 
-The first process alone reads and writes, since the state is the same on all;
-the others are told. So none of them can wait for a process whose disk has
-failed, nor need they see the folder.
+Only the first process reads and writes, since the state is the same on all; the
+others receive broadcasts. So none of them waits for a process whose disk has
+failed, and they need not see the folder.
 """
 
 import functools
@@ -27,7 +27,7 @@ __all__ = ["Checkpoints", "SaveError", "TreeMismatchError"]
 
 
 class SaveError(RunError):
-  """The last state of a run is not on disk."""
+  """The last state of a run could not be written."""
 
 
 class Checkpoints:
@@ -44,13 +44,14 @@ class Checkpoints:
     keep_every_steps: int = 0,
     read_only: bool = False,
   ) -> None:
-    """Opens a folder, or creates it.
+    """Opens a folder or creates it.
 
     Args:
       folder: Folder of the steps.
-      keep: Number of newest steps that stay.
-      keep_every_steps: Also keep every step divisible by this; 0: none.
-      read_only: Change nothing, so that another process may be at work here.
+      keep: Number of newest steps to keep.
+      keep_every_steps: Divisor of further steps to keep; 0 means none.
+      read_only: Whether to change nothing, so that another process may use the
+        folder.
     """
     self._folder = epath.Path(folder)
     self._store: Store | None = None
@@ -63,7 +64,7 @@ class Checkpoints:
       )
     self._writer = futures.ThreadPoolExecutor(1, "checkpoint")
     self._pending: futures.Future | None = None
-    self._has_failed = False  # the last save
+    self._has_failed = False  # whether the last save has
 
   def __enter__(self) -> "Checkpoints":
     """Returns itself."""
@@ -83,17 +84,17 @@ class Checkpoints:
   def save(self, step: int, state: Any, metadata: dict[str, Any]) -> None:
     """Writes a step in the background.
 
-    A failure (the disk may be full) is logged with the free space when it
+    A failure, such as a full disk, is logged with the free space when it
     happens; the next save is the next attempt.
 
     Args:
-      step: The step that `state` belongs to.
-      state: A pytree of arrays, the same on all processes.
-      metadata: Saved beside it; JSON values.
+      step: Step that `state` belongs to.
+      state: Pytree of arrays, the same on all processes.
+      metadata: JSON values to save with it.
     """
     self._finish_pending()
     if self._store:
-      # Copies: the next training step takes the buffers of the state.
+      # Copies: the next training step reuses the buffers of the state.
       arrays = jax.tree.map(np.array, jax.device_get(state))
       write = functools.partial(
         self._write, self._store, step, arrays, metadata
@@ -103,10 +104,10 @@ class Checkpoints:
       self._pending = self._writer.submit(lambda: None)
 
   def wait(self) -> None:
-    """Returns when the last save is on disk.
+    """Waits until the last save is on disk.
 
     Raises:
-      SaveError: If it could not be written.
+      SaveError: If the save could not be written.
     """
     self._finish_pending()
     if self._has_failed:
@@ -121,20 +122,20 @@ class Checkpoints:
   ) -> tuple[Any, dict[str, Any]] | None:
     """Reads the newest intact step, or a given one.
 
-    A damaged step is renamed to `corrupt-N`, which nothing reads again (but
-    not if read-only), and the one before it is tried.
+    A damaged step is renamed to `corrupt-N` (unless read-only), which nothing
+    reads again, and the one before it is tried.
 
     Args:
-      template: A pytree of `jax.ShapeDtypeStruct` with shardings.
-      step: Step to restore; None: the newest.
+      template: Pytree of `jax.ShapeDtypeStruct` with shardings.
+      step: Step to read; None means the newest.
 
     Returns:
-      The state and the metadata saved with it; None if there is no step.
+      The state and its metadata; None if there is no step.
 
     Raises:
-      ValueError: If every step is damaged, or `step` is not there.
+      ValueError: If every step is damaged, or `step` does not exist.
       TreeMismatchError: If a step has other leaves, shapes or dtypes than the
-        template (Orbax itself would cast a dtype without a word).
+        template (Orbax itself would silently cast dtypes).
     """
     arrays = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), template)
     metadata: dict[str, Any] | None = None
@@ -155,14 +156,15 @@ class Checkpoints:
     return jax.tree.map(_place, arrays_from_first(arrays), template), metadata
 
   def reached_preemption(self, step: int) -> bool:
-    """Returns whether the platform asked this run to end; same on all.
+    """Returns whether the platform asked this run to end.
 
-    To be asked once per step where there are several processes.
+    The answer is the same on all processes. If there are several, they must
+    call this once per step.
     """
     return multihost_utils.reached_preemption_sync_point(step)
 
   def _finish_pending(self) -> None:
-    """Waits for the last save; all processes learn whether it failed."""
+    """Waits for the last save and tells all processes whether it failed."""
     if self._pending is None:
       return
     has_failed = self._pending.exception() is not None
@@ -172,7 +174,7 @@ class Checkpoints:
   def _write(
     self, store: Store, step: int, arrays: Any, metadata: dict[str, Any]
   ) -> None:
-    """Writes a step, in a thread of its own; says at once if it fails."""
+    """Writes a step, in a separate thread; logs a failure at once."""
     try:
       store.write(step, arrays, metadata)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Compiled programs, kept in a run's folder: going on starts sooner."""
+"""Compiled programs, kept in a run's folder: resumed runs start sooner."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from suncet_jax.workdir.folder import RunFolder
 
 @contextlib.contextmanager
 def programs_kept(config: ConfigDict, folder: RunFolder) -> Iterator[None]:
-  """Makes JAX keep compiled programs in the folder while the context is active.
+  """Keeps compiled programs in the run's folder while the context is active.
 
-  A cache that the user has chosen ($JAX_COMPILATION_CACHE_DIR) stays in use.
+  A cache chosen by the user ($JAX_COMPILATION_CACHE_DIR) stays in use.
 
   Args:
-    config: `train.compilation_cache` is read.
+    config: The whole configuration; `train.compilation_cache` is read.
     folder: Folder of the run.
   """
   chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
@@ -33,4 +33,4 @@ def programs_kept(config: ConfigDict, folder: RunFolder) -> Iterator[None]:
 
 def _use(path: str | None) -> None:
   jax.config.update("jax_compilation_cache_dir", path)
-  compilation_cache.reset_cache()  # it is opened once, at the first program
+  compilation_cache.reset_cache()  # opened only once, at the first program

@@ -1,4 +1,4 @@
-"""Digests of arrays: to find damaged files and to compare runs."""
+"""Digests of arrays, to find damaged files and to compare runs."""
 
 import hashlib
 from typing import Any
@@ -8,13 +8,13 @@ import numpy as np
 
 
 def leaf_digests(tree: Any) -> dict[str, str]:
-  """Returns a digest per leaf of shape, dtype and every bit of the values.
+  """Returns a digest of shape, dtype and all bits of each leaf.
 
   Args:
-    tree: A pytree of arrays that this process holds whole.
+    tree: Pytree of arrays that this process holds whole.
 
   Returns:
-    From the leaf's path to 16 hexadecimal digits of SHA-256.
+    A dict from the leaf's path to 16 hexadecimal digits of SHA-256.
   """
   leaves = jax.tree.leaves_with_path(jax.device_get(tree))
   return {

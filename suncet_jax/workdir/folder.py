@@ -1,4 +1,4 @@
-"""A run's folder: whose it is, whether it is finished, what it holds."""
+"""The folder of a run: its lock, configuration, results and file names."""
 
 import fcntl
 import os
@@ -28,26 +28,26 @@ class FolderError(UserError):
 
 
 class FolderInUseError(RunError):
-  """Another process is at work in the folder: later it may be free."""
+  """Another process is using the folder; it may be free later."""
 
 
 class RunFolder:
   """The files of a run, by name.
 
   Attributes:
-    path: The folder.
+    path: Path of the folder.
     checkpoints: Folder of the checkpoints.
     result: Path of result.json, which is written last.
   """
 
   def __init__(self, path: epath.PathLike) -> None:
-    """Names the files; touches none.
+    """Initializes without touching files.
 
     Args:
-      path: A folder, made if needed, or gs://bucket/folder.
+      path: Path of a folder, local or gs://bucket/folder.
 
     Raises:
-      FolderError: If it is a URL of another kind.
+      FolderError: If the path is a URL of another kind.
     """
     self._in_bucket = storage.in_bucket(path)
     if self._in_bucket and not os.fspath(path).startswith("gs://"):
@@ -55,7 +55,7 @@ class RunFolder:
         f"--workdir is {os.fspath(path)!r}, expected a folder, or one of a "
         "bucket such as gs://bucket/folder."
       )
-    # Orbax wants absolute paths; those of buckets are.
+    # Orbax needs absolute paths; those of buckets are.
     self.path = epath.Path(path if self._in_bucket else os.path.abspath(path))
     self.checkpoints = self.path / "checkpoints"
     self.result = self.path / "result.json"
@@ -63,12 +63,12 @@ class RunFolder:
     self._lock: TextIO | Lease | None = None
 
   def claim(self, config: ConfigDict) -> None:
-    """Locks the folder and checks that it is free or this configuration's.
+    """Locks the folder and checks that it is new or of this configuration.
 
     Raises:
-      FolderInUseError: If another process is at work in it.
-      FolderError: If it belongs to another configuration (every difference is
-        listed, old -> new), or it cannot be written to.
+      FolderInUseError: If another process is using the folder.
+      FolderError: If the folder belongs to another configuration (all
+        differences are listed, old -> new), or cannot be written to.
     """
     try:
       if self._in_bucket:
@@ -88,9 +88,9 @@ class RunFolder:
     )
 
   def keep_config(self, config: ConfigDict) -> None:
-    """Makes the folder this configuration's: once it is known to work."""
+    """Writes the configuration, to be called once it is known to work."""
     text = as_json(config.to_dict())
-    # Going on must not need room on a disk that is full.
+    # Going on must not need space on a full disk.
     if not self._config.exists() or self._config.read_text() != text:
       storage.write(self._config, text.encode())
 
@@ -103,7 +103,7 @@ class RunFolder:
     """Returns the configuration that the folder belongs to.
 
     Raises:
-      FolderError: If there is none.
+      FolderError: If the folder holds no run.
     """
     if not self._config.exists():
       raise FolderError(
@@ -113,13 +113,13 @@ class RunFolder:
     return read_json(self._config)
 
   def finished_result(self) -> dict[str, Any] | None:
-    """Returns result.json of a finished run, else None."""
+    """Returns the content of result.json if the run is finished, else None."""
     if not self.result.exists():
       return None
     return read_json(self.result)
 
   def evaluations(self, params_digest: str) -> dict[str, float]:
-    """Returns the final metrics that are known of these parameters."""
+    """Returns the final metrics that are known for these parameters."""
     known = read_json_if_there(self.path / "evaluations.json")
     is_same = known.get("params_digest") == params_digest
     return known["metrics"] if is_same else {}
@@ -127,14 +127,14 @@ class RunFolder:
   def write_evaluations(
     self, params_digest: str, metrics: dict[str, float]
   ) -> None:
-    """Keeps the final metrics of these parameters."""
+    """Writes the final metrics of these parameters."""
     write_json(
       self.path / "evaluations.json",
       {"params_digest": params_digest, "metrics": metrics},
     )
 
   def _take_lock(self) -> None:
-    """Keeps a second process out, for as long as this one lives."""
+    """Locks the folder for as long as this process lives."""
     if self._in_bucket:
       with storage.one_kind_of_error():
         lease = Lease(str(self.path))
@@ -157,11 +157,11 @@ def check_same_config(
 
   Args:
     whose: Beginning of the message, up to the words "another configuration".
-    old: Configuration that it began with, as nested dicts.
-    new: Configuration that it is to go on with.
+    old: Configuration that the run began with, as nested dicts.
+    new: Configuration to go on with, as nested dicts.
 
   Raises:
-    FolderError: If results would be others; every difference is listed.
+    FolderError: If results would differ; all differences are listed.
   """
   changed = differences(old, new)
   if changed:
@@ -173,7 +173,7 @@ def check_same_config(
 
 
 def _lock(file: TextIO) -> bool:
-  """Returns whether a file could be locked; the system frees it."""
+  """Locks a file until the process ends; returns whether it could."""
   try:
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
   except BlockingIOError:
@@ -184,14 +184,14 @@ def _lock(file: TextIO) -> bool:
 
 
 def _check_bucket(path: epath.Path) -> None:
-  """Checks what TensorFlow and Orbax take for granted about a bucket.
+  """Checks the requirements of TensorFlow and Orbax for a bucket.
 
   Raises:
     FolderError: If google-cloud-storage is missing.
-    OSError: If there is no such bucket, or it may not be read.
+    OSError: If there is no such bucket, or reading it is not permitted.
   """
   try:
-    # Orbax asks the bucket through it, and does not declare it.
+    # Orbax needs it for buckets, and does not declare it.
     import google.cloud.storage  # noqa: F401
   except ImportError as error:
     raise FolderError(

@@ -1,8 +1,8 @@
-"""Lease of a folder in a bucket, where nothing can be locked.
+"""A lease on a folder of a bucket, where files cannot be locked.
 
-An object there is the owner's, who writes it again and again. Each write is on
-condition that nobody else's came between: of two who claim the folder at once
-one loses. Whoever finds an object that is no longer written takes it over.
+The owner rewrites an object in the folder at intervals. A write succeeds only
+if no other came in between: if two processes claim the folder at once, one of
+them fails. A process that finds the object no longer rewritten takes it over.
 """
 
 import atexit
@@ -35,17 +35,18 @@ def _end() -> None:
 
 
 class Lease:
-  """The right to write to a folder, as long as this process is alive."""
+  """The right to write to a folder while this process is alive."""
 
   def __init__(self, folder: str, *, if_lost: Callable[[], Any] = _end) -> None:
-    """Claims nothing yet.
+    """Initializes without claiming.
 
     Args:
-      folder: URL gs://bucket/folder, or of another store of TensorStore's.
-      if_lost: Called, in a thread, when another process has taken over, which
-        it does only after this one was cut off for long.
+      folder: URL of the folder, gs://bucket/folder or of another store of
+        TensorStore.
+      if_lost: Function that is called, in a thread, when another process has
+        taken over, which happens only after a long loss of connection.
     """
-    # Orbax brings it; it tells conditional writes, which epath lacks.
+    # A dependency of Orbax; it has conditional writes, which epath lacks.
     import tensorstore
 
     self._store = tensorstore.KvStore.open(folder.rstrip("/") + "/").result(
@@ -58,11 +59,12 @@ class Lease:
     self._renewal = threading.Thread(target=self._renew, daemon=True)
 
   def take(self) -> bool:
-    """Takes the folder unless another process is alive in it.
+    """Takes the folder unless another live process owns it.
+
+    Waits for the lease of a killed process to expire.
 
     Returns:
-      Whether it is taken. That takes a moment where nobody was at work, or
-      ended as it should; until the expiry where somebody was killed.
+      Whether this process now owns the folder.
     """
     found = self._read()
     if found.state == "value":
@@ -88,11 +90,11 @@ class Lease:
       self._store.write(_KEY, None, if_equal=self._generation).result(
         timeout=_SECONDS_TO_ANSWER
       )
-    except Exception as error:  # it expires all the same
+    except Exception as error:  # the lease expires anyway
       logging.warning("The folder could not be given back: %s", error)
 
   def _watch(self, generation: bytes) -> Any | None:
-    """Returns what is there once its owner is known to be gone, else None."""
+    """Returns the object once its owner is known to be gone, else None."""
     deadline = time.monotonic() + SECONDS_TO_EXPIRY
     while True:
       time.sleep(SECONDS_TO_RENEWAL / 10)
@@ -108,7 +110,7 @@ class Lease:
     while not self._released.wait(SECONDS_TO_RENEWAL):
       try:
         is_ours = self._write(self._generation)
-      except Exception as error:  # of the network: the next may succeed
+      except Exception as error:  # the network: the next may succeed
         logging.warning("The claim to the folder was not renewed: %s", error)
         continue
       if not is_ours:
@@ -119,13 +121,13 @@ class Lease:
     return self._store.read(_KEY).result(timeout=_SECONDS_TO_ANSWER)
 
   def _write(self, expected: bytes) -> bool:
-    """Writes on condition that the object is of that generation."""
+    """Writes if the object still has the expected generation."""
     written = self._store.write(_KEY, self._value, if_equal=expected).result(
       timeout=_SECONDS_TO_ANSWER
     )
     self._generation = written.generation
     if not self._generation:
-      # Or an answer was lost, and what came between was this same write.
+      # Perhaps an answer was lost, and the other write was this same one.
       found = self._read()
       if found.value == self._value:
         self._generation = found.stamp.generation

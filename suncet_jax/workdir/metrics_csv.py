@@ -1,4 +1,4 @@
-"""metrics.csv: one row per logged step, whole at any moment."""
+"""The file metrics.csv: one row per logged step, complete at any moment."""
 
 import csv
 import io
@@ -19,14 +19,14 @@ _SECONDS_IN_BUCKET = 60.0  # training waits for each request
 
 
 class MetricsFile:
-  """A table that grows; rewritten atomically, so that a kill never tears it.
+  """A growing table, rewritten atomically, so that a kill never damages it.
 
-  Rows of steps after the one that a run goes on from are dropped: they will
-  be made again.
+  Rows of steps after the one that a run goes on from are dropped, since these
+  steps are run again.
   """
 
   def __init__(self, path: epath.PathLike, resume_step: int) -> None:
-    """Reads the rows up to `resume_step`, where the file exists."""
+    """Reads the rows up to `resume_step`, if the file exists."""
     self._path = epath.Path(path)
     self._rows: list[dict[str, Any]] = []
     self._written = 0.0
@@ -48,10 +48,10 @@ class MetricsFile:
       self.write()
 
   def write(self) -> None:
-    """Puts all rows on disk.
+    """Writes all rows to disk.
 
-    Where that fails (a full disk, say) it is logged: the rows are kept, and
-    written the next time.
+    A failure, such as a full disk, is logged; the rows are kept for the next
+    write.
     """
     columns = list(dict.fromkeys(name for row in self._rows for name in row))
     text = io.StringIO()
@@ -71,25 +71,24 @@ History = Sequence[dict[str, float]]
 def read_history(path: epath.PathLike) -> list[dict[str, float]]:
   """Reads the rows of a `metrics.csv`.
 
-  The file may belong to a run that is still writing: a last line without its
-  line end is half-written and not read.
+  The file may belong to a run that is still writing: a last line without a line
+  end is incomplete and ignored.
 
   Args:
-    path: A CSV file with a header row.
+    path: Path of a CSV file with a header row.
 
   Returns:
-    One dict per row, from column name to value; an empty cell is an absent
-    key.
+    One dict per row, from column name to value; empty cells have no key.
 
   Raises:
     FileNotFoundError: If there is no such file.
-    ValueError: If it is no text, a cell is not a number, or a row is longer
-      than the header.
+    ValueError: If the file is not text, a cell is not a number, or a row is
+      longer than the header.
   """
   try:
     text = epath.Path(path).read_text(encoding="utf-8")
   except UnicodeDecodeError as error:
-    raise UserError(f"{path} is no text ({error})") from error
+    raise UserError(f"{path} is not text ({error})") from error
   complete = text.rpartition("\n")[0]
   reader = csv.DictReader(io.StringIO(complete))
   return [
@@ -114,15 +113,15 @@ def _parse_row(cells: dict[str, str], place: str) -> dict[str, float]:
 
 
 def curve(history: History, x: str, y: str) -> tuple[np.ndarray, np.ndarray]:
-  """Takes one metric against another from the history.
+  """Returns one metric against another.
 
   Args:
-    history: Rows as `read_history` returns them.
-    x: Column of the horizontal axis.
-    y: Column of the vertical axis.
+    history: Rows from `read_history`.
+    x: Name of the column for the horizontal axis.
+    y: Name of the column for the vertical axis.
 
   Returns:
-    Two [n] float64 arrays over the rows where both are present and finite.
+    Two arrays, float64 [n], over the rows where both are present and finite.
   """
   nan = math.nan
   pairs = [(row.get(x, nan), row.get(y, nan)) for row in history]

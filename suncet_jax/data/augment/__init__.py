@@ -1,7 +1,7 @@
 """Image augmentation on the device, inside the jitted training step.
 
-One `Augmentation` says what is drawn, `augment` draws it per image from one
-PRNG key per image, and `to_float` prepares images for evaluation.
+`Augmentation` holds the parameters, `augment` draws a view of each image from
+one PRNG key per image, and `to_float` prepares images for evaluation.
 """
 
 from suncet_jax.data.augment.transform import augment, to_float

@@ -4,8 +4,8 @@ The operation is a blend
 
     factor * image + (1 - factor) * reference
 
-with black, the mean grey or the grey image as the reference. Which of them
-comes first can then be data, without computing all three in every place.
+with black, the mean grey or the grey image as the reference. Their order can
+then differ per image without computing all three at every position.
 """
 
 import enum
@@ -19,7 +19,7 @@ from suncet_jax.data.augment.planes import Planes, luma
 
 
 class Reference(enum.IntEnum):
-  """Reference image of a blend."""
+  """The reference that an image is blended with."""
 
   BLACK = 0  # changes the brightness
   MEAN = 1  # the mean grey of the image: changes the contrast
@@ -34,14 +34,14 @@ def blend(
 ) -> Planes:
   """Blends each image with its reference and clips to [0, 1].
 
-  As torchvision's `adjust_brightness`, `_contrast` and `_saturation`. A factor
-  of 1 changes nothing, to the last bit.
+  Equal to torchvision's `adjust_brightness`, `adjust_contrast` and
+  `adjust_saturation`. A factor of 1 leaves every bit unchanged.
 
   Args:
-    planes: c arrays [b, h, w], float32 in [0, 1]; c is 1 or 3.
-    factor: [b] float32, not negative.
-    reference: [b] values of `Reference`.
-    possible: The references that can occur; others are not computed.
+    planes: Images, c arrays [b, h, w], float32 in [0, 1]; c is 1 or 3.
+    factor: Factors, float32 [b], not negative.
+    reference: Values of `Reference`, [b].
+    possible: References that can occur; others are not computed.
 
   Returns:
     c arrays [b, h, w], float32 in [0, 1].
@@ -71,10 +71,10 @@ def blend_in_order(
   """Applies k blends to each image, one after the other.
 
   Args:
-    planes: c arrays [b, h, w], float32 in [0, 1]; c is 1 or 3.
-    factors: [b, k] float32, not negative.
-    references: [b, k] values of `Reference`.
-    possible: The references that can occur.
+    planes: Images, c arrays [b, h, w], float32 in [0, 1]; c is 1 or 3.
+    factors: Factors, float32 [b, k], not negative.
+    references: Values of `Reference`, [b, k].
+    possible: References that can occur.
 
   Returns:
     c arrays [b, h, w], float32 in [0, 1].
@@ -91,14 +91,14 @@ def blend_in_order(
 
 
 def shift_hue(images: Planes, shift: jax.Array) -> Planes:
-  """Adds to the hue of the HSV representation, keeping saturation and value.
+  """Shifts the hue of the HSV representation, keeping saturation and value.
 
   With value V, chroma C and the hue H in sixths of a turn, a channel is
   V - C * ramp(H + n), n = 5, 3, 1 for red, green, blue.
 
   Args:
-    images: Three arrays [b, h, w], float32 in [0, 1].
-    shift: [b] in turns of the colour circle; 0 changes nothing.
+    images: Images, three arrays [b, h, w], float32 in [0, 1].
+    shift: Shifts [b] in turns of the colour circle; 0 changes nothing.
 
   Returns:
     Three arrays [b, h, w], float32 in [0, 1].

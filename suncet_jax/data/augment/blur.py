@@ -1,4 +1,4 @@
-"""Gaussian blur with a width of its own for each image."""
+"""Gaussian blur with a separate width for each image."""
 
 import math
 from functools import partial
@@ -15,11 +15,11 @@ from suncet_jax.data.augment.planes import (
   where,
 )
 
-# Where the Gaussian is cut off, in standard deviations: 6e-5 of its weight is
-# beyond that, which moves no pixel of 8 bits by more than 1/60 of a level.
+# Cut-off of the Gaussian in standard deviations: 6e-5 of its weight lies
+# beyond, which moves no 8-bit pixel by more than 1/60 of a level.
 _REACH = 4.0
-# Shifts are faster than matrices on a CPU up to a quarter of the image, and as
-# long as XLA makes one loop of them.
+# On a CPU, shifts are faster than matrices up to a quarter of the image, as
+# long as XLA fuses them into one loop.
 _MAX_SHIFT_SHARE, _MAX_SHIFT = 1 / 4, 32
 
 
@@ -32,8 +32,8 @@ def random_blur(
   """Blurs each image with some probability.
 
   Args:
-    planes: c arrays [b, h, w], float32 in [0, 1].
-    unit: [b, 2] uniform draws, `Draws.blur`.
+    planes: Images, c arrays [b, h, w], float32 in [0, 1].
+    unit: Uniform draws [b, 2], `Draws.blur`.
     probability: Probability of a blur.
     sigma: Range of the standard deviation, drawn uniformly, in pixels.
 
@@ -51,10 +51,10 @@ def blur(
   """Convolves with a Gaussian whose weights inside the image sum to 1.
 
   Args:
-    planes: c arrays [b, h, w], float32 in [0, 1].
-    sigma: [b] standard deviations, in pixels.
-    is_blurred: [b] images that are concerned; others come back as they are.
-    radius: Pixels further away than that, in either axis, have no weight.
+    planes: Images, c arrays [b, h, w], float32 in [0, 1].
+    sigma: Standard deviations [b], in pixels.
+    is_blurred: Mask [b] of the images to blur; others come back unchanged.
+    radius: Distance, along either axis, beyond which pixels have no weight.
 
   Returns:
     c arrays [b, h, w], float32 in [0, 1].
@@ -72,7 +72,7 @@ def blur(
 
 
 def _by_shifts(planes: Planes, sigma: jax.Array, radius: int) -> Planes:
-  """Blurs all images by adding up shifted copies of them."""
+  """Blurs all images by adding up shifted copies."""
   weights = _gaussian(jnp.arange(radius + 1), sigma[:, None])
 
   def one(plane: jax.Array) -> jax.Array:
@@ -106,9 +106,9 @@ def _shift_sum(plane: jax.Array, weights: jax.Array, axis: int) -> jax.Array:
   """Convolves one axis.
 
   Args:
-    plane: [b, h, w] float32.
-    weights: [b, radius + 1] float32, of a pixel and its neighbours.
-    axis: 1 or 2.
+    plane: Images of one channel, float32 [b, h, w].
+    weights: Weights of a pixel and its neighbours, float32 [b, radius + 1].
+    axis: Axis to convolve, 1 or 2.
 
   Returns:
     [b, h, w] float32.
@@ -127,8 +127,8 @@ def _shift_sum(plane: jax.Array, weights: jax.Array, axis: int) -> jax.Array:
 
 
 def _sum_inside(weights: jax.Array, extent: int) -> jax.Array:
-  """Returns [b, extent], the sum of those weights that meet pixels."""
+  """Returns the sum of the weights inside the image, [b, extent]."""
   sums = jnp.cumsum(weights, axis=1)
   before = sums[:, np.minimum(np.arange(extent), weights.shape[1] - 1)]
-  # Both sides have the pixel itself, whose weight is 1.
+  # Both sides count the pixel itself, whose weight is 1.
   return before + before[:, ::-1] - 1.0

@@ -17,10 +17,10 @@ class Jitter(NamedTuple):
   """The colour operations of each image: k blends and one turn of the hue.
 
   Attributes:
-    factor: [b, k] float32 of the blends, in their order.
-    reference: [b, k] int32 values of `Reference`, in the same order.
-    hue_place: [b] int32, how many of the blends come before the hue.
-    hue_shift: [b] float32, in turns.
+    factor: Factors of the blends in their order, float32 [b, k].
+    reference: Values of `Reference` in the same order, int32 [b, k].
+    hue_place: Number of blends that come before the hue, int32 [b].
+    hue_shift: Shifts of the hue in turns, float32 [b].
   """
 
   factor: jax.Array
@@ -32,12 +32,12 @@ class Jitter(NamedTuple):
 def random_jitter(
   planes: Planes, unit: jax.Array, augmentation: Augmentation
 ) -> Planes:
-  """Changes brightness, contrast, saturation and hue, in an order per image.
+  """Changes brightness, contrast, saturation and hue, in random order.
 
   Args:
-    planes: c arrays [b, h, w], float32 in [0, 1]; c is 1 or 3.
-    unit: [b, 7] uniform draws, `Draws.jitter`.
-    augmentation: Gives `jitter_prob` and the four strengths.
+    planes: Images, c arrays [b, h, w], float32 in [0, 1]; c is 1 or 3.
+    unit: Uniform draws [b, 7], `Draws.jitter`.
+    augmentation: Augmentation; `jitter_prob` and four strengths are read.
 
   Returns:
     c arrays [b, h, w], float32 in [0, 1].
@@ -48,8 +48,8 @@ def random_jitter(
   factor, reference = jitter.factor, jitter.reference
   if not (has_colour and augmentation.hue):
     return blend_in_order(planes, factor, reference, strengths)
-  # One turn of the hue, with all blends before it and all after it, those not
-  # due having a factor of 1: cheaper than a turn in every place.
+  # All blends run before and after a single turn of the hue, with a factor of
+  # 1 where they are not due: cheaper than a turn at every position.
   is_before = np.arange(len(strengths)) < jitter.hue_place[:, None]
   before = jnp.where(is_before, factor, 1.0)
   after = jnp.where(is_before, 1.0, factor)
@@ -64,12 +64,12 @@ def random_grayscale(
   """Drops the colours of each image with some probability.
 
   Args:
-    planes: c arrays [b, h, w], float32 in [0, 1]; c is 1 or 3.
-    unit: [b, 1] uniform draws, `Draws.grayscale`.
+    planes: Images, c arrays [b, h, w], float32 in [0, 1]; c is 1 or 3.
+    unit: Uniform draws [b, 1], `Draws.grayscale`.
     probability: Probability of a grey image.
 
   Returns:
-    c arrays [b, h, w], float32 in [0, 1]; equal ones for grey images.
+    c arrays [b, h, w], float32 in [0, 1]; equal to each other for grey images.
   """
   grey = (luma(planes),) * len(planes)
   return where(unit[:, 0] < probability, grey, planes)
@@ -78,7 +78,7 @@ def random_grayscale(
 def blend_strengths(
   augmentation: Augmentation, has_colour: bool
 ) -> dict[Reference, float]:
-  """Returns the strengths of those blends that have an effect."""
+  """Returns the strengths of the blends that have an effect."""
   strengths = {
     Reference.BLACK: augmentation.brightness,
     Reference.MEAN: augmentation.contrast,
@@ -92,12 +92,12 @@ def sample_jitter(
   augmentation: Augmentation,
   strengths: dict[Reference, float],
 ) -> Jitter:
-  """Draws the operations of each image, all orders being equally likely.
+  """Draws the operations of each image; all orders are equally likely.
 
   Args:
-    unit: [b, 7] uniform draws, `Draws.jitter`.
-    augmentation: Gives `jitter_prob` and the strength of the hue.
-    strengths: Those of the k blends.
+    unit: Uniform draws [b, 7], `Draws.jitter`.
+    augmentation: Augmentation; `jitter_prob` and `hue` are read.
+    strengths: Strengths of the k blends.
 
   Returns:
     The operations; images that are left alone get neutral ones.

@@ -1,8 +1,7 @@
 """Random numbers of an augmentation, from one key per image.
 
-Each operation has numbers of its own, so that switching one on or off leaves
-what the others draw as it was. They come from one call of the generator:
-several calls take much longer to compile.
+Each operation has its own numbers, so that switching one on or off does not
+change what the others draw.
 """
 
 from typing import NamedTuple
@@ -12,21 +11,21 @@ import jax.numpy as jnp
 import numpy as np
 
 CROP_TRIES = 10
-DRAWS_PER_CROP = 2 * CROP_TRIES + 2  # areas, ratios, the place
+DRAWS_PER_CROP = 2 * CROP_TRIES + 2  # areas, ratios, position
 
 
 class Draws(NamedTuple):
   """Numbers uniform in [0, 1), float32; row i belongs to image i.
 
   Attributes:
-    crop: [b, 22] areas and ratios of ten tries, then the place.
-    flip: [b, 1] whether.
-    jitter: [b, 7] whether, order, place of the hue, shift of the hue, and the
-      factors of brightness, contrast and saturation.
-    grayscale: [b, 1] whether.
-    blur: [b, 2] whether, width.
-    solarize: [b, 2] whether, threshold.
-    equalize: [b, 1] whether.
+    crop: Areas and ratios of ten tries, then the position, [b, 22].
+    flip: Decision to flip, [b, 1].
+    jitter: Decision, order, position of the hue, shift of the hue, and factors
+      of brightness, contrast and saturation, [b, 7].
+    grayscale: Decision to drop the colours, [b, 1].
+    blur: Decision and width, [b, 2].
+    solarize: Decision and threshold, [b, 2].
+    equalize: Decision to equalize, [b, 1].
   """
 
   crop: jax.Array
@@ -38,20 +37,21 @@ class Draws(NamedTuple):
   equalize: jax.Array
 
 
-# Of each field, in order; a changed count changes what every key gives.
+# Numbers per field, in order; a changed count changes what every key gives.
 _COUNTS = (DRAWS_PER_CROP, 1, 7, 1, 2, 2, 1)
 
 
 def sample(keys: jax.Array) -> Draws:
-  """Draws the numbers of every operation; those not used cost next to nothing.
+  """Draws the numbers of every operation; unused ones cost next to nothing.
 
   Args:
-    keys: [b] typed PRNG keys.
+    keys: Typed PRNG keys [b].
 
   Returns:
     The numbers; row i is a function of `keys[i]`.
   """
 
+  # One call of the generator: several take much longer to compile.
   def sample_one(key: jax.Array) -> jax.Array:
     return jax.random.uniform(key, (sum(_COUNTS),), jnp.float32)
 

@@ -11,7 +11,7 @@ from suncet_jax.data.augment.planes import Planes, normalize_rows, resample
 
 
 class Boxes(NamedTuple):
-  """One rectangle per image, in whole pixels; every field is [b] float32."""
+  """One rectangle per image, in whole pixels; every field is float32 [b]."""
 
   top: jax.Array
   left: jax.Array
@@ -29,13 +29,13 @@ def sample_boxes(
 
   Ten tries of (area uniform, log of width / height uniform); the first that
   fits into the image is placed uniformly. If none fits, it is the largest
-  centred rectangle whose ratio is permitted. This is torchvision's
+  centred rectangle of a permitted ratio. This is torchvision's
   `RandomResizedCrop`, after the Inception crop (arXiv 1409.4842, section 6).
 
   Args:
-    unit: [b, 22] uniform draws, `Draws.crop`.
+    unit: Uniform draws [b, 22], `Draws.crop`.
     image_size: Height and width of the images, in pixels.
-    scale: Range of the area, as a fraction of the image's.
+    scale: Range of the area, as a fraction of the image.
     ratio: Range of width / height.
 
   Returns:
@@ -67,12 +67,12 @@ def sample_boxes(
 def crop_and_resize(planes: Planes, boxes: Boxes, size: int) -> Planes:
   """Resizes a box of each image, bilinearly and with antialiasing.
 
-  As Pillow resizes a cropped image: a triangle filter that widens with the box
-  when shrinking, and that sees no pixel outside of the box.
+  Equal to Pillow's resize of a cropped image: a triangle filter that widens
+  when shrinking and ignores pixels outside of the box.
 
   Args:
-    planes: c arrays [b, h, w], float32 in [0, 1].
-    boxes: [b] rectangles inside the images.
+    planes: Images, c arrays [b, h, w], float32 in [0, 1].
+    boxes: Rectangles [b] inside the images.
     size: Height and width of the result, in pixels.
 
   Returns:
@@ -103,13 +103,13 @@ def _resize_weights(
   """Returns the weights of a linear antialiased resize of one axis.
 
   Args:
-    start: [b] first pixel of the box.
-    extent: [b] pixels of the box.
-    source: Pixels of the image.
-    size: Pixels of the result.
+    start: First pixel of each box, [b].
+    extent: Extent of each box in pixels, [b].
+    source: Extent of the images in pixels.
+    size: Extent of the result in pixels.
 
   Returns:
-    [b, size, source] float32, each row summing to 1.
+    float32 [b, size, source], each row summing to 1.
   """
   start, extent = start[:, None, None], extent[:, None, None]
   pixel = jnp.arange(source, dtype=jnp.float32)
@@ -126,8 +126,8 @@ def random_flip(images: Planes, unit: jax.Array, probability: float) -> Planes:
   """Swaps left and right of each image with some probability.
 
   Args:
-    images: c arrays [b, h, w].
-    unit: [b, 1] uniform draws, `Draws.flip`.
+    images: Images, c arrays [b, h, w].
+    unit: Uniform draws [b, 1], `Draws.flip`.
     probability: Probability of a mirror image.
 
   Returns:

@@ -1,8 +1,8 @@
-"""Images as one [b, h, w] array per channel: the form inside this package.
+"""Images as one [b, h, w] array per channel, the form inside this package.
 
-A resampling is then two batched matrix products without a transposed copy, and
-a colour operation is arithmetic on whole arrays: on a CPU, XLA makes of a
-channel axis inside one array a program that takes at least twice as long.
+Resampling is then two batched matrix products without a transposed copy, and
+colour operations are arithmetic on whole arrays. On a CPU, XLA's program for
+one array with a channel axis takes at least twice as long.
 """
 
 import jax
@@ -23,7 +23,7 @@ def split(images: jax.Array) -> Planes:
 
 
 def join(planes: Planes) -> jax.Array:
-  """Puts the channels back together: [b, h, w, c]."""
+  """Joins the channels to [b, h, w, c] images."""
   return jnp.stack(planes, axis=-1)
 
 
@@ -36,7 +36,7 @@ def luma(planes: Planes) -> jax.Array:
 
 
 def where(is_chosen: jax.Array, chosen: Planes, other: Planes) -> Planes:
-  """Takes each image from `chosen` or `other`, as [b] `is_chosen` says."""
+  """Selects each image from `chosen` or `other` by the mask [b]."""
   mask = is_chosen[:, None, None]
   return tuple(
     jnp.where(mask, a, b) for a, b in zip(chosen, other, strict=True)
@@ -46,12 +46,12 @@ def where(is_chosen: jax.Array, chosen: Planes, other: Planes) -> Planes:
 def resample(
   planes: Planes, vertical: jax.Array, horizontal: jax.Array
 ) -> Planes:
-  """Makes each output line and column a weighted sum of input ones.
+  """Computes each output line and column as a weighted sum of input ones.
 
   Args:
-    planes: c arrays [b, h, w], float32 in [0, 1].
-    vertical: [b, p, h] weights, each row summing to 1.
-    horizontal: [b, q, w] weights, each row summing to 1.
+    planes: Images, c arrays [b, h, w], float32 in [0, 1].
+    vertical: Weights [b, p, h], each row summing to 1.
+    horizontal: Weights [b, q, w], each row summing to 1.
 
   Returns:
     c arrays [b, p, q], float32 in [0, 1].
@@ -68,5 +68,5 @@ def resample(
 
 
 def normalize_rows(weights: jax.Array) -> jax.Array:
-  """Scales [..., k] non-negative weights to a sum of 1 over the last axis."""
+  """Scales non-negative weights [..., k] to a sum of 1 over the last axis."""
   return weights / weights.sum(axis=-1, keepdims=True)

@@ -15,8 +15,8 @@ def random_solarize(
   """Solarizes each image with some probability, at a threshold in [0, 1).
 
   Args:
-    images: c arrays [b, h, w], float32 in [0, 1].
-    unit: [b, 2] uniform draws, `Draws.solarize`.
+    images: Images, c arrays [b, h, w], float32 in [0, 1].
+    unit: Uniform draws [b, 2], `Draws.solarize`.
     probability: Probability of the operation.
 
   Returns:
@@ -38,8 +38,8 @@ def random_equalize(
   """Equalizes each image with some probability.
 
   Args:
-    images: c arrays [b, h, w], float32 in [0, 1].
-    unit: [b, 1] uniform draws, `Draws.equalize`.
+    images: Images, c arrays [b, h, w], float32 in [0, 1].
+    unit: Uniform draws [b, 1], `Draws.equalize`.
     probability: Probability of the operation.
 
   Returns:
@@ -53,10 +53,11 @@ def equalize(plane: jax.Array) -> jax.Array:
   """Flattens histograms exactly as `PIL.ImageOps.equalize` does.
 
   Args:
-    plane: [b, h, w] float32 in [0, 1]; rounded to 8 bits first.
+    plane: Images of one channel, float32 [b, h, w] in [0, 1]; rounded to 8
+      bits first.
 
   Returns:
-    [b, h, w] float32, multiples of 1 / 255 in [0, 1].
+    float32 [b, h, w], multiples of 1 / 255 in [0, 1].
   """
   levels = jnp.round(plane * _MAX_LEVEL).astype(jnp.int32)
   return jax.vmap(_equalize_levels)(levels) / jnp.float32(_MAX_LEVEL)

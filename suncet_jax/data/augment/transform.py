@@ -1,4 +1,4 @@
-"""The augmentation of a batch of images, and what evaluation needs of it."""
+"""Augmentation of a batch of images, and preparation for evaluation."""
 
 import functools
 
@@ -25,21 +25,22 @@ def augment(
   """Draws one view of each image.
 
   The order is crop and resize, flip, colour jitter, grayscale, blur, solarize,
-  equalize, normalise. Image i of the result is a function of `images[i]`,
-  `keys[i]` and `augmentation`, whatever the rest of the batch and however it
-  is laid out over devices. Call it inside a jitted step: it is inlined.
+  equalize, normalize. Image i of the result depends on `images[i]`, `keys[i]`
+  and `augmentation` only, not on the rest of the batch or its layout over
+  devices. Inside a jitted step the call is inlined.
 
   Args:
-    images: [b, h, w, c] uint8, or floating point in [0, 1]; c is 1 or 3.
-    keys: [b] typed PRNG keys (`jax.random.key`) of the default implementation.
-    augmentation: Operations and their probabilities.
+    images: Images [b, h, w, c], uint8, or floating point in [0, 1]; c is 1 or
+      3.
+    keys: Typed PRNG keys [b] (`jax.random.key`) of the default implementation.
+    augmentation: Parameters of the augmentation.
 
   Returns:
-    [b, size, size, c] float32, in [0, 1] before mean and std.
+    float32 [b, size, size, c], in [0, 1] before mean and std.
 
   Raises:
-    TypeError: `images` are of another integer type, or `keys` are not typed.
-    ValueError: Shapes do not go together, or the keys' implementation does not
+    TypeError: If `images` are of another integer type, or `keys` are untyped.
+    ValueError: If shapes do not match, or the keys' implementation does not
       give each image its own stream.
   """
   images = jnp.asarray(images)
@@ -57,19 +58,19 @@ def augment(
 def to_float(
   images: ArrayLike, augmentation: Augmentation, *, size: int = 0
 ) -> jax.Array:
-  """Prepares images for evaluation: the same range of values, no randomness.
+  """Prepares images for evaluation: same range of values, no randomness.
 
   Args:
-    images: [b, h, w, c] uint8, or floating point in [0, 1].
-    augmentation: Gives mean and std.
-    size: Height and width to resize to, in pixels; 0: as they are.
+    images: Images [b, h, w, c], uint8, or floating point in [0, 1].
+    augmentation: Augmentation; mean and std are read.
+    size: Height and width to resize to, in pixels; 0 keeps the size.
 
   Returns:
-    [b, h, w, c] float32, in [0, 1] before mean and std.
+    float32 [b, h, w, c], in [0, 1] before mean and std.
 
   Raises:
-    TypeError: `images` are of another integer type.
-    ValueError: Their shape does not go with `augmentation`.
+    TypeError: If `images` are of another integer type.
+    ValueError: If their shape does not match `augmentation`.
   """
   images = jnp.asarray(images)
   check_images(images, augmentation)
@@ -134,7 +135,7 @@ def _change_texture(
 
 
 def _to_unit(images: jax.Array) -> jax.Array:
-  """Brings uint8 to float32 in [0, 1]; floating point is only cast."""
+  """Scales uint8 to float32 in [0, 1]; floating point is only cast."""
   if images.dtype == jnp.uint8:
     return images.astype(jnp.float32) / 255
   return images.astype(jnp.float32)
@@ -152,7 +153,7 @@ _KEY_IMPL = "threefry2x32"
 
 
 def check_images(images: jax.Array, augmentation: Augmentation) -> None:
-  """Raises if images are not what the augmentation works on."""
+  """Checks that images suit the augmentation."""
   is_float = jnp.issubdtype(images.dtype, jnp.floating)
   if images.dtype != jnp.uint8 and not is_float:
     raise TypeError(
@@ -170,7 +171,7 @@ def check_images(images: jax.Array, augmentation: Augmentation) -> None:
 
 
 def check_keys(keys: jax.Array, count: int) -> None:
-  """Raises if there is not one usable key per image."""
+  """Checks that there is one usable key per image."""
   if not jnp.issubdtype(keys.dtype, jax.dtypes.prng_key):
     raise TypeError(
       f"keys must be typed PRNG keys (jax.random.key), got {keys.dtype}."
@@ -181,7 +182,7 @@ def check_keys(keys: jax.Array, count: int) -> None:
     )
   implementation = str(jax.random.key_impl(keys))
   if implementation != _KEY_IMPL:
-    # Under vmap "rbg" draws the whole batch from its first key.
+    # Under vmap, "rbg" draws the whole batch from its first key.
     raise UserError(
       f"keys must be of implementation {_KEY_IMPL!r}, got {implementation!r}: "
       "make them with jax.random.key(seed, impl=...)."

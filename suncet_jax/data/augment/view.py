@@ -1,4 +1,4 @@
-"""A view: what the host does of it, and what the device does."""
+"""Views, made partly on the host and partly on the device."""
 
 import dataclasses
 import functools
@@ -17,9 +17,9 @@ class View:
   """Recipe of one kind of view; hashable, static under jit.
 
   Attributes:
-    augmentation: Operations drawn for each image.
-    is_cropped: Whether the source crops, on the host: image files are decoded
-      only where they are cropped. Else the device does everything.
+    augmentation: Parameters of the augmentation.
+    is_cropped: Whether the source crops on the host, as it does for image
+      files; otherwise the device does everything.
   """
 
   augmentation: Augmentation
@@ -32,7 +32,7 @@ class View:
 
   @property
   def host_crop(self) -> Crop | None:
-    """The crop that the source is to make; None if it gives whole images."""
+    """Crop for the source to make; None if it provides whole images."""
     if not self.is_cropped:
       return None
     a = self.augmentation
@@ -42,8 +42,8 @@ class View:
     """Draws a view of each image; for use inside a jitted step.
 
     Args:
-      pixels: uint8 [b, h, w, c], what the source gives for this view.
-      keys: [b] typed PRNG keys.
+      pixels: Images that the source provides, uint8 [b, h, w, c].
+      keys: Typed PRNG keys [b].
 
     Returns:
       float32 [b, size, size, c].
@@ -58,15 +58,15 @@ class View:
 
 
 def named_views(config: ConfigDict, *, is_cropped: bool) -> Mapping[str, View]:
-  """Returns the kinds of views that a method may ask for, by name.
+  """Returns the kinds of views that a method may request, by name.
 
   Args:
     config: The whole configuration; `augment` and `multicrop` are read.
-    is_cropped: Whether the source crops.
+    is_cropped: Whether the source crops on the host.
 
   Returns:
-    "view": `config.augment`; "small": the same with the crops and the size of
-    `config.multicrop`.
+    "view" as in `config.augment`, and "small", the same with the crops and the
+    size of `config.multicrop`.
   """
   large = Augmentation.from_config(config.augment)
   small = dataclasses.replace(

@@ -1,1 +1,1 @@
-"""Image files of the user's own, in class folders or CSV lists."""
+"""The user's own image files, in class folders or CSV lists."""

@@ -1,4 +1,4 @@
-"""Image files with their classes, and that each of them is there once."""
+"""Image files with their classes, and a check for duplicates."""
 
 import functools
 import os
@@ -15,9 +15,9 @@ class Item(NamedTuple):
   """An image file.
 
   Attributes:
-    path: Path of the file.
-    name: Path within its folder, or as the CSV file has it.
-    label: The name of its class; empty: unlabelled.
+    path: Path or URL of the file.
+    name: Path within its folder, or as written in the CSV file.
+    label: Name of its class; empty means unlabelled.
   """
 
   path: str
@@ -26,17 +26,18 @@ class Item(NamedTuple):
 
 
 def join(folder: str, name: str) -> str:
-  """Returns where a file is; a full path or URL stays as it is."""
+  """Returns the path of a file; a full path or URL stays unchanged."""
   return name if name.startswith("/") or "://" in name else f"{folder}/{name}"
 
 
 def check_distinct(train: Iterable[Item], test: Iterable[Item]) -> None:
-  """Checks that no file occurs twice, by whatever path.
+  """Checks that no file occurs twice, even by different paths.
 
   Raises:
-    ValueError: If one does; a test image that is trained on would make the
-      final figures meaningless.
+    ValueError: If a file occurs twice. A test image that is trained on would
+      make the final figures meaningless.
   """
+  # Links are resolved once per folder, not once per file.
   real_folder = functools.lru_cache(None)(os.path.realpath)
 
   def real(item: Item) -> str:

@@ -1,4 +1,4 @@
-"""Lists of image files with their classes, from folders."""
+"""Lists of image files with their classes, from folders and CSV files."""
 
 import collections
 import csv
@@ -20,16 +20,16 @@ def labelled_images(setting: str, place: str) -> list[Item]:
   """Lists the images of class sub-folders, or of a CSV file.
 
   Args:
-    setting: The configuration's field, for messages.
-    place: A folder with one sub-folder per class, or a CSV file with the
-      columns path (relative to the file's folder) and label (empty:
-      unlabelled).
+    setting: Name of the configuration's field, for messages.
+    place: Folder with one sub-folder per class, or CSV file with the columns
+      path (relative to the file's folder) and label (empty means unlabelled).
 
   Returns:
     The images, sorted by path, or in the order of the CSV file.
 
   Raises:
-    ValueError: If it cannot be read, holds no image, or is contradictory.
+    ValueError: If the place cannot be read, holds no image, or is
+      inconsistent.
   """
   path = epath.Path(place)
   if path.suffix.lower() == ".csv":
@@ -51,10 +51,10 @@ def labelled_images(setting: str, place: str) -> list[Item]:
 
 
 def unlabelled_images(setting: str, place: str) -> list[Item]:
-  """Lists all images below a folder, as unlabelled ones.
+  """Lists all images below a folder, without labels.
 
   Raises:
-    ValueError: If it cannot be read, or holds no image.
+    ValueError: If the folder cannot be read, or holds no image.
   """
   files = _images_in(setting, place)
   return [Item(join(place, name), name, UNLABELLED) for name in files]
@@ -78,7 +78,7 @@ def _images_in(setting: str, place: str) -> list[str]:
     )
   if others:
     logging.warning(
-      "%s: %d files below %s are no images by their name and are left out: %s.",
+      "%s: %d files below %s have no image suffix and are left out: %s.",
       setting,
       len(others),
       place,
@@ -103,14 +103,14 @@ def images_of_csv(setting: str, path: epath.Path) -> list[Item]:
   """Reads `path,label` lines; paths are relative to the CSV file's folder.
 
   Args:
-    setting: The configuration's field, for messages.
-    path: The CSV file, in UTF-8.
+    setting: Name of the configuration's field, for messages.
+    path: CSV file, in UTF-8.
 
   Returns:
-    The images, in its order.
+    The images, in the order of the file.
 
   Raises:
-    ValueError: If it cannot be read, or lists a file that is not there.
+    ValueError: If the file cannot be read, or lists files that do not exist.
   """
   try:
     text = storage.read(path).decode("utf-8-sig")
@@ -163,7 +163,7 @@ def _check_files(
 
 
 def _existing(folder: epath.Path, names: Iterable[str]) -> set[str]:
-  """Returns those names that are files; one listing per folder is enough."""
+  """Returns the names that are files, with one listing per folder."""
   by_folder = collections.defaultdict(set)
   for name in names:
     parent, _, _ = name.rpartition("/")

@@ -1,4 +1,4 @@
-"""A folder of the user's own images as a data set.
+"""The user's own image files as a data set.
 
 Either class sub-folders, `cat/1.jpg`, or a CSV file with the columns `path` and
 `label`, where an empty label means unlabelled. Images without any label can
@@ -29,16 +29,16 @@ class FileRecords:
   """Image files, local or in a bucket.
 
   Attributes:
-    labels: int32 [n]; -1: unlabelled.
-    names: Their paths within their folder.
+    labels: Labels, int32 [n]; -1 means unlabelled.
+    names: Paths of the files within their folder.
   """
 
   def __init__(self, items: Sequence[Item], class_names: Sequence[str]) -> None:
-    """Stores where the files are; reads none.
+    """Initializes without reading.
 
     Args:
-      items: The files.
-      class_names: Names of the classes; all that occur are in it.
+      items: Image files.
+      class_names: Names of all classes that occur, by label.
     """
     number = {name: i for i, name in enumerate(class_names)}
     number[UNLABELLED] = -1
@@ -47,23 +47,23 @@ class FileRecords:
     self._paths = [item.path for item in items]
 
   def read(self, index: int) -> bytes:
-    """Returns a file.
+    """Returns the content of a file.
 
     Raises:
-      OSError: If it cannot be read.
+      OSError: If the file cannot be read.
     """
     return storage.read(self._paths[index])
 
 
 def load_folder(config: ConfigDict) -> Dataset:
-  """Lists the files that `config.data` points to.
+  """Loads the data set that `config.data` points to, by listing its files.
 
   Raises:
     ValueError: If a folder or CSV file cannot be read or holds no image, a
       class is empty or named twice, a test image has no class or is trained on.
   """
   data = config.data
-  # "//" within a path is another object to a bucket.
+  # In a bucket, "a//b" and "a/b" are different objects.
   place = {n: os.fspath(epath.Path(data[n]).expanduser()) for n in _PLACES}
   train = labelled_images("data.train", place["train"])
   if data.unlabelled:

@@ -11,8 +11,8 @@ from suncet_jax.data.images.decode import EncodedImage
 from suncet_jax.data.images.resample import crop_and_resize
 from suncet_jax.data.source import Crop
 
-# Evaluation decodes a JPEG smaller, a photograph of a telephone say, only where
-# it stays that much larger than what is made of it.
+# Evaluation decodes a large JPEG at reduced size only where the decoded image
+# stays this much larger than its result.
 _LEAST_OVERSAMPLING = 2.0
 
 Box = tuple[int, int, int, int]  # left, top, width, height
@@ -24,13 +24,13 @@ def sample_box(
   """Draws a crop as `suncet_jax.data.augment.geometry.sample_boxes` does.
 
   Args:
-    unit: float64 [22], uniform in [0, 1): areas and ratios of ten tries, then
-      the place.
-    image_size: Height and width, in pixels.
-    crop: Ranges of area and ratio.
+    unit: Uniform draws in [0, 1), float64 [22]: areas and ratios of ten tries,
+      then the position.
+    image_size: Height and width of the image, in pixels.
+    crop: Crop, with its ranges of area and ratio.
 
   Returns:
-    left, top, width, height.
+    (left, top, width, height) of the box.
   """
   height, width = image_size
   areas = unit[:CROP_TRIES] * (crop.scale[1] - crop.scale[0]) + crop.scale[0]
@@ -52,19 +52,19 @@ def write_crops(
   crops: Sequence[Crop],
   outs: list[np.ndarray],
 ) -> None:
-  """Decodes an image once and makes one crop for each view.
+  """Decodes an image once and makes one crop per view.
 
-  Where all crops shrink their part of a JPEG image to a half or less, it is
+  If all crops shrink their part of a JPEG image to a half or less, it is
   decoded at a half, a quarter or an eighth of its size.
 
   Args:
-    encoded: The image file.
-    draws: float64 [v, 22], uniform in [0, 1).
-    crops: One per view.
-    outs: Per view uint8 [size, size, 3], filled in.
+    encoded: Content of the image file.
+    draws: Uniform draws in [0, 1), float64 [v, 22].
+    crops: Crops, one per view.
+    outs: Arrays to fill in, one per view, uint8 [size, size, 3].
 
   Raises:
-    ImageError: If it cannot be decoded.
+    ImageError: If the image cannot be decoded.
   """
   image = EncodedImage(encoded)
   boxes = [
@@ -84,25 +84,25 @@ def write_crops(
 def centre(encoded: bytes, resize: int, size: int) -> np.ndarray:
   """Returns an image as evaluation sees it.
 
-  The short side is resized to `resize` pixels, then the centre is taken, as
-  torchvision's `Resize` and `CenterCrop`.
+  The short side is resized to `resize` pixels, then the centre is cropped, as
+  in torchvision's `Resize` and `CenterCrop`.
 
   Args:
-    encoded: The image file.
-    resize: Pixels of the short side.
-    size: Height and width of the centre.
+    encoded: Content of the image file.
+    resize: Length of the short side after resizing, in pixels.
+    size: Height and width of the centre, in pixels.
 
   Returns:
     uint8 [size, size, 3].
 
   Raises:
-    ImageError: If it cannot be decoded.
+    ImageError: If the image cannot be decoded.
   """
   image = EncodedImage(encoded)
   short = min(image.size)
   height, width = (extent * resize // short for extent in image.size)
   top, left = round((height - size) / 2), round((width - size) / 2)
-  # One resize of just what is wanted gives the same pixels.
+  # A single resize of the wanted part gives the same pixels.
   return image.resized_part(
     (
       left / width,

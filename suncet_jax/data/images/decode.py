@@ -1,7 +1,7 @@
-"""Encoded images to upright RGB pixels, whatever users' files hold.
+"""Decodes image files to upright RGB pixels.
 
-JPEG, PNG, WebP, BMP and whatever else Pillow reads: grey, palette, CMYK and
-16-bit images, with or without transparency, rotated by their EXIF tag.
+Reads JPEG, PNG, WebP, BMP and all other formats of Pillow: grey, palette, CMYK
+and 16-bit images, with or without transparency, rotated by their EXIF tag.
 """
 
 import contextlib
@@ -18,18 +18,21 @@ _JPEG_REDUCTIONS = (8, 4, 2)
 
 
 class EncodedImage:
-  """An image of which only the head is read.
+  """An encoded image whose header has been read.
 
   Attributes:
-    size: Height and width, upright, in pixels.
-    format: "JPEG", "PNG", ...
+    size: Height and width of the upright image, in pixels.
+    format: Name of the format: "JPEG", "PNG", ...
   """
 
   def __init__(self, encoded: bytes) -> None:
-    """Reads the head.
+    """Reads the header.
+
+    Args:
+      encoded: Content of the image file.
 
     Raises:
-      ImageError: If it is no image.
+      ImageError: If the file is not an image.
     """
     with _one_kind_of_error():
       self._image = Image.open(io.BytesIO(encoded))
@@ -44,15 +47,15 @@ class EncodedImage:
     """Decodes the image.
 
     Args:
-      reduction: Factor by which it may be smaller. A JPEG file is then decoded
-        at 1/2, 1/4 or 1/8 of its size, never at less than 1 / reduction, which
-        takes a fraction of the time.
+      reduction: Factor by which the result may be smaller. A JPEG file is then
+        decoded at 1/2, 1/4 or 1/8 of its size, never below 1 / reduction, in
+        a fraction of the time.
 
     Returns:
       uint8 [h, w, 3].
 
     Raises:
-      ImageError: If it cannot be decoded.
+      ImageError: If the image cannot be decoded.
     """
     with _one_kind_of_error():
       return np.asarray(self._rgb(reduction))
@@ -65,18 +68,18 @@ class EncodedImage:
   ) -> np.ndarray:
     """Decodes the image and resizes a part of it.
 
-    Unlike a crop, it takes account of pixels just outside of the part.
+    Unlike a crop, the result also depends on pixels just outside of the part.
 
     Args:
-      box: (left, top, right, bottom), as shares of width and height.
-      size: Height and width of the result.
-      reduction: See `pixels`.
+      box: Part as (left, top, right, bottom), as shares of width and height.
+      size: Height and width of the result, in pixels.
+      reduction: Factor as in `pixels`.
 
     Returns:
       uint8 [size, size, 3].
 
     Raises:
-      ImageError: If it cannot be decoded.
+      ImageError: If the image cannot be decoded.
     """
     with _one_kind_of_error():
       image = self._rgb(reduction)
@@ -99,24 +102,24 @@ class EncodedImage:
       image = ImageOps.exif_transpose(image)
     if image.mode == "RGB":
       return image
-    if image.mode.startswith("I"):  # 16 bits; Pillow would cut them off at 255
+    if image.mode.startswith("I"):  # 16 bits; Pillow would clip them at 255
       levels = np.asarray(image).astype(np.int64)
       image = Image.fromarray(
         np.clip((levels + 128) // 257, 0, 255).astype("u1")
       )
-    if image.mode == "P":  # a warning else, where it has transparency
+    if image.mode == "P":  # with transparency, Pillow would warn otherwise
       image = image.convert("RGBA")
     return image.convert("RGB")
 
 
 @contextlib.contextmanager
 def _one_kind_of_error() -> Iterator[None]:
-  """Makes an ImageError of what Pillow's parsers run into."""
+  """Turns the errors of Pillow's parsers into ImageError."""
   try:
     yield
   except MemoryError:
     raise
   except UnidentifiedImageError as error:
-    raise ImageError("it is no image in a known format") from error
+    raise ImageError("not an image in a known format") from error
   except Exception as error:
     raise ImageError(str(error) or repr(error)) from error

@@ -1,4 +1,4 @@
-"""Work on batches ahead of their use, in order, by a pool of threads."""
+"""Prefetching: a pool of threads prepares batches ahead of their use."""
 
 import collections
 from collections.abc import Callable, Iterable, Iterator
@@ -8,8 +8,8 @@ from typing import TypeVar
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
-# Batches in preparation while one is used. Two would keep the device busy; four
-# also leave time for processes to agree on a step to stop at when one of them
+# Batches in preparation while one is in use. Two would keep the device busy;
+# four also give processes the time to agree on a last step when one of them
 # cannot prepare its part (see suncet_jax.train.loop).
 BATCHES_AHEAD = 4
 
@@ -18,18 +18,18 @@ def in_order(
   begin: Callable[[Request], tuple[Result, list[Future]]],
   requests: Iterable[Request],
 ) -> Iterator[Result]:
-  """Yields the results of requests, some of which are begun ahead.
+  """Yields the results of requests in order, starting some ahead.
 
   Args:
-    begin: Starts the work on a request; returns its result, which is ready
-      when all of the futures are done.
-    requests: Asked for the next one only when there is room for it.
+    begin: Function that starts the work on a request; returns its result, which
+      is ready when all of the futures are done.
+    requests: Requests; the next one is taken only when there is room for it.
 
   Yields:
     One result per request.
 
   Raises:
-    Exception: Whatever the work raises, in place of its result.
+    Exception: Any error of the work, in place of its result.
   """
   pending: collections.deque[tuple[Result, list[Future]]] = collections.deque()
   try:

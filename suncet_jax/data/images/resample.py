@@ -1,10 +1,10 @@
 """Crops and resizes 8-bit images on the host: Pillow's bits in less time.
 
 The filter is Pillow's "bilinear": a triangle that widens when shrinking and
-sees no pixel outside of the box. Columns come first, and what they give is
-rounded to 8 bits, as one call of Pillow did up to version 12. Pillow 13 begins
+ignores pixels outside of the box. Columns come first, and their result is
+rounded to 8 bits, as in one call of Pillow up to version 12. Pillow 13 begins
 with the rows where the height shrinks much more than the width, and then some
-values differ from these by one; the result here does not depend on the version.
+values differ by one; the result here does not depend on the version.
 """
 
 import ctypes
@@ -27,21 +27,21 @@ def crop_and_resize(
 ) -> np.ndarray:
   """Resizes a box of an image, bilinearly and with antialiasing.
 
-  Several threads may call this at a time, and the native form runs without the
-  lock of the interpreter.
+  Safe to call from several threads; the native form releases the interpreter's
+  lock.
 
   Args:
-    pixels: [h, w, 3] uint8, C-contiguous.
+    pixels: Image, uint8 [h, w, 3], C-contiguous.
     box: Left, top, width and height in whole pixels, inside the image.
     size: Height and width of the result, in pixels.
-    out: [*size, 3] uint8, C-contiguous, to write the result to; it may not
+    out: Array for the result, uint8 [*size, 3], C-contiguous; it must not
       overlap `pixels`. None means a new array.
 
   Returns:
-    [*size, 3] uint8; `out` if that is given.
+    uint8 [*size, 3]; `out` if given.
 
   Raises:
-    ValueError: An argument is not as described.
+    ValueError: If an argument is not as described.
   """
   left, top, width, height = map(operator.index, box)
   new_height, new_width = map(operator.index, size)
@@ -74,14 +74,14 @@ def crop_and_resize(
 
 
 def in_use() -> tuple[str, str]:
-  """Returns what resizes, "native" or "Pillow", and why."""
+  """Returns the implementation in use, "native" or "Pillow", and why."""
   library, reason = _native()
   return ("native", reason) if library else ("Pillow", reason)
 
 
 @functools.cache
 def _native() -> tuple[ctypes.CDLL | None, str]:
-  """Loads native/resample.cc, once; says why where that is not possible."""
+  """Loads native/resample.cc once; returns the reason if it cannot."""
   spec = importlib.util.find_spec("suncet_jax._resample")
   if spec is None or spec.origin is None:
     return None, (
@@ -102,11 +102,11 @@ def _native() -> tuple[ctypes.CDLL | None, str]:
 def _resize_by_pillow(
   pixels: np.ndarray, new_height: int, new_width: int
 ) -> np.ndarray:
-  """Does the same with Pillow: [h, w, 3] to [new_height, new_width, 3]."""
+  """Resizes [h, w, 3] to [new_height, new_width, 3] with Pillow."""
   from PIL import Image  # only where it is needed
 
   image = Image.fromarray(np.ascontiguousarray(pixels))
-  # One axis at a time: which one Pillow begins with depends on its version.
+  # One axis at a time: the order of the axes depends on Pillow's version.
   for new_size in ((new_width, image.height), (new_width, new_height)):
     image = image.resize(new_size, Image.Resampling.BILINEAR)
   return np.asarray(image)

@@ -1,8 +1,8 @@
 """Image files as a source: decoded, cropped and resized by host threads.
 
 Flips, colours and blur follow on the device, inside the training step. Pillow
-decodes, since it reads what users have; it leaves Python's lock while it does,
-so that threads use all cores.
+decodes, since it reads most formats; it releases Python's lock meanwhile, so
+that threads use all cores.
 """
 
 import functools
@@ -23,21 +23,21 @@ from suncet_jax.data.source import Crop, Request
 from suncet_jax.devices.host import available_cpus
 
 _IMAGES_PER_TASK = 8
-_GREY = 128  # of what stands in for an image that cannot be decoded
+_GREY = 128  # replaces an image that cannot be decoded
 _MOST_THREADS = 64  # more would wait for Python's lock
 
 
 class EncodedSource:
-  """Encoded images behind an index.
+  """Encoded images by index.
 
   Attributes:
     records: Encoded images.
-    labels: int32 [n]; -1: unlabelled.
+    labels: Labels, int32 [n]; -1 means unlabelled.
     names: Image names in the same order, or None.
-    image_shape: (h, w, c) of what `images` gives.
-    crops_on_host: True: `views` gives ready crops.
-    bad: The images that could not be decoded.
-    failure: Error of images that are prepared ahead of their use.
+    image_shape: Shape (h, w, c) of the images for evaluation.
+    crops_on_host: True, since `views` yields finished crops.
+    bad: Images that could not be decoded.
+    failure: Error in preparing images ahead of their use, or None.
   """
 
   crops_on_host = True
@@ -51,14 +51,14 @@ class EncodedSource:
     workers: int = 0,
     max_bad_fraction: float = 0.001,
   ) -> None:
-    """Reads nothing yet.
+    """Initializes without reading.
 
     Args:
-      records: The encoded images.
-      resize: Evaluation resizes the short side to so many pixels ...
-      centre_crop: ... and takes the centre of this size.
-      workers: Threads; 0: as many as this process has CPUs.
-      max_bad_fraction: Share of the images that may be impossible to decode.
+      records: Encoded images.
+      resize: Short side of images for evaluation before the crop, in pixels.
+      centre_crop: Height and width of the crop for evaluation, in pixels.
+      workers: Number of threads; 0 means as many as this process has CPUs.
+      max_bad_fraction: Largest share of images that cannot be decoded.
     """
     self.records = records
     self.labels, self.names = records.labels, records.names
@@ -82,17 +82,17 @@ class EncodedSource:
   def views(
     self, requests: Iterable[Request], views: Sequence[Crop]
   ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Gives random crops; each depends on its image and its draws only.
+    """Yields random crops; each depends on its image and its draws only.
 
-    An image is decoded once for all its views. One that cannot be decoded is
-    replaced by a grey one in its place.
+    An image is decoded once for all its views. An image that cannot be decoded
+    is replaced by a grey one.
 
     Args:
-      requests: The images and draws of each batch.
-      views: The crops to make of each image.
+      requests: Images and draws of each batch.
+      views: Crops to make of each image.
 
     Yields:
-      Per batch one array per view, uint8 [b, size, size, 3].
+      One array per view, uint8 [b, size, size, 3], for each batch.
     """
 
     def begin(rows: Request) -> tuple[tuple[np.ndarray, ...], list[Future]]:
@@ -111,7 +111,7 @@ class EncodedSource:
     yield from in_order(begin, requests)
 
   def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Gives uint8 [b, h, w, 3]: the centre of each image after resizing."""
+    """Yields the resized centre of each image, uint8 [b, h, w, 3]."""
 
     def begin(indices: np.ndarray) -> tuple[np.ndarray, list[Future]]:
       out = np.empty((len(indices), *self.image_shape), np.uint8)
@@ -175,10 +175,10 @@ class EncodedSource:
 
 @functools.cache
 def thread_pool(workers: int) -> ThreadPoolExecutor:
-  """Returns the threads that all sources of this process share.
+  """Returns the pool of threads that all sources of this process share.
 
   Args:
-    workers: Number of threads; 0: as many as this process has CPUs.
+    workers: Number of threads; 0 means as many as this process has CPUs.
   """
   count = workers or min(available_cpus(), _MOST_THREADS)
   return ThreadPoolExecutor(count, "images")
@@ -188,33 +188,33 @@ _NAMED = 5
 
 
 class BadImages:
-  """The images of one source that could not be decoded; for many threads."""
+  """The images of one source that could not be decoded; thread-safe."""
 
   def __init__(self, total: int, max_fraction: float) -> None:
-    """Starts with no bad image.
+    """Initializes with no bad image.
 
     Args:
       total: Number of images of the source.
-      max_fraction: Share of them that may be bad.
+      max_fraction: Largest share of bad images.
     """
     self._total, self._max_fraction = total, max_fraction
     self._names: dict[int, str] = {}
     self._lock = threading.Lock()
 
   def __len__(self) -> int:
-    """Returns how many different images were bad so far."""
+    """Returns the number of different bad images so far."""
     return len(self._names)
 
   def add(self, index: int, name: str, reason: str) -> None:
-    """Notes an image, and warns of it the first time.
+    """Records a bad image, and warns of it the first time.
 
     Args:
-      index: Number of the image.
+      index: Index of the image.
       name: Name of the image, for messages.
-      reason: Why it cannot be decoded.
+      reason: Reason why it cannot be decoded.
 
     Raises:
-      TooManyBadImagesError: If it is one too many.
+      TooManyBadImagesError: If there are now too many.
     """
     with self._lock:
       if index in self._names:

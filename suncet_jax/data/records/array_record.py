@@ -13,23 +13,23 @@ from suncet_jax.data.records.index import Index
 from suncet_jax.devices.host import available_cpus
 
 _RECORDS_PER_TASK = 1024
-_DAMAGE = "Corrupted Riegeli"  # how array_record begins to say that
+_DAMAGE = "Corrupted Riegeli"  # in array_record's messages of damaged files
 
 
 class ArrayRecords:
   """Records of array_record files.
 
   Attributes:
-    labels: int32 [n].
+    labels: Labels, int32 [n].
     names: Image names in the same order, or None.
   """
 
   def __init__(self, serialized: Sequence[bytes], index: Index) -> None:
-    """Stores where the records are; reads none.
+    """Initializes without reading.
 
     Args:
-      serialized: Gives serialized examples by index, from any thread.
-      index: Labels and names of all records.
+      serialized: Serialized examples by index, readable from any thread.
+      index: Index of all records.
     """
     self.labels = index.labels
     self.names = index.names.tolist() or None
@@ -39,8 +39,8 @@ class ArrayRecords:
     """Returns an encoded image.
 
     Raises:
-      OSError: If it cannot be read.
-      ImageError: If it is damaged.
+      OSError: If the record cannot be read.
+      ImageError: If the record is damaged.
     """
     return examples.parse(_get(self._serialized, index)).image
 
@@ -49,8 +49,8 @@ def scan(serialized: Sequence[bytes]) -> Index:
   """Reads all records once to make their index.
 
   Raises:
-    OSError: If one cannot be read.
-    ImageError: If one is damaged.
+    OSError: If a record cannot be read.
+    ImageError: If a record is damaged.
   """
   count = len(serialized)
   parts = [
@@ -74,7 +74,7 @@ def scan(serialized: Sequence[bytes]) -> Index:
 def _scan_part(
   serialized: Sequence[bytes], rows: range
 ) -> list[tuple[int, str | None, int]]:
-  """Returns label, name and size of some records."""
+  """Returns label, name and size of each record of a range."""
   found = []
   for index in rows:
     example = examples.parse(_get(serialized, index))
@@ -85,7 +85,7 @@ def _scan_part(
 def _get(serialized: Any, index: int) -> bytes:
   try:
     return serialized[index]
-  except Exception as error:  # of array_record's C++ part, in several classes
-    if _DAMAGE in str(error):  # no disk that is away for a moment
+  except Exception as error:  # array_record's C++ part raises several classes
+    if _DAMAGE in str(error):  # permanent: a further try would not help
       raise ImageError(str(error)) from error
     raise OSError(str(error)) from error

@@ -1,4 +1,4 @@
-"""Encoded images by index: what every source on disk is made of."""
+"""Encoded images by index, the base of every source on disk."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,10 +9,10 @@ from absl import logging
 
 from suncet_jax.data.errors import ReadError
 
-# Seconds before each further try: a minute, as long as a bucket may be away.
+# Seconds before each further try: a minute in all, for outages of a bucket.
 _DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
-# No patience brings back a file that is gone, or opens one that is locked.
+# Errors that a further try does not mend.
 _PERMANENT = (
   FileNotFoundError,
   PermissionError,
@@ -22,11 +22,11 @@ _PERMANENT = (
 
 
 class Records(Protocol):
-  """Image files, or records that hold one each, by index."""
+  """Encoded images by index, from image files or records."""
 
   @property
   def labels(self) -> np.ndarray:
-    """int32 [n]; -1: unlabelled."""
+    """Labels, int32 [n]; -1 means unlabelled."""
     ...
 
   @property
@@ -38,29 +38,30 @@ class Records(Protocol):
     """Returns an encoded image; safe to call from many threads.
 
     Raises:
-      OSError: If it cannot be read.
-      ImageError: If what is read holds no image.
+      OSError: If the image cannot be read.
+      ImageError: If the content is not an image.
     """
     ...
 
 
 def name_of(records: Records, index: int) -> str:
-  """Returns how to call an image in a message."""
+  """Returns the name of an image for messages."""
   return records.names[index] if records.names else f"number {index}"
 
 
 def read_patiently(read: Callable[[], bytes], what: str) -> bytes:
-  """Reads something, again after a while where disk or network fail.
+  """Reads with several tries, as disk and network may fail for a while.
 
   Args:
-    read: Raises OSError if it fails.
-    what: Name of the thing that is read, for messages.
+    read: Function that reads; raises OSError if it fails.
+    what: Description of the content, for messages.
 
   Returns:
-    What it returns.
+    The content.
 
   Raises:
-    ReadError: If all tries fail, or the file is gone or may not be read.
+    ReadError: If all tries fail, or the file is missing or not permitted to be
+      read.
   """
   for delay in (*_DELAYS, None):
     try:

@@ -1,4 +1,4 @@
-"""The records of TFDS: serialized `tf.train.Example`s with one image each."""
+"""Records of TFDS: serialized `tf.train.Example`s with one image each."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ from suncet_jax.data.errors import ImageError
 
 
 class Example(NamedTuple):
-  """Fields of a record that this package uses.
+  """The fields of a record that this package uses.
 
   Attributes:
-    image: The encoded image.
-    label: -1 where there is none.
+    image: Encoded image.
+    label: Label; -1 means unlabelled.
     name: Name of the image file, or None.
   """
 
@@ -22,10 +22,10 @@ class Example(NamedTuple):
 
 
 def parse(serialized: bytes) -> Example:
-  """Reads a record as TFDS writes it for features image, label, file_name.
+  """Parses a record of TFDS with features image, label and file_name.
 
   Raises:
-    ImageError: If it is no such record, as when a file is damaged.
+    ImageError: If the record is damaged or has other features.
   """
   try:
     example = tf.train.Example.FromString(serialized)

@@ -1,6 +1,6 @@
-"""Labels, names and places of records, kept in a file beside the data.
+"""Index of labels, names and positions of records, in a file beside the data.
 
-Finding them means reading everything once; the file spares that.
+Making an index means reading all records once; the file saves doing it again.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ _ABSENT = (OSError, ValueError, KeyError)
 
 
 class Index(NamedTuple):
-  """Labels, names and places of n records.
+  """Labels, names and positions of n records.
 
   Attributes:
-    labels: int32 [n]; -1: unlabelled.
-    names: str [n], or empty where the records have none.
-    starts: Byte at which each record's data begins in its file, int64 [n]; -1
-      where that is not needed.
-    sizes: Bytes of each record, int64 [n].
+    labels: Labels, int32 [n]; -1 means unlabelled.
+    names: Image names, str [n], or empty if the records have none.
+    starts: First byte of each record's data in its file, int64 [n]; -1 where
+      not needed.
+    sizes: Size of each record in bytes, int64 [n].
   """
 
   labels: np.ndarray
@@ -41,23 +41,23 @@ class Index(NamedTuple):
 def read_or_make(
   folder: epath.Path, name: str, count: int, make: Callable[[], Index]
 ) -> Index:
-  """Returns an index from its file, or makes and keeps it.
+  """Reads an index from its file, or makes and keeps it.
 
-  A folder that is not writable, such as a public bucket, has its indices in
-  ~/.cache/suncet_jax.
+  The index of a folder that is not writable, such as a public bucket, is kept
+  in ~/.cache/suncet_jax.
 
   Args:
     folder: Folder of the data.
     name: Name of the index.
-    count: Number of records that it must cover.
-    make: Reads all records.
+    count: Number of records that the index must cover.
+    make: Function that reads all records to make the index.
 
   Returns:
     The index.
   """
   places = (folder / f"suncet_jax-{name}.npz", _cached(folder, name))
   for place in places:
-    # None yet, a damaged or an older one: it is made again below.
+    # A missing, damaged or outdated index is made again below.
     with contextlib.suppress(*_ABSENT):
       index = _read(place)
       if len(index.labels) == count:

@@ -1,4 +1,4 @@
-"""TFRecord files: shards read whole, or single records by their place.
+"""TFRecord files: whole shards, or single records by their position.
 
 The format (tensorflow/core/lib/io/record_writer.h): per record 8 bytes of
 length, 4 of checksum, the data, 4 of checksum; numbers in little endian.
@@ -28,18 +28,18 @@ class Shard(NamedTuple):
   """A file of records.
 
   Attributes:
-    path: Path of the shard.
-    length: Number of records that it holds.
+    path: Path of the file.
+    length: Number of records.
   """
 
   path: epath.Path
   length: int
 
   def read(self) -> bytes:
-    """Returns the whole file, after several tries if need be.
+    """Returns the whole file, after several tries if needed.
 
     Raises:
-      ReadError: If all fail.
+      ReadError: If all tries fail.
     """
     return read_patiently(lambda: storage.read(self.path), str(self.path))
 
@@ -47,21 +47,22 @@ class Shard(NamedTuple):
 class TfrecordRecords:
   """Records of TFRecord files, on disk or in a bucket.
 
-  A record is taken from its shard where that is in memory (`hold`), else read
-  on its own: so are the few labelled ones, which are then kept.
+  A record is taken from its shard if that is in memory (`hold`), otherwise read
+  on its own. The few labelled records do not wait for their shard, and stay in
+  memory (`keep`).
 
   Attributes:
-    labels: int32 [n].
+    labels: Labels, int32 [n].
     names: Image names in the same order, or None.
     shard_starts: Index of the first record of each shard, int64 [s].
   """
 
   def __init__(self, shards: Sequence[Shard], index: Index) -> None:
-    """Stores where the records are; reads none.
+    """Initializes without reading.
 
     Args:
-      shards: The files, in order.
-      index: Labels and names of all records.
+      shards: Files of the records, in order.
+      index: Index of all records.
     """
     self.labels = index.labels
     self.names = index.names.tolist() or None
@@ -85,14 +86,14 @@ class TfrecordRecords:
           self._held[shard] = self._readers.submit(read)
 
   def keep(self, indices: np.ndarray) -> None:
-    """Keeps these records in memory, each once it was read."""
+    """Keeps these records in memory from their first reading on."""
     self._to_keep = frozenset(indices.tolist())
 
   def read(self, index: int) -> bytes:
     """Returns an encoded image.
 
     Raises:
-      OSError: If it cannot be read.
+      OSError: If the record cannot be read.
     """
     kept = self._kept.get(index)
     if kept is not None:
@@ -103,11 +104,11 @@ class TfrecordRecords:
     return image
 
   def bytes_of(self, indices: np.ndarray) -> int:
-    """Returns how much memory records take."""
+    """Returns the memory that records take, in bytes."""
     return int(self._index.sizes[indices].sum())
 
   def bytes_of_largest(self, count: int) -> int:
-    """Returns how much memory the `count` largest shards take."""
+    """Returns the memory that the `count` largest shards take, in bytes."""
     sizes = np.add.reduceat(self._index.sizes, self.shard_starts)
     return int(np.sort(sizes)[-count:].sum())
 
@@ -116,7 +117,7 @@ class TfrecordRecords:
     shard = int(np.searchsorted(self.shard_starts, index, side="right")) - 1
     with self._lock:
       held = self._held.get(shard)
-    # What is kept is not worth waiting for a whole shard that is on its way.
+    # Reading a kept record alone is faster than waiting for its whole shard.
     if held and (held.done() or index not in self._to_keep):
       return held.result()[start : start + size]
     return storage.read_range(self._shards[shard].path, start, size)
@@ -127,7 +128,7 @@ def scan(shards: Sequence[Shard]) -> Index:
 
   Raises:
     ReadError: If a shard cannot be read.
-    ImageError: If one is damaged or has another length.
+    ImageError: If a shard is damaged or has another length.
   """
   with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
     parts = list(pool.map(_scan_shard, shards))
@@ -165,7 +166,7 @@ def _scan_shard(shard: Shard) -> tuple[list, list, list, list]:
 
 
 def _places(content: bytes, name: str) -> Iterator[tuple[int, int]]:
-  """Yields where each record's data begins, and its size."""
+  """Yields the first byte of each record's data, and its size."""
   place = 0
   while place < len(content):
     head = content[place : place + _HEAD_BYTES]

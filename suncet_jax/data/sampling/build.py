@@ -20,11 +20,11 @@ _MOST_CLASSES = 20  # in a batch by default, as in the paper's recipe
 
 
 class Order(NamedTuple):
-  """Samplers of the images that each step sees.
+  """The samplers of a run, which choose the images of each step.
 
   Attributes:
-    unlabelled: Chooses those without labels.
-    labelled: Chooses those with labels.
+    unlabelled: Sampler of unlabelled images.
+    labelled: Sampler of labelled images.
     labelled_batch_size: Labelled images per step, over all devices.
   """
 
@@ -34,7 +34,7 @@ class Order(NamedTuple):
 
 
 def default_classes_per_batch(class_count: int) -> int:
-  """Returns how many classes a labelled batch has if 0 are configured."""
+  """Returns the number of classes in a labelled batch if 0 is configured."""
   return min(class_count, _MOST_CLASSES)
 
 
@@ -43,8 +43,8 @@ def make_order(config: ConfigDict, dataset: Dataset, splits: Splits) -> Order:
 
   Args:
     config: The whole configuration; `data` and `seed` are read.
-    dataset: Gives the training images.
-    splits: Numbers of the unlabelled and labelled ones.
+    dataset: Data set with the training images.
+    splits: Splits of the training images.
 
   Returns:
     The samplers.
@@ -78,7 +78,7 @@ def _unlabelled_sampler(
   data = config.data
   if data.source != "tfds" or data.reading != "streaming":
     return UnlabelledSampler(splits.pool, data.batch_size, config.seed)
-  # These bring TensorFlow: only who streams pays.
+  # These import TensorFlow: only streaming needs it.
   from suncet_jax.data.sampling.shards import (
     BlockSampler,
     StreamingSampler,

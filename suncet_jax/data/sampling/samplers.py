@@ -1,7 +1,7 @@
-"""Samplers: the images of a step, as pure functions of (seed, step).
+"""Samplers of the images of a step: pure functions of (seed, step).
 
-No iterator has a position to save: any step of any epoch can be asked for at
-any time and on any number of hosts. `BlockSampler`, for files that can only be
+There is no iterator whose position must be saved: any step can be requested at
+any time, on any number of hosts. `BlockSampler`, for files that can only be
 read from end to end, is in shards.py.
 """
 
@@ -21,10 +21,10 @@ class Sampler(Protocol):
   """Chooses the images of a step."""
 
   def local(self, step: int, rows: np.ndarray) -> np.ndarray:
-    """Returns the images in the rows `rows` of a step's batch.
+    """Returns the images in some rows of a step's batch.
 
     Args:
-      step: Any step >= 0.
+      step: Step, from 0 on.
       rows: Rows of the global batch that this process provides, int64 [r].
 
     Returns:
@@ -38,7 +38,7 @@ class EpochSampler(Sampler, Protocol):
 
   @property
   def steps_per_epoch(self) -> int:
-    """Full batches of an epoch, over all processes."""
+    """Number of full batches of an epoch, over all processes."""
     ...
 
 
@@ -54,11 +54,11 @@ class UnlabelledSampler:
 
     Args:
       pool: Indices of the images, int64 [n].
-      batch_size: Images per step, over all devices.
+      batch_size: Number of images per step, over all devices.
       seed: Seed of the orders.
 
     Raises:
-      ValueError: If one batch needs more images than there are.
+      ValueError: If the pool is smaller than a batch.
     """
     check_pool(pool.size, batch_size)
     self.steps_per_epoch = pool.size // batch_size
@@ -84,7 +84,7 @@ def check_pool(pool_size: int, batch_size: int) -> None:
   """Checks that there are enough unlabelled images for a batch.
 
   Raises:
-    ValueError: If not.
+    ValueError: If the pool is smaller than a batch.
   """
   if batch_size > pool_size:
     raise UserError(
@@ -96,12 +96,11 @@ def check_pool(pool_size: int, batch_size: int) -> None:
 class ClassBalancedSampler:
   """Draws classes_per_batch classes x images_per_class images.
 
-  Classes come from a random order without replacement, and so do the images
-  of a class; what is left over at the end of an order and does not fill a batch
-  waits for the next order. So no batch holds an image twice, unless a class has
-  fewer than `images_per_class`: then all of it comes before any comes again.
-  Rows are interleaved, class after class, so that every device gets many
-  classes.
+  Classes come in a random order without replacement, and so do the images of a
+  class; the rest of an order that does not fill a batch is skipped. So no batch
+  holds an image twice, unless a class has fewer images than `images_per_class`:
+  then each of them is drawn before any is repeated. Rows alternate between
+  classes, so that every device gets many classes.
   """
 
   def __init__(
@@ -118,10 +117,10 @@ class ClassBalancedSampler:
 
     Args:
       images: Indices of the labelled images, int64 [n].
-      labels: Their labels, integer [n].
-      class_names: Names of the classes.
-      classes_per_batch: Classes per step.
-      images_per_class: Images of each of them, over all devices.
+      labels: Labels of these images, integer [n].
+      class_names: Names of the classes, by label.
+      classes_per_batch: Number of classes per step.
+      images_per_class: Number of images per class, over all devices.
       seed: Seed of the orders.
 
     Raises:
@@ -149,7 +148,7 @@ class ClassBalancedSampler:
 
   @property
   def smallest_class(self) -> int:
-    """Number of labelled images of the class that has the fewest."""
+    """Number of labelled images of the smallest class."""
     return min(rows.size for rows in self._members)
 
   def __call__(self, step: int) -> np.ndarray:
@@ -169,7 +168,7 @@ class ClassBalancedSampler:
   def _draw(self, label: int, first: int) -> np.ndarray:
     members = self._members[label]
     draws = np.arange(first, first + self._images_per_class)
-    # What fits whole batches; of a small class everything.
+    # Images that fill whole batches; all images of a small class.
     usable = members.size // self._images_per_class * self._images_per_class
     epochs, positions = np.divmod(draws, usable or members.size)
     return np.array(
@@ -184,11 +183,11 @@ def check_every_class(labels: np.ndarray, class_names: Sequence[str]) -> None:
   """Checks that every class has a labelled image.
 
   Args:
-    labels: Those of the labelled images, integer [n].
-    class_names: Names of the classes.
+    labels: Labels of the labelled images, integer [n].
+    class_names: Names of the classes, by label.
 
   Raises:
-    ValueError: If not; classes without one are named.
+    ValueError: If classes have no labelled image; the message names them.
   """
   counts = np.bincount(labels, minlength=len(class_names))
   empty = [class_names[c] for c in np.flatnonzero(counts == 0).tolist()]

@@ -1,7 +1,7 @@
-"""The order of images in files that are read from end to end.
+"""Order of images in files that are read from end to end.
 
-Blocks of a few files are pooled in memory and permuted, so that what follows
-is random enough and needs no random access.
+Blocks of a few files are pooled in memory and permuted: random enough, without
+random access to files.
 """
 
 import functools
@@ -21,16 +21,16 @@ from suncet_jax.rng import RngStream, permutation
 class BlockSampler:
   """Sampler of shards in blocks, in a new order each epoch.
 
-  In each epoch the shards come in a pseudo-random order of (seed, epoch), of
-  which process p of P takes every P-th, beginning with its p-th. Of those it
-  pools up to `block_shards` at a time and permutes their images. So the order
-  is a pure function of (seed, step), but unlike `UnlabelledSampler`'s it
-  depends on the number of processes. Shards are nearly equally long; the images
+  In each epoch the shards come in a pseudo-random order of (seed, epoch).
+  Process p of P takes every P-th shard, from the p-th on, pools up to
+  `block_shards` of them at a time and permutes their images. So the order is a
+  pure function of (seed, step), but unlike that of `UnlabelledSampler` it
+  depends on the number of processes. Shards are nearly equally long; images
   that some processes have more than others, and the last incomplete batch, are
   dropped.
 
   Attributes:
-    steps_per_epoch: Full batches of an epoch.
+    steps_per_epoch: Number of full batches of an epoch.
   """
 
   def __init__(
@@ -49,9 +49,9 @@ class BlockSampler:
     Args:
       pool: Indices of the unlabelled images, int64 [n], ascending.
       shard_starts: Index of each shard's first image, int64 [s], ascending.
-      batch_size: Images per step, over all processes.
-      block_shards: Largest number of shards that are pooled.
-      process_index: Number of this process.
+      batch_size: Number of images per step, over all processes.
+      block_shards: Largest number of shards in a block.
+      process_index: Index of this process.
       process_count: Number of processes.
       seed: Seed of the orders.
 
@@ -73,7 +73,8 @@ class BlockSampler:
     self._block_shards = block_shards
     self._process_index, self._process_count = process_index, process_count
     self._seed = seed
-    # What every process has in every epoch, whichever shards it gets.
+    # Counted with the smallest shards: every process can fill these steps,
+    # whichever shards it gets.
     shards_each = shard_count // process_count
     sizes = np.sort([rows.size for rows in self._members])
     self.steps_per_epoch = int(sizes[:shards_each].sum()) // self._batch
@@ -101,10 +102,10 @@ class BlockSampler:
     return np.concatenate(images)[start - offset : stop - offset]
 
   def shards(self, steps: range) -> list[int]:
-    """Returns the shards to have in memory while some steps are prepared.
+    """Returns the shards to hold in memory while some steps are prepared.
 
-    They are those of the blocks that the steps read. Where that is one block
-    only, those of the one after it are added, which is to be read ahead.
+    These are the shards of the blocks that the steps read. If that is a single
+    block, the shards of the next one are added, to be read ahead.
     """
     blocks: dict[tuple[int, int], None] = {}  # a set in order
     for step in steps:
@@ -117,19 +118,19 @@ class BlockSampler:
     return [s for epoch, block in blocks for s in self._blocks(epoch)[block]]
 
   def blocks_at_once(self, steps: int) -> int:
-    """Returns how many blocks `shards` asks for at most, for so many steps."""
+    """Returns an upper bound on the blocks that `steps` steps in a row need."""
     shards_each = len(self._members) // self._process_count
     shards = min(map(len, _pieces([0] * shards_each, self._block_shards)))
     smallest = sum(sorted(map(len, self._members))[:shards])
     return 2 + steps * self._batch // max(smallest, 1)
 
   def _range(self, step: int) -> tuple[int, int, int]:
-    """Returns the epoch, and the places of a step in this process's order."""
+    """Returns the epoch, and the range of a step in this process's order."""
     epoch, batch = divmod(step, self.steps_per_epoch)
     return epoch, batch * self._batch, (batch + 1) * self._batch
 
   def _touched(self, epoch: int, start: int, stop: int) -> tuple[int, int]:
-    """Returns the first and the last block that hold a range of places."""
+    """Returns the first and the last block that a range touches."""
     ends = self._starts(epoch)[1:]
     first, last = np.searchsorted(ends, [start, stop - 1], side="right")
     return int(first), int(last)
@@ -141,7 +142,7 @@ class BlockSampler:
     return (epoch + 1, 0) if is_last else (epoch, block + 1)
 
   def _starts_of_blocks(self, epoch: int) -> np.ndarray:
-    """Returns the place at which each block begins, and the end."""
+    """Returns the first position of each block, and the end of the last."""
     sizes = [
       sum(self._members[shard].size for shard in block)
       for block in self._blocks(epoch)
@@ -167,7 +168,7 @@ class BlockSampler:
 
 
 def _pieces(items: list[int], size: int) -> list[list[int]]:
-  """Cuts a list into as few lists as hold `size` items each, evenly."""
+  """Splits a list evenly into the fewest pieces of at most `size` items."""
   count = math.ceil(len(items) / size)
   bounds = [len(items) * i // count for i in range(count + 1)]
   return [items[a:b] for a, b in itertools.pairwise(bounds)]
@@ -178,25 +179,28 @@ _STEPS_IN_WORK = BATCHES_AHEAD + 1
 
 
 class StreamingSampler:
-  """A `BlockSampler` that tells the records which shards to hold.
+  """A `BlockSampler` that tells the records which shards to hold in memory.
 
-  Steps are asked for one after the other, as a stream does.
+  Steps are to be requested one after the other, as a stream does.
 
   Attributes:
-    steps_per_epoch: Full batches of an epoch.
+    steps_per_epoch: Number of full batches of an epoch.
   """
 
   def __init__(self, sampler: BlockSampler, records: TfrecordRecords) -> None:
-    """Reads nothing yet."""
+    """Initializes without reading."""
     self.steps_per_epoch = sampler.steps_per_epoch
     self._sampler, self._records = sampler, records
     self._steps = range(0)
 
   def local(self, step: int, rows: np.ndarray) -> np.ndarray:
-    """Returns this process's images of a step; see `Sampler`."""
+    """Returns this process's images of a step, and has its shards read.
+
+    The images depend on (seed, step) only; the reading is a side effect.
+    """
     is_next = step == self._steps.stop
     start = self._steps.start if is_next else step
-    # Those before may still be read from their block.
+    # Earlier steps in preparation may still read from their blocks.
     self._steps = range(max(start, step + 1 - _STEPS_IN_WORK), step + 1)
     self._records.hold(self._sampler.shards(self._steps))
     return self._sampler.local(step, rows)
@@ -206,7 +210,7 @@ def streamed_records(source: Source) -> TfrecordRecords:
   """Returns the records of a source that is to be streamed.
 
   Raises:
-    TypeError: If it cannot be.
+    TypeError: If the source does not read TFRecord files.
   """
   records = getattr(source, "records", None)
   if not isinstance(records, TfrecordRecords):
@@ -222,17 +226,18 @@ def check_memory(
   block_shards: int,
   limit_gb: float,
 ) -> None:
-  """Checks that what a process will hold is within a limit.
+  """Checks that a process will not hold more in memory than a limit.
 
   Args:
-    sampler: The order of blocks.
-    records: The shards.
-    kept: Records that stay in memory.
-    block_shards: Shards of a block.
-    limit_gb: The limit, in units of 10^9 bytes.
+    sampler: Sampler of blocks.
+    records: Records of the shards.
+    kept: Indices of the records that stay in memory.
+    block_shards: Largest number of shards in a block.
+    limit_gb: Limit, in units of 10^9 bytes.
 
   Raises:
-    ValueError: If it is not; the message says how much each part takes.
+    ValueError: If the limit is exceeded; the message gives the size of each
+      part.
   """
   blocks = sampler.blocks_at_once(_STEPS_IN_WORK)
   pooled = blocks * records.bytes_of_largest(block_shards) / _GIGABYTE

@@ -1,4 +1,4 @@
-"""File formats of a prepared TFDS data set, of which there may be several."""
+"""File formats of a prepared TFDS data set, which may have several."""
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import dataset_info
@@ -9,13 +9,12 @@ ARRAY_RECORD, TFRECORD = "array_record", "tfrecord"
 
 
 def formats(builder: tfds.core.DatasetBuilder) -> set[str]:
-  """Returns the file formats that a prepared data set is there in.
-
-  TFDS's own `available_file_formats` forgets those added by a conversion.
+  """Returns the file formats that a prepared data set is available in.
 
   Raises:
-    ValueError: If the folder of the data set is no data set.
+    ValueError: If the folder does not hold a complete data set.
   """
+  # TFDS's own `available_file_formats` forgets those added by a conversion.
   try:
     proto = dataset_info.read_proto_from_builder_dir(builder.data_path)
   except dataset_info.DatasetInfoFileError as error:
@@ -27,7 +26,7 @@ def formats(builder: tfds.core.DatasetBuilder) -> set[str]:
 
 
 def use_format(builder: tfds.core.DatasetBuilder, file_format: str) -> None:
-  """Makes a builder read that one of the formats that are there."""
+  """Makes a builder read the given one of its available formats."""
   builder.info.set_file_format(
     file_format, override=True, override_if_initialized=True
   )

@@ -27,7 +27,7 @@ _FORMATS = {"random": ARRAY_RECORD, "streaming": TFRECORD}
 
 
 def load_tfds(config: ConfigDict) -> Dataset:
-  """Loads `config.data.tfds_name`, downloading and preparing it if need be.
+  """Loads `config.data.tfds_name`; downloads and prepares it if needed.
 
   Raises:
     ValueError: If TFDS has no such data set, or cannot prepare it here.
@@ -51,11 +51,11 @@ def load_tfds(config: ConfigDict) -> Dataset:
 
 
 def make_index(builder: tfds.core.DatasetBuilder, split: str) -> Index:
-  """Returns the index of a prepared split, made and kept if it is not there.
+  """Returns the index of a prepared split; makes and keeps it if missing.
 
   Args:
     builder: Builder of a prepared data set.
-    split: Its name, such as "train".
+    split: Name of the split, such as "train".
   """
 
   def make() -> Index:
@@ -87,8 +87,8 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
   )
   try:
     builder.download_and_prepare(file_format=wanted)
-  # Without network, space or manually downloaded files TFDS raises whatever
-  # its parts raise; the user needs the same advice for all of it.
+  # Without network, space or manually downloaded files TFDS raises all kinds
+  # of errors; the user needs the same advice for all of them.
   except Exception as error:
     raise UserError(
       f"TFDS could not prepare {data.tfds_name!r} in "
@@ -100,7 +100,7 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
     there = formats(builder)
     if wanted not in there:
       raise UserError(
-        f"{data.tfds_name} in {builder.data_path} is there as "
+        f"{data.tfds_name} in {builder.data_path} is available as "
         f"{' and '.join(sorted(there))}, but data.reading={data.reading} needs "
         f"{wanted}. Convert it with {advice}."
       )
@@ -117,7 +117,7 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
 def _label_feature(
   builder: tfds.core.DatasetBuilder,
 ) -> tfds.features.ClassLabel:
-  """Returns the labels' feature, once the data set is known to be usable."""
+  """Returns the labels' feature after checking that the data set is usable."""
   features = dict(builder.info.features.items())
   image, label = features.get("image"), features.get("label")
   if not isinstance(image, tfds.features.Image) or not isinstance(
@@ -138,7 +138,7 @@ def _label_feature(
 def _array_source(builder: tfds.core.DatasetBuilder, split: str) -> Source:
   if None in builder.info.features["image"].shape:
     raise UserError(
-      f"The images of {builder.name} differ in size: they cannot be held as "
+      f"The images of {builder.name} differ in size and do not fit into "
       "one array. Set --config.data.reading=random."
     )
   whole = tfds.as_numpy(
@@ -148,7 +148,7 @@ def _array_source(builder: tfds.core.DatasetBuilder, split: str) -> Source:
 
 
 def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
-  """Returns the encoded images of a split, in the format that is in use."""
+  """Returns the encoded images of a split, in the builder's format."""
   index = make_index(builder, split)
   if _is_random_access(builder):
     return ArrayRecords(_array_records(builder, split), index)
@@ -162,7 +162,7 @@ def _is_random_access(builder: tfds.core.DatasetBuilder) -> bool:
 def _array_records(
   builder: tfds.core.DatasetBuilder, split: str
 ) -> Sequence[bytes]:
-  # TFDS's own source would also decode: this one beneath gives the bytes.
+  # TFDS's own source would also decode; the one below it returns bytes.
   return builder.as_data_source(split).data_source
 
 
