@@ -46,7 +46,7 @@ def _cases(draw):
 
 
 @given(_cases())
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 def test_values_and_gradients_are_xlas(case):
   _check_values_and_gradients(case)
 
@@ -54,7 +54,7 @@ def test_values_and_gradients_are_xlas(case):
 @pytest.mark.slow
 @given(_cases())
 @settings(max_examples=120, deadline=None, derandomize=True)
-def test_values_and_gradients_are_xlas_in_twice_as_many_cases(case):
+def test_values_and_gradients_are_xlas_in_many_more_cases(case):
   _check_values_and_gradients(case)
 
 

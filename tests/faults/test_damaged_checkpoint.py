@@ -38,6 +38,7 @@ def test_one_process_goes_on_from_the_newest_intact_one(
   fault_runs.assert_same_run(run, small_run)
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_from_the_same_one(tmp_path, small_run, cache):
   run = fault_runs.copy_unfinished(small_run, tmp_path / "run")
   _damage(run / "checkpoints")

@@ -65,6 +65,7 @@ def test_plain_ntxent_is_ours():
   np.testing.assert_allclose(flax_ntxent(rows), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_step_prints_a_table():
   flags = "--rows=tiny", "--columns=flax_fp32,ours_fp32", "--repeats=2"
   text = programs.output("benchmarks.step", *flags, optimized=False)

@@ -194,6 +194,7 @@ def test_a_finite_gradient_that_leads_to_no_finite_state_is_skipped():
   )
 
 
+@pytest.mark.slow
 def test_a_plan_is_compiled_once():
   # Not the shared one, which other tests may have called otherwise.
   step, init, batch, plan = parts.__wrapped__(1, 3, 0.1, 0.0)
