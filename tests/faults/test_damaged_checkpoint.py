@@ -3,6 +3,7 @@
 import shutil
 
 import fault_runs
+import pytest
 
 
 def _damage(checkpoints):

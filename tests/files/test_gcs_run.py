@@ -20,6 +20,7 @@ _OTHER_FILES = [
   "report/data.npz",
   "report.html",
   "result.json",
+  "series.json",
 ]
 
 
