@@ -9,6 +9,7 @@ import optax
 from ml_collections import ConfigDict
 
 from suncet_jax import models, optim, plugins
+from suncet_jax.architectures import MLP
 from suncet_jax.data.augment.view import View, named_views
 from suncet_jax.data.pipeline import Pipeline, open_data
 from suncet_jax.data.source import Dataset
@@ -57,10 +58,19 @@ class Experiment:
     """Number of steps of the whole training."""
     return self.config.train.epochs * self.steps_per_epoch
 
+  @property
+  def spec(self) -> plugins.MethodSpec:
+    """Declaration of the method."""
+    return plugins.method_spec(self.config.method.name)
+
+  @property
+  def heads(self) -> Mapping[str, MLP]:
+    """Heads of the encoder by name."""
+    return self.spec.heads(self.config, self.pipeline.class_count)
+
   def batch_spec(self, epoch: int) -> methods.BatchSpec:
     """Returns the views that the steps of an epoch need."""
-    spec = plugins.method_spec(self.config.method.name)
-    unlabelled, labelled = spec.groups(self.config, epoch)
+    unlabelled, labelled = self.spec.groups(self.config, epoch)
     return methods.BatchSpec(
       tuple(self.views[name] for name in unlabelled),
       tuple(self.views[name] for name in labelled),

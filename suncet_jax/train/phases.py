@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import jax
 from ml_collections import ConfigDict
 
-from suncet_jax import models, plugins
+from suncet_jax import models
 from suncet_jax.architectures import MLP
 from suncet_jax.methods.base import BatchSpec
 from suncet_jax.train.experiment import Experiment
@@ -77,9 +77,7 @@ def flops_per_step(experiment: Experiment, spec: BatchSpec) -> float:
   """Estimates the floating-point operations of a step."""
   config, pipeline = experiment.config, experiment.pipeline
   channels = pipeline.train.image_shape[-1]
-  heads = plugins.method_spec(config.method.name).heads(
-    config, pipeline.class_count
-  )
+  heads = experiment.heads
   counts = (
     (spec.unlabelled, pipeline.batch_size),
     (spec.labelled, pipeline.order.labelled_batch_size),

@@ -7,7 +7,6 @@ import jax
 import numpy as np
 from PIL import Image
 
-from suncet_jax import plugins
 from suncet_jax.data.augment import augment
 from suncet_jax.data.source import Source
 from suncet_jax.devices.processes import is_first
@@ -66,7 +65,7 @@ def report(
     history=read_history(metrics) if metrics.is_file() else [],
     result=result,
     data=data,
-    series=plugins.method_spec(experiment.config.method.name).series,
+    series=experiment.spec.series,
   )
   page = report_page([run])
   storage.write(folder.path / "report.html", page.encode("utf-8"))

@@ -5,7 +5,6 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from suncet_jax import plugins
 from suncet_jax.devices.processes import is_first, value_from_first
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.monitor import print_once
@@ -45,8 +44,6 @@ def claim(folder: RunFolder, config: ConfigDict) -> None:
 def metadata(experiment: Experiment) -> dict[str, Any]:
   """Returns the metadata of every checkpoint of a run, as JSON values."""
   config, pipeline = experiment.config, experiment.pipeline
-  spec = plugins.method_spec(config.method.name)
-  heads = spec.heads(config, pipeline.class_count)
   return {
     "config": config.to_dict(),
     "data": pipeline.digest(),
@@ -54,7 +51,9 @@ def metadata(experiment: Experiment) -> dict[str, Any]:
     # Enough to build the model again without the data.
     "model": {
       "name": config.model.name,
-      "heads": {name: head._asdict() for name, head in heads.items()},
+      "heads": {
+        name: head._asdict() for name, head in experiment.heads.items()
+      },
       "channels": pipeline.train.image_shape[-1],
       "classes": pipeline.class_count,
     },

@@ -7,7 +7,7 @@ import jax
 from etils import epath
 from ml_collections import ConfigDict
 
-from suncet_jax import convolution, plugins
+from suncet_jax import convolution
 from suncet_jax.config import validate
 from suncet_jax.data import Dataset
 from suncet_jax.devices.processes import is_first, value_from_first
@@ -107,7 +107,7 @@ def _train(
     keep_every_steps=checkpoint.keep_every_epochs * experiment.steps_per_epoch,
   ) as checkpoints:
     metadata = resume.metadata(experiment)
-    series = plugins.method_spec(experiment.config.method.name).series
+    series = experiment.spec.series
     state, seconds = resume.start(experiment, checkpoints, metadata)
     if is_first():  # only now: the data opened and the checkpoint fits
       folder.keep_config(experiment.config)
