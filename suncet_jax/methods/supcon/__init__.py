@@ -1,0 +1,1 @@
+"""SupCon: labels alone, by contrast."""
