@@ -55,7 +55,9 @@ def convolve(
   if min(strides) < 1:
     raise ValueError(f"strides must be >= 1; got {strides}.")
   pads = _explicit(padding, images.shape, kernel.shape, strides)
-  is_native = implementation == "auto" and _suits_onednn(images, kernel, pads)
+  is_native = implementation == "auto" and _suits_onednn(
+    images, kernel, strides, pads
+  )
   forward = onednn.forward if is_native else xla.forward
   return forward(images, kernel, strides=strides, padding=pads)
 
@@ -75,12 +77,18 @@ def _explicit(
 
 
 def _suits_onednn(
-  images: jax.Array, kernel: jax.Array, padding: xla.Padding
+  images: jax.Array,
+  kernel: jax.Array,
+  strides: tuple[int, int],
+  padding: xla.Padding,
 ) -> bool:
   return (
     kernel.dtype in (images.dtype, jnp.float32)
     and images.dtype in library.status().dtypes
     and min(min(pads) for pads in padding) >= 0
+    # Of images narrower than a stride its kernel gradient in bfloat16 reads
+    # beyond their end (oneDNN 3.2).
+    and images.shape[2] >= strides[1]
     and not _is_partitioned(images)
     and not _is_partitioned(kernel)
   )

@@ -18,9 +18,15 @@ def arrays(shape, kernel_shape, dtype=jnp.float32, seed=0):
   return jnp.asarray(images, dtype), jnp.asarray(kernel, dtype)
 
 
-@functools.partial(jax.jit, static_argnums=(2, 3, 4))
-def with_gradients(images, kernel, strides, padding, implementation):
-  """Returns outputs, image gradient and kernel gradient for cotangents."""
+@functools.partial(jax.jit, static_argnums=(2, 3, 4, 5))
+def with_gradients(
+  images, kernel, strides, padding, implementation, cotangent=jnp.cos
+):
+  """Returns outputs, image gradient and kernel gradient for fixed cotangents.
+
+  They are `cotangent` of 0, 3, 6, ..., not of the outputs, which differ
+  between implementations.
+  """
 
   def forward(images, kernel):
     return convolve(
@@ -32,14 +38,36 @@ def with_gradients(images, kernel, strides, padding, implementation):
     )
 
   outputs, pull_back = jax.vjp(forward, images, kernel)
-  # A cotangent that is neither constant nor the outputs themselves.
-  return (outputs, *pull_back(jnp.cos(3 * outputs)))
+  cotangents = cotangent(3.0 * jnp.arange(outputs.size))
+  cotangents = cotangents.reshape(outputs.shape).astype(outputs.dtype)
+  return (outputs, *pull_back(cotangents))
 
 
-def relative_error(ours, expected):
-  """Returns the norm of the difference over the norm of the second."""
+def sizes(images, kernel, strides, padding):
+  """Returns the root of the summed squares of the terms of each result.
+
+  Where terms cancel, rounding is small against these and may be large against
+  the result: an output of one number can be as near to zero as it likes.
+  """
+  squares = with_gradients(
+    *(array.astype(jnp.float32) ** 2 for array in (images, kernel)),
+    strides,
+    padding,
+    "xla",
+    _squared_cosine,
+  )
+  return [jnp.sqrt(array) for array in squares]
+
+
+def _squared_cosine(angle):
+  return jnp.cos(angle) ** 2
+
+
+def relative_error(ours, expected, size=None):
+  """Returns the norm of the difference over that of `size` or the second."""
   ours, expected = (np.asarray(a, np.float64) for a in (ours, expected))
-  return np.linalg.norm(ours - expected) / max(np.linalg.norm(expected), 1e-9)
+  size = expected if size is None else np.asarray(size, np.float64)
+  return np.linalg.norm(ours - expected) / max(np.linalg.norm(size), 1e-9)
 
 
 def uses_onednn(function, *arguments):
