@@ -19,6 +19,7 @@ def warmup_cosine(
   final: float,
   warmup_steps: int,
   total_steps: int,
+  includes_peak: bool = False,
 ) -> optax.Schedule:
   """Returns a linear warm-up, then a cosine to `final` at `total_steps`.
 
@@ -31,6 +32,7 @@ def warmup_cosine(
     final: Rate at `total_steps`, one after the last step.
     warmup_steps: Number of steps of the linear part; may be 0.
     total_steps: Number of steps of the whole training.
+    includes_peak: Whether the last step of the warm-up has the peak, too.
 
   Returns:
     Function from step to learning rate.
@@ -38,10 +40,51 @@ def warmup_cosine(
   cosine = optax.cosine_decay_schedule(
     peak, max(1, total_steps - warmup_steps), alpha=final / peak
   )
-  if not warmup_steps:
-    return cosine
-  linear = optax.linear_schedule(start, peak, warmup_steps)
-  return optax.join_schedules([linear, cosine], [warmup_steps])
+  return _warmed_up(cosine, start, peak, warmup_steps, includes_peak)
+
+
+def cosine_7_16(
+  *,
+  start: float,
+  peak: float,
+  warmup_steps: int,
+  total_steps: int,
+  includes_peak: bool = False,
+) -> optax.Schedule:
+  r"""Returns a warm-up, then :math:`peak \cos(7 \pi t / (16 T))`.
+
+  T is the number of steps after the warm-up. Source: FixMatch (arXiv
+  2001.07685), section 2.4, which has no warm-up.
+
+  Args:
+    start: Rate at step 0; not used without warm-up.
+    peak: Rate at `warmup_steps`.
+    warmup_steps: Number of steps of the linear part; may be 0.
+    total_steps: Number of steps of the whole training.
+    includes_peak: Whether the last step of the warm-up has the peak, too.
+
+  Returns:
+    Function from step to learning rate.
+  """
+  turn = 7 / 16 * jnp.pi / max(1, total_steps - warmup_steps)
+
+  def cosine(step: jax.typing.ArrayLike) -> jax.Array:
+    return peak * jnp.cos(turn * jnp.asarray(step, jnp.float32))
+
+  return _warmed_up(cosine, start, peak, warmup_steps, includes_peak)
+
+
+def _warmed_up(
+  after: optax.Schedule,
+  start: float,
+  peak: float,
+  steps: int,
+  includes_peak: bool,
+) -> optax.Schedule:
+  if not steps:
+    return after
+  linear = optax.linear_schedule(start, peak, steps - includes_peak)
+  return optax.join_schedules([linear, after], [steps])
 
 
 def is_matrix(path: tuple[Any, ...], leaf: jax.Array) -> bool:
@@ -61,34 +104,93 @@ def lars(
   *,
   weight_decay: float = 0.0,
   momentum: float = 0.9,
+  nesterov: bool = False,
   trust_coefficient: float = 0.001,
+  lr_in_momentum: bool = True,
   adapted: Predicate | None = None,
 ) -> optax.GradientTransformation:
   """Returns optax's LARS (You et al. 2017, arXiv 1708.03888), with masks.
 
-  The momentum includes the learning rate, as in SimCLR's and SuNCEt's code.
-  Where a gradient is exactly zero, optax still decays the parameter, while
-  SuNCEt's code does not.
+  With `lr_in_momentum` updates are scaled by the learning rate before momentum
+  sums them, as in SimCLR's code and SuNCEt's later one; SuNCEt's first release
+  scales the sum (see `larc`). Two differences to SuNCEt's code remain: optax
+  divides by the norm of gradient and decay together, not by the sum of their
+  norms, and decays a parameter whose gradient is exactly zero.
 
   Args:
     schedule: Function from step to learning rate.
     weight_decay: Factor of the parameters that is added to their gradients.
     momentum: Momentum of the updates.
+    nesterov: Whether the momentum is Nesterov's.
     trust_coefficient: Ratio of update norm to parameter norm at rate 1.
+    lr_in_momentum: Whether momentum sums updates at their learning rates.
     adapted: Predicate of the parameters that are decayed and scaled by their
       norms; None adapts all of them (the recipe of arXiv 2006.10803).
 
   Returns:
     Gradient transformation of optax.
   """
-  return optax.lars(
-    schedule,
-    weight_decay=weight_decay,
-    weight_decay_mask=_mask(adapted),
-    trust_coefficient=trust_coefficient,
-    eps=1e-8,  # as in SuNCEt's code; optax's default is 0
-    trust_ratio_mask=_mask(adapted),
-    momentum=momentum,
+  mask = _mask(adapted)
+  rate = optax.scale_by_learning_rate(schedule)
+  trace = optax.trace(momentum, nesterov)
+  return optax.chain(
+    optax.add_decayed_weights(weight_decay, mask),
+    optax.masked(
+      optax.scale_by_trust_ratio(
+        trust_coefficient=trust_coefficient,
+        eps=1e-8,  # as in SuNCEt's code; optax's default is 0
+      ),
+      mask,
+    ),
+    *((rate, trace) if lr_in_momentum else (trace, rate)),
+  )
+
+
+def larc(
+  schedule: optax.Schedule,
+  *,
+  weight_decay: float = 0.0,
+  momentum: float = 0.9,
+  nesterov: bool = False,
+  trust_coefficient: float = 0.001,
+  adapted: Predicate | None = None,
+) -> optax.GradientTransformation:
+  r"""Returns LARS as apex's LARC makes it of SGD, in SwAV and early SuNCEt.
+
+  A gradient g of a parameter p becomes
+
+  .. math::
+    \frac{c \lVert p \rVert}
+    {\lVert g \rVert + w \lVert p \rVert + 10^{-8}} \, (g + w p)
+
+  where neither norm is zero, otherwise it stays as it is, without decay. The
+  learning rate multiplies the momentum's sum.
+
+  Args:
+    schedule: Function from step to learning rate.
+    weight_decay: Factor w of the parameters.
+    momentum: Momentum of the updates.
+    nesterov: Whether the momentum is Nesterov's.
+    trust_coefficient: Ratio c of update norm to parameter norm at rate 1.
+    adapted: Predicate of the parameters that are decayed and scaled by their
+      norms; None adapts all of them.
+
+  Returns:
+    Gradient transformation of optax.
+  """
+
+  def adapt(gradient: jax.Array, parameter: jax.Array) -> jax.Array:
+    of_gradient = jnp.linalg.norm(gradient.ravel())
+    of_parameter = jnp.linalg.norm(parameter.ravel())
+    divisor = of_gradient + weight_decay * of_parameter + 1e-8
+    ratio = trust_coefficient * of_parameter / divisor
+    adapted = ratio * (gradient + weight_decay * parameter)
+    return jnp.where((of_gradient > 0) & (of_parameter > 0), adapted, gradient)
+
+  return optax.chain(
+    optax.masked(optax.stateless_with_tree_map(adapt), _mask(adapted)),
+    optax.trace(momentum, nesterov),
+    optax.scale_by_learning_rate(schedule),
   )
 
 
@@ -112,22 +214,44 @@ def make_optimizer(
     Optimiser, and its schedule from step to learning rate.
   """
   optim = config.optim
-  schedule = warmup_cosine(
-    start=optim.start_lr,
-    peak=optim.peak_lr,
-    final=optim.final_lr,
-    warmup_steps=round(optim.warmup_epochs * steps_per_epoch),
-    total_steps=config.train.epochs * steps_per_epoch,
-  )
-  adapted = is_matrix if optim.exclude_bias_and_norm else None
-  if optim.name == "lars":
-    return lars(
-      schedule,
-      weight_decay=optim.weight_decay,
-      momentum=optim.momentum,
-      trust_coefficient=optim.trust_coefficient,
-      adapted=adapted,
-    ), schedule
-  decay = optax.add_decayed_weights(optim.weight_decay, mask=_mask(adapted))
-  sgd = optax.sgd(schedule, momentum=optim.momentum)
-  return optax.chain(decay, sgd), schedule
+  schedule = _schedule(config, steps_per_epoch)
+  options = {
+    "weight_decay": optim.weight_decay,
+    "momentum": optim.momentum,
+    "nesterov": optim.nesterov,
+    "adapted": is_matrix if optim.exclude_bias_and_norm else None,
+  }
+  match optim.name:
+    case "lars":
+      made = lars(
+        schedule,
+        trust_coefficient=optim.trust_coefficient,
+        lr_in_momentum=optim.lr_in_momentum,
+        **options,
+      )
+    case "larc":
+      made = larc(
+        schedule, trust_coefficient=optim.trust_coefficient, **options
+      )
+    case _:
+      made = optax.chain(
+        optax.add_decayed_weights(
+          optim.weight_decay, mask=_mask(options["adapted"])
+        ),
+        optax.sgd(schedule, momentum=optim.momentum, nesterov=optim.nesterov),
+      )
+  return made, schedule
+
+
+def _schedule(config: ConfigDict, steps_per_epoch: int) -> optax.Schedule:
+  optim = config.optim
+  shared = {
+    "start": optim.start_lr,
+    "peak": optim.peak_lr,
+    "warmup_steps": round(optim.warmup_epochs * steps_per_epoch),
+    "total_steps": config.train.epochs * steps_per_epoch,
+    "includes_peak": optim.warmup_includes_peak,
+  }
+  if optim.schedule == "cosine_7_16":
+    return cosine_7_16(**shared)
+  return warmup_cosine(final=optim.final_lr, **shared)

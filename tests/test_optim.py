@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 from suncet_jax import optim
 from suncet_jax.config import base
@@ -36,6 +37,29 @@ def test_warm_up_then_cosine():
 
 def test_no_warm_up_starts_at_the_peak():
   assert _schedule(warmup_steps=0)(0) == pytest.approx(4.8)
+
+
+def test_a_warm_up_that_includes_the_peak():
+  # numpy.linspace(start, peak, n), as SwAV makes it, then the cosine.
+  schedule = _schedule(includes_peak=True)
+  found = [schedule(step) for step in range(5)]
+  np.testing.assert_allclose(found, np.linspace(0.6, 4.8, 5), rtol=1e-6)
+  for step in range(5, 21):
+    assert schedule(step) == pytest.approx(_schedule()(step))
+  one = _schedule(includes_peak=True, warmup_steps=1)
+  assert one(0) == pytest.approx(0.6)
+
+
+def test_seven_sixteenths_of_a_cosine():
+  options = {"start": 0.0, "peak": 0.03, "total_steps": 20}
+  schedule = optim.cosine_7_16(**options, warmup_steps=0)
+  for step in range(21):
+    expected = 0.03 * math.cos(7 * math.pi * step / (16 * 20))
+    assert schedule(step) == pytest.approx(expected, rel=1e-5)
+  assert schedule(20) == pytest.approx(0.195 * 0.03, rel=2e-3)
+  warmed = optim.cosine_7_16(**options, warmup_steps=4)
+  assert warmed(2) == pytest.approx(0.015)
+  assert warmed(4) == pytest.approx(0.03)
 
 
 def _tree(golden, prefix, step=None):
@@ -106,7 +130,67 @@ def test_lars_written_out():
     np.testing.assert_allclose(params["w"], p - velocity, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["lars", "sgd"])
+def _apply(optimizer, gradients, params):
+  """Returns parameters after a step with each of the gradients."""
+  state = optimizer.init(params)
+  for gradient in gradients:
+    updates, state = optimizer.update(gradient, state, params)
+    params = jax.tree.map(jnp.add, params, updates)
+  return params
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_larc_is_pytorchs_sgd_of_adapted_gradients(x64, nesterov):
+  rng = np.random.default_rng(0)
+  start = {"w": rng.normal(size=(3, 4)), "zero": np.zeros(2)}
+  gradients = [
+    {"w": rng.normal(size=(3, 4)) * (step != 2), "zero": rng.normal(size=2)}
+    for step in range(6)
+  ]
+  rates = jnp.asarray(np.linspace(0.1, 0.6, 6))
+  ours = _apply(
+    optim.larc(lambda count: rates[count], weight_decay=0.1, nesterov=nesterov),
+    gradients,
+    start,
+  )
+  theirs = {k: torch.tensor(v, requires_grad=True) for k, v in start.items()}
+  sgd = torch.optim.SGD(
+    theirs.values(), lr=1.0, momentum=0.9, nesterov=nesterov
+  )
+  for rate, gradient in zip(rates, gradients, strict=True):
+    sgd.param_groups[0]["lr"] = float(rate)
+    for name, p in theirs.items():
+      g, size = torch.tensor(gradient[name]), p.detach().norm()
+      if size > 0 and g.norm() > 0:
+        ratio = 0.001 * size / (g.norm() + 0.1 * size + 1e-8)
+        g = ratio * (g + 0.1 * p.detach())
+      p.grad = g
+    sgd.step()
+  for name, expected in theirs.items():
+    np.testing.assert_allclose(ours[name], expected.detach(), rtol=1e-10)
+
+
+def test_the_learning_rate_outside_of_the_momentum():
+  params, gradient = {"w": jnp.array([[3.0, 4.0]])}, {"w": jnp.ones((1, 2))}
+  rates = jnp.array([1.0, 0.1])
+
+  def after(**options):
+    optimizer = optim.lars(lambda count: rates[count], **options)
+    return _apply(optimizer, [gradient] * 2, params)["w"]
+
+  step = 0.001 * 5 / np.sqrt(2)  # of both entries, at rate 1
+  second = step * np.linalg.norm([3 - step, 4 - step]) / 5
+  inside, outside = after(), after(lr_in_momentum=False)
+  start = np.array([[3.0, 4.0]])
+  np.testing.assert_allclose(
+    inside, start - step - (0.9 * step + 0.1 * second), rtol=1e-6
+  )
+  np.testing.assert_allclose(
+    outside, start - step - 0.1 * (0.9 * step + second), rtol=1e-6
+  )
+
+
+@pytest.mark.parametrize("name", ["lars", "larc", "sgd"])
 def test_masks_spare_biases_and_norms(name):
   config = base()
   config.optim.name = name
@@ -124,3 +208,15 @@ def test_masks_spare_biases_and_norms(name):
   # Neither decayed nor scaled: the learning rate times the gradient.
   np.testing.assert_allclose(masked["bias"], -0.1 * jnp.ones(2), rtol=1e-6)
   assert not np.allclose(for_all["bias"], masked["bias"])
+
+
+def test_a_configuration_names_schedule_and_momentum():
+  config = base()
+  config.train.epochs = 2
+  config.optim.name, config.optim.schedule = "sgd", "cosine_7_16"
+  config.optim.nesterov = True
+  optimizer, schedule = optim.make_optimizer(config, steps_per_epoch=10)
+  assert schedule(20) == pytest.approx(math.cos(7 * math.pi / 16), rel=1e-5)
+  gradient = {"w": jnp.ones(2)}
+  updates, _ = optimizer.update(gradient, optimizer.init(gradient), gradient)
+  np.testing.assert_allclose(updates["w"], -1.9 * jnp.ones(2), rtol=1e-6)

@@ -63,7 +63,17 @@ MODEL: Fields = {
 }
 
 OPTIM: Fields = {
-  "name": Field("lars", "Optimizer.", one_of("lars", "sgd")),
+  "name": Field(
+    "lars",
+    'Optimizer; "larc": LARS as SwAV and SuNCEt\'s first release have it.',
+    one_of("lars", "larc", "sgd"),
+  ),
+  "schedule": Field(
+    "cosine",
+    'Course of the learning rate after the warm-up; "cosine_7_16": '
+    "peak cos(7 pi t / (16 T)), FixMatch's, which ends at 0.195 of the peak.",
+    one_of("cosine", "cosine_7_16"),
+  ),
   "start_lr": Field(
     0.0, "Learning rate at step 0.", Check(lambda v: 0 <= v < 1e30, _RATE)
   ),
@@ -72,14 +82,25 @@ OPTIM: Fields = {
     "Learning rate after the warm-up.",
     Check(lambda v: 0 < v < 1e30, f"{_RATE}, > 0"),
   ),
-  "final_lr": Field(0.0, "Learning rate at the last step.", NOT_NEGATIVE),
+  "final_lr": Field(
+    0.0, "cosine: learning rate at the last step.", NOT_NEGATIVE
+  ),
   "warmup_epochs": Field(
     0.0, "Epochs in which the learning rate rises.", NOT_NEGATIVE
   ),
+  "warmup_includes_peak": Field(
+    False, "Whether the last step of the warm-up has the peak, as in SwAV."
+  ),
   "momentum": Field(0.9, "Momentum of the updates.", BELOW_ONE),
+  "nesterov": Field(False, "Whether the momentum is Nesterov's."),
+  "lr_in_momentum": Field(
+    True,
+    "lars: whether updates are scaled by the learning rate before momentum "
+    "sums them, as in SimCLR, or after; larc and sgd: always after.",
+  ),
   "weight_decay": Field(0.0, "Factor of the weight decay.", NOT_NEGATIVE),
   "trust_coefficient": Field(
-    0.001, "LARS: ratio of update norm to parameter norm.", POSITIVE
+    0.001, "lars, larc: ratio of update norm to parameter norm.", POSITIVE
   ),
   "exclude_bias_and_norm": Field(
     False,

@@ -91,6 +91,16 @@ def _schedule_faults(config: ConfigDict) -> Iterator[str]:
       f"optim.warmup_epochs {optim.warmup_epochs} must be less than "
       f"train.epochs {epochs}."
     )
+  if optim.schedule != "cosine" and optim.final_lr:
+    yield (
+      f"optim.final_lr {optim.final_lr} is the end of a cosine only: leave 0 "
+      f"with optim.schedule={optim.schedule!r}."
+    )
+  if not optim.lr_in_momentum and optim.name != "lars":
+    yield (
+      "optim.lr_in_momentum=False is for optim.name='lars'; the learning rate "
+      f"of {optim.name!r} is never in the momentum: leave True."
+    )
   if optim.final_lr > optim.peak_lr:
     yield (
       f"optim.final_lr {optim.final_lr} is above optim.peak_lr {optim.peak_lr}."

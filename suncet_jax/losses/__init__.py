@@ -31,20 +31,37 @@ with blocks only the first, forward or backward, with respect to embeddings and
 temperature.
 """
 
+from suncet_jax.losses.comatch import (
+  comatch_consistency,
+  comatch_graph,
+  cross_entropy,
+)
 from suncet_jax.losses.diagnostics import (
   alignment,
   contrastive_accuracy,
   uniformity,
 )
+from suncet_jax.losses.fixmatch import fixmatch
 from suncet_jax.losses.ntxent import ntxent
+from suncet_jax.losses.paws import PawsTerms, paws, paws_terms
 from suncet_jax.losses.suncet import suncet
 from suncet_jax.losses.supcon import supcon
+from suncet_jax.losses.swav import sinkhorn, swav
 
 __all__ = [
+  "PawsTerms",
   "alignment",
+  "comatch_consistency",
+  "comatch_graph",
   "contrastive_accuracy",
+  "cross_entropy",
+  "fixmatch",
   "ntxent",
+  "paws",
+  "paws_terms",
+  "sinkhorn",
   "suncet",
   "supcon",
+  "swav",
   "uniformity",
 ]

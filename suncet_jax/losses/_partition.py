@@ -8,7 +8,7 @@ devices, so that one traced function serves one device and many.
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from suncet_jax.losses._similarity import AxisName, gather
 from suncet_jax.losses._tile import Positives, Request
 
 _P = ParamSpec("_P")
+_Scalars = TypeVar("_Scalars")
 
 _device_count_p = Primitive("suncet_device_count")
 _replicate_p = Primitive("suncet_replicate")
@@ -78,8 +79,8 @@ def all_rows(
 
 
 def maps_explicit_rows(
-  function: Callable[_P, jax.Array],
-) -> Callable[_P, jax.Array]:
+  function: Callable[_P, _Scalars],
+) -> Callable[_P, _Scalars]:
   """Wraps a function so that it accepts rows on an explicit mesh.
 
   Where shardings are part of the types (`jax.sharding.AxisType.Explicit`), JAX
@@ -87,26 +88,26 @@ def maps_explicit_rows(
   function over the devices by `jax.shard_map`, with its `axis_name` set.
 
   Args:
-    function: Function of arrays of rows [n, ...] that returns a scalar; its
-      options are keyword-only, and `axis_name` is one of them.
+    function: Function of arrays of rows [n, ...], or of trees of them, that
+      returns scalars; its options are keyword-only, and `axis_name` is one.
 
   Returns:
     The wrapped function; other arrays are passed on as they are.
   """
   signature = inspect.signature(function)
-  untyped: Callable[..., jax.Array] = function
+  untyped: Callable[..., _Scalars] = function
 
   @functools.wraps(function)
-  def mapped(*args: _P.args, **kwargs: _P.kwargs) -> jax.Array:
+  def mapped(*args: _P.args, **kwargs: _P.kwargs) -> _Scalars:
     bound = signature.bind(*args, **kwargs)
-    split = _explicit_rows(bound.args)
+    split = _explicit_rows(jax.tree.leaves(bound.args))
     if split is None or bound.kwargs.get("axis_name") is not None:
       return function(*args, **kwargs)
     mesh, axes = split.mesh, split.spec[0]
     # Arrays among the options have a mesh, too, and may not be closed over.
     arrays, options = _split_options(bound.kwargs)
     options["axis_name"] = axes
-    rows = [jax.reshard(array, split) for array in bound.args]
+    rows = jax.tree.map(lambda array: jax.reshard(array, split), bound.args)
     return jax.shard_map(
       lambda rows, arrays: untyped(*rows, **arrays, **options),
       mesh=mesh,

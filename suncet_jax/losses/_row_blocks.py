@@ -118,6 +118,30 @@ def map_blocks(
   return jax.tree.map(join, mapped)
 
 
+def map_rows(
+  function: Callable[[_Tree], _Result], rows: _Tree, m: int
+) -> _Result:
+  """Applies a function to blocks of rows, each of which meets m keys.
+
+  Args:
+    function: Function of arrays [b, ...] that returns such arrays.
+    rows: Arrays [n, ...].
+    m: Number of keys.
+
+  Returns:
+    Arrays [n, ...], row i computed from row i.
+  """
+  n = jax.tree.leaves(rows)[0].shape[0]
+  blocks = block_count(n, m)
+  rows = pad(rows, -n % blocks)
+  if blocks > 1:
+    # The gradient computes every block a second time and keeps no matrix.
+    function = jax.checkpoint(function)
+  return jax.tree.map(
+    lambda array: array[:n], map_blocks(function, rows, blocks)
+  )
+
+
 def block_count(n: int, m: int, block_size: int | None = None) -> int:
   """Returns the number of blocks to divide n anchors into.
 

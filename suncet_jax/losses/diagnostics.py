@@ -1,8 +1,5 @@
 """Diagnostics of training, computed from the geometry of the embeddings."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -10,7 +7,7 @@ from jax.typing import ArrayLike
 from suncet_jax.losses import _checks
 from suncet_jax.losses._partition import everywhere, maps_explicit_rows
 from suncet_jax.losses._reduce import mean_over_anchors
-from suncet_jax.losses._row_blocks import block_count, map_blocks, pad
+from suncet_jax.losses._row_blocks import map_rows
 from suncet_jax.losses._similarity import (
   AxisName,
   interleave,
@@ -19,8 +16,6 @@ from suncet_jax.losses._similarity import (
   positions_of,
 )
 from suncet_jax.losses._tile import Request, Scale, similarity_tile
-
-_Tree = TypeVar("_Tree")
 
 
 @maps_explicit_rows
@@ -68,7 +63,7 @@ def contrastive_accuracy(
     tile = similarity_tile(block, keys, scale, each_pair_once=False)
     return _is_hit(*tile).astype(units.dtype)
 
-  is_hit = _map_rows(of_block, rows, keys.labels.size)
+  is_hit = map_rows(of_block, rows, keys.labels.size)
   return mean_over_anchors(is_hit, rows.is_row, axis_name)
 
 
@@ -196,31 +191,9 @@ def uniformity(
     exponents = -jnp.asarray(t, rows.dtype) * _squared_distances(units, keys)
     return jnp.sum(jnp.where(is_pair, jnp.exp(exponents), 0), axis=1) / (m - 1)
 
-  means = _map_rows(of_block, (rows, positions_of(n, axis_name)), m)
+  means = map_rows(of_block, (rows, positions_of(n, axis_name)), m)
   is_valid = jnp.ones_like(means, dtype=bool)
   return jnp.log(mean_over_anchors(means, is_valid, axis_name))
-
-
-def _map_rows(
-  function: Callable[[_Tree], jax.Array], rows: _Tree, m: int
-) -> jax.Array:
-  """Applies a function to blocks of anchors, each with m keys.
-
-  Args:
-    function: Function of arrays [b, ...] that returns [b].
-    rows: Arrays [n, ...].
-    m: Number of keys.
-
-  Returns:
-    Results [n].
-  """
-  n = jax.tree.leaves(rows)[0].shape[0]
-  blocks = block_count(n, m)
-  rows = pad(rows, -n % blocks)
-  if blocks > 1:
-    # The gradient computes every block a second time and keeps no matrix.
-    function = jax.checkpoint(function)
-  return map_blocks(function, rows, blocks)[:n]
 
 
 def _squared_distances(rows: jax.Array, keys: jax.Array) -> jax.Array:

@@ -60,7 +60,7 @@ def test_imagenet_is_the_recipe_of_the_paper(elsewhere):
   flat = {
     "method.temperature": 0.1,
     "method.supervised_epochs": 250,
-    "optim.name": "lars",
+    "optim.name": "larc",
     "optim.trust_coefficient": 0.001,
     "optim.start_lr": 0.6,
     "optim.peak_lr": 4.8,

@@ -73,13 +73,14 @@ def imagenet(config: Any) -> None:
 
 
 def imagenet_optimizer(config: Any) -> None:
-  """Sets batch and LARS of facebookresearch/suncet's SimCLR (5245e4a).
+  """Sets batch and LARC of facebookresearch/suncet's SimCLR (5245e4a).
 
   64 devices hold 64 images x 2 views each, which is 8,192 rows.
   """
   config.data.batch_size = 64 * 64
   optim = config.optim
+  optim.name = "larc"
   optim.start_lr, optim.peak_lr, optim.final_lr = 0.6, 4.8, 0.0
   optim.warmup_epochs = 10.0
   optim.weight_decay = 1e-6
-  optim.exclude_bias_and_norm = False  # LARS and decay on all parameters
+  optim.exclude_bias_and_norm = False  # on all parameters

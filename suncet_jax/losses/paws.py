@@ -1,0 +1,282 @@
+"""PAWS: views agree on soft nearest neighbours among labelled images."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from suncet_jax.losses import _checks
+from suncet_jax.losses._logits import check_share, cross_entropies
+from suncet_jax.losses._partition import everywhere, maps_explicit_rows
+from suncet_jax.losses._reduce import masked_logsumexp, mean_over_anchors
+from suncet_jax.losses._row_blocks import map_rows
+from suncet_jax.losses._similarity import AxisName, l2_normalize, multiply
+
+# Smaller probabilities of a target are taken as 0, as in the published code.
+_LEAST_TARGET = 1e-4
+# Logarithm of the probability of a class without support.
+_NEVER = -1e30
+
+
+class PawsTerms(NamedTuple):
+  """Terms of the PAWS loss, which is their sum.
+
+  Attributes:
+    consistency: Mean cross-entropy of the views' predictions, a scalar >= 0.
+    negative_entropy: Negative entropy of the mean sharpened prediction, in
+      [-log c, 0] for c classes: 0 where all images are of one class.
+  """
+
+  consistency: jax.Array
+  negative_entropy: jax.Array
+
+
+class _Supports(NamedTuple):
+  """Labelled images of all devices.
+
+  Attributes:
+    units: Rows [s, d] of length 1.
+    labels: Labels [s], `class_count` for rows that do not count.
+    is_present: Mask [k] of the classes that have a row.
+  """
+
+  units: jax.Array
+  labels: jax.Array
+  is_present: jax.Array
+
+
+def paws(
+  views: Sequence[ArrayLike],
+  supports: ArrayLike,
+  labels: ArrayLike,
+  targets: Sequence[ArrayLike] | None = None,
+  target_supports: ArrayLike | None = None,
+  *,
+  class_count: int,
+  temperature: ArrayLike = 0.1,
+  sharpening: float = 0.25,
+  label_smoothing: float = 0.1,
+  axis_name: AxisName | None = None,
+) -> jax.Array:
+  r"""Returns the PAWS loss, the sum of the terms of `paws_terms`.
+
+  A constant prediction has the value 0, images that are told apart with
+  certainty into c equal classes have the least one, :math:`-\log c`.
+
+  Args:
+    views: As of `paws_terms`, like all others.
+    supports: Embeddings of labelled images [s, d].
+    labels: Labels [s].
+    targets: Embeddings that predict targets.
+    target_supports: Embeddings of the labelled images that predict targets.
+    class_count: Number of classes.
+    temperature: Temperature of similarities.
+    sharpening: Temperature of targets.
+    label_smoothing: Share of a label that is spread over all classes.
+    axis_name: Name or names of the mapped axis; None outside of one.
+
+  Returns:
+    Scalar in nats, the same on all devices.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from suncet_jax import losses
+    >>> rows, labels = jnp.eye(2), jnp.array([0, 1])
+    >>> loss = losses.paws([rows, rows], rows, labels, class_count=2)
+    >>> round(float(loss), 3)  # its floor is -log(2)
+    -0.642
+  """
+  terms = paws_terms(
+    views,
+    supports,
+    labels,
+    targets,
+    target_supports,
+    class_count=class_count,
+    temperature=temperature,
+    sharpening=sharpening,
+    label_smoothing=label_smoothing,
+    axis_name=axis_name,
+  )
+  return terms.consistency + terms.negative_entropy
+
+
+@maps_explicit_rows
+def paws_terms(
+  views: Sequence[ArrayLike],
+  supports: ArrayLike,
+  labels: ArrayLike,
+  targets: Sequence[ArrayLike] | None = None,
+  target_supports: ArrayLike | None = None,
+  *,
+  class_count: int,
+  temperature: ArrayLike = 0.1,
+  sharpening: float = 0.25,
+  label_smoothing: float = 0.1,
+  axis_name: AxisName | None = None,
+) -> PawsTerms:
+  r"""Returns the two terms of the PAWS loss.
+
+  The prediction of an embedding z is a soft nearest neighbour of the supports,
+
+  .. math::
+    \pi(z) = \sum_j \frac{\exp(\cos(z, s_j) / \tau)}
+    {\sum_k \exp(\cos(z, s_k) / \tau)} \, y_j
+    \qquad
+    \rho(\pi) \propto \pi^{1/T}
+
+  with smoothed labels y over the classes that have a support. The target of
+  view 0 is :math:`\rho(\pi)` of view 1 and the other way round, that of all
+  further (small) views the mean of the two; targets are constants, and parts of
+  them below 1e-4 are 0. The terms are the mean cross-entropy of targets and
+  predictions over all views, and the negative entropy of the mean
+  :math:`\rho(\pi)` of all views of all devices ("me-max"). The matrix of
+  similarities is made for a block of rows at a time where it would pass 16 MB.
+
+  Args:
+    views: Floating embeddings [n, d] of each of at least 2 views of the same
+      images, the first two of them large; rows need no normalisation.
+    supports: Floating embeddings [s, d] of labelled images.
+    labels: Integer labels [s]; a support whose label is not in
+      [0, class_count) does not count.
+    targets: Embeddings [n, e] of the two large views that predict the targets,
+      such as projections where `views` are predictions; None: `views`.
+    target_supports: Embeddings [s, e] of the supports for `targets`; None:
+      `supports`.
+    class_count: Number of classes k.
+    temperature: Temperature :math:`\tau > 0`.
+    sharpening: Temperature T > 0 of targets.
+    label_smoothing: Share of a label that is spread over all classes, in
+      [0, 1].
+    axis_name: Name or names of the mapped axis, whose devices' supports all
+      count; None outside of one.
+
+  Returns:
+    Terms in nats, the same on all devices: float32, or float64 for float64
+    embeddings. Without any support they are 0.
+
+  Raises:
+    TypeError: Embeddings are not floating or labels not integer.
+    ValueError: Shapes do not fit, or an option is out of its range.
+
+  References:
+    Assran et al., `Semi-Supervised Learning of Visual Features by
+    Non-Parametrically Predicting View Assignments with Support Samples
+    <https://arxiv.org/abs/2104.13963>`_, 2021: equations 1 to 3; the least
+    target is the published code's.
+  """
+  if len(views) < 2 or (targets is not None and len(targets) != 2):
+    raise ValueError(
+      "paws needs at least 2 views and, if any, 2 targets, got "
+      f"{len(views)} and {0 if targets is None else len(targets)}."
+    )
+  if class_count < 1 or not sharpening > 0:
+    raise ValueError(
+      "class_count must be >= 1 and sharpening > 0, got "
+      f"{class_count} and {sharpening}."
+    )
+  check_share("label_smoothing", label_smoothing)
+  anchors = _all_units("views", views)
+  _checks.check_options(temperature, None, None, anchors[0])
+  others = anchors[:2] if targets is None else _all_units("targets", targets)
+  if others[0].shape[0] != anchors[0].shape[0]:
+    raise ValueError("targets must have as many rows as views.")
+
+  def predict(rows: jax.Array, units: ArrayLike) -> jax.Array:
+    held = _supports(units, labels, class_count, axis_name)
+    logs = _log_predictions(rows, held, temperature)
+    return _smoothed(logs, held.is_present, label_smoothing)
+
+  if target_supports is None:
+    target_supports = supports
+  swapped = [
+    jax.nn.softmax(predict(rows, target_supports) / sharpening)
+    for rows in reversed(others)
+  ]
+  small = [(swapped[0] + swapped[1]) / 2] * (len(anchors) - 2)
+  wanted = jax.lax.stop_gradient(jnp.concatenate([*swapped, *small]))
+  wanted = jnp.where(wanted < _LEAST_TARGET, 0, wanted)
+  logs = predict(jnp.concatenate(anchors), supports)
+  values = cross_entropies(wanted, logs)
+  mean = _mean_rows(jax.nn.softmax(logs / sharpening), axis_name)
+  return PawsTerms(
+    mean_over_anchors(values, jnp.ones_like(values, bool), axis_name),
+    # The logarithm of 0 has no gradient.
+    jnp.sum(mean * jnp.log(jnp.where(mean > 0, mean, 1))),
+  )
+
+
+def _all_units(name: str, views: Sequence[ArrayLike]) -> list[jax.Array]:
+  """Returns rows of length 1 of all views, of one shape."""
+  units = [
+    l2_normalize(_checks.checked_embeddings(f"{name}[{index}]", view))
+    for index, view in enumerate(views)
+  ]
+  if len({each.shape for each in units}) > 1:
+    raise ValueError(
+      f"{name} must have one shape, got {[each.shape for each in units]}."
+    )
+  return units
+
+
+def _supports(
+  embeddings: ArrayLike,
+  labels: ArrayLike,
+  class_count: int,
+  axis_name: AxisName | None,
+) -> _Supports:
+  """Returns the supports of all devices."""
+  units = _checks.checked_embeddings("supports", embeddings)
+  classes = _checks.checked_labels(labels, units.shape[0])
+  counts = (classes >= 0) & (classes < class_count)
+  # What does not count must not bring NaN in, either.
+  units = l2_normalize(jnp.where(counts[:, None], units, 0))
+  classes = everywhere(jnp.where(counts, classes, class_count), axis_name)
+  is_present = jnp.zeros(class_count, bool).at[classes].set(True, mode="drop")
+  return _Supports(everywhere(units, axis_name), classes, is_present)
+
+
+def _log_predictions(
+  rows: jax.Array, supports: _Supports, temperature: ArrayLike
+) -> jax.Array:
+  """Returns log-probabilities [n, k] by unsmoothed labels, 0 if absent."""
+  inverse = 1 / jnp.asarray(temperature, rows.dtype)
+  count = supports.is_present.size
+  is_support = supports.labels < count
+  classes = jax.nn.one_hot(supports.labels, count, dtype=rows.dtype)
+
+  def of_block(block: jax.Array) -> jax.Array:
+    logits = inverse * multiply(block, supports.units, (1, 1), dtype=rows.dtype)
+    mask = jnp.broadcast_to(is_support, logits.shape)
+    logits -= masked_logsumexp(logits, mask)[:, None]
+    # The largest of each class, so that no class underflows as a whole.
+    largest = jax.ops.segment_max(
+      jax.lax.stop_gradient(logits).T, supports.labels, count
+    ).T
+    largest = jnp.where(supports.is_present, largest, 0)
+    own = jnp.take(largest, supports.labels, axis=1, mode="clip")
+    terms = jnp.where(mask, jnp.exp(jnp.where(mask, logits - own, 0)), 0)
+    sums = multiply(terms, classes, (1, 0), dtype=rows.dtype)
+    return largest + jnp.log(jnp.where(supports.is_present, sums, 1))
+
+  return map_rows(of_block, rows, supports.labels.size)
+
+
+def _smoothed(
+  logs: jax.Array, is_present: jax.Array, label_smoothing: float
+) -> jax.Array:
+  """Returns log-probabilities [n, k] by smoothed labels, least if absent."""
+  if label_smoothing > 0:
+    count = jnp.maximum(jnp.sum(is_present), 1).astype(logs.dtype)
+    spread = jnp.log(label_smoothing / count)
+    kept = jnp.log(jnp.asarray(1 - label_smoothing, logs.dtype))
+    logs = jnp.logaddexp(logs + kept, spread)
+  return jnp.where(is_present, logs, _NEVER)
+
+
+def _mean_rows(rows: jax.Array, axis_name: AxisName | None) -> jax.Array:
+  """Returns the mean row of all devices."""
+  mean = jnp.sum(rows, axis=0) / max(rows.shape[0], 1)
+  return mean if axis_name is None else jax.lax.pmean(mean, axis_name)
