@@ -8,7 +8,8 @@ import numpy as np
 from absl import logging
 from ml_collections import ConfigDict
 
-from suncet_jax.data.arrays import CHANNELS
+from suncet_jax.data.arrays import CHANNELS, ArraySource
+from suncet_jax.data.copies import in_both
 from suncet_jax.data.load import load
 from suncet_jax.data.sampling.build import Order, make_order
 from suncet_jax.data.source import Dataset, Source
@@ -109,6 +110,7 @@ def open_data(config: ConfigDict, dataset: Dataset | None = None) -> Pipeline:
     )
   _check_channels(config, dataset)
   _warn_of_single_class(classes)
+  _warn_of_copies(train, test)
   check_labels("Test", test.labels, len(classes))
   splits = make_splits(train.labels, train.names, config, classes)
   return Pipeline(
@@ -140,3 +142,17 @@ def _warn_of_single_class(class_names: Sequence[str]) -> None:
       "labels teach nothing; expected two classes or more.",
       class_names[0],
     )
+
+
+def _warn_of_copies(train: Source, test: Source) -> None:
+  """Warns of test images in memory that are training images too."""
+  if isinstance(train, ArraySource) and isinstance(test, ArraySource):
+    both = in_both(test.pixels, train.pixels)
+    if both.size:
+      logging.warning(
+        "%d of %d test images are training images too, pixel for pixel; the "
+        "first is number %d. The final accuracies count them.",
+        both.size,
+        len(test.labels),
+        both[0],
+      )

@@ -105,6 +105,11 @@ def test_one_class_is_warned_of(caplog):
   assert "100 %" in caplog.text
 
 
+def test_test_images_that_are_trained_on_are_warned_of(caplog):
+  _open((8, 4, 4, 1), ("a", "b"), (0, 1) * 4)
+  assert "8 of 8 test images are training images too, pixel for" in caplog.text
+
+
 @pytest.mark.parametrize("channels", [2, 4])
 def test_a_source_of_one_s_own_has_one_or_three_channels(channels):
   with pytest.raises(ValueError, match=f"images of mine have {channels} chan"):
