@@ -124,7 +124,7 @@ class EncodedImage:
 
 def _check_range(image: ImageFile.ImageFile) -> None:
   """Checks that it is known which number is white."""
-  kind = {"F": "floating point", "I": "32-bit integers"}.get(image.mode)
+  kind = {"F": "floating-point numbers", "I": "32-bit integers"}.get(image.mode)
   if kind and not (image.mode == "I" and image.format in _SIXTEEN_BITS_AS_I):
     raise ImageError(
       f"a {image.format} file of {kind}, which do not say what is white; "

@@ -72,7 +72,7 @@ _LEVELS = np.linspace(0, 1, 64).reshape(8, 8)
   [
     (
       image_files.encode(Image.fromarray(_LEVELS.astype(np.float32)), "TIFF"),
-      "a TIFF file of floating point, which do not say what is white",
+      "a TIFF file of floating-point numbers, which do not say what is white",
     ),
     (
       image_files.encode(
@@ -82,7 +82,7 @@ _LEVELS = np.linspace(0, 1, 64).reshape(8, 8)
     ),
     (
       b"Pf\n8 8\n-1.0\n" + _LEVELS.astype("<f4").tobytes(),
-      "a PPM file of floating point",
+      "a PPM file of floating-point",
     ),
     (_twelve_bits(), r"a TIFF file of \(12,\) bits; expected 8 or 16"),
   ],
