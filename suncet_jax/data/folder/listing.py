@@ -3,26 +3,31 @@
 import collections
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from absl import logging
 from etils import epath
 
 from suncet_jax.console.words import shorten
 from suncet_jax.data.folder.items import UNLABELLED, Item, join
+from suncet_jax.data.folder.levels import check_classes_apart, check_level
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
+from suncet_jax.files.tree import Tree, folders_in, tree_of
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
-def labelled_images(setting: str, place: str) -> list[Item]:
+def labelled_images(
+  setting: str, place: str, known: Collection[str] = ()
+) -> list[Item]:
   """Lists the images of class sub-folders, or of a CSV file.
 
   Args:
     setting: Name of the configuration's field, for messages.
     place: Folder with one sub-folder per class, or CSV file with the columns
       path (relative to the file's folder) and label (empty means unlabelled).
+    known: Names of classes that are known already.
 
   Returns:
     The images, sorted by path, or in the order of the CSV file.
@@ -34,8 +39,8 @@ def labelled_images(setting: str, place: str) -> list[Item]:
   path = epath.Path(place)
   if path.suffix.lower() == ".csv":
     return images_of_csv(setting, path)
-  files = _images_in(setting, place)
-  loose = [name for name in files if "/" not in name]
+  tree = _images_in(setting, place)
+  loose = [name for name in tree.files if "/" not in name]
   if loose:
     raise UserError(
       f"{setting} {place!r} holds images outside of class sub-folders: "
@@ -43,8 +48,10 @@ def labelled_images(setting: str, place: str) -> list[Item]:
       "classes, or images without a class to a folder of their own "
       "(--config.data.unlabelled)."
     )
+  check_level(setting, place, tree.files, known)
+  check_classes_apart(setting, place, tree.again)
   items = [
-    Item(join(place, name), name, name.partition("/")[0]) for name in files
+    Item(join(place, name), name, name.partition("/")[0]) for name in tree.files
   ]
   _check_no_empty_class(setting, place, {item.label for item in items})
   return items
@@ -56,21 +63,21 @@ def unlabelled_images(setting: str, place: str) -> list[Item]:
   Raises:
     ValueError: If the folder cannot be read, or holds no image.
   """
-  files = _images_in(setting, place)
-  return [Item(join(place, name), name, UNLABELLED) for name in files]
+  tree = _images_in(setting, place)
+  return [Item(join(place, name), name, UNLABELLED) for name in tree.files]
 
 
-def _images_in(setting: str, place: str) -> list[str]:
-  """Lists the images below a folder, as paths relative to it."""
+def _images_in(setting: str, place: str) -> Tree:
+  """Lists the images below a folder; warns of what is left out."""
   try:
-    names = list(storage.files_below(place))
+    tree = tree_of(place)
   except OSError as error:
     raise UserError(
       f"{setting} {place!r} cannot be read ({error}); expected a folder of "
       f"images. Set --config.{setting}."
     ) from error
-  images = [name for name in names if name.lower().endswith(_IMAGES)]
-  others = [name for name in names if not name.lower().endswith(_IMAGES)]
+  images = [name for name in tree.files if _is_image(name)]
+  others = [name for name in tree.files if not _is_image(name)]
   if not images:
     raise UserError(
       f"{setting} {place!r} holds no image; expected files that end in "
@@ -84,11 +91,31 @@ def _images_in(setting: str, place: str) -> list[str]:
       place,
       shorten(others),
     )
-  return images
+  _warn_of_left_out(setting, place, tree.left_out)
+  return tree._replace(files=images)
+
+
+def _is_image(name: str) -> bool:
+  return name.lower().endswith(_IMAGES)
+
+
+def _warn_of_left_out(setting: str, place: str, names: Sequence[str]) -> None:
+  """Warns of hidden images, and of folders that may hold some."""
+  # Hidden files of other kinds, such as .DS_Store, are nobody's concern.
+  shown = [name for name in names if name.endswith("/") or _is_image(name)]
+  if shown:
+    logging.warning(
+      "%s: %d hidden images and folders, or folders of systems, below %s are "
+      "left out: %s.",
+      setting,
+      len(shown),
+      place,
+      shorten(shown),
+    )
 
 
 def _check_no_empty_class(setting: str, place: str, filled: set[str]) -> None:
-  empty = sorted(set(storage.folders_in(place)) - filled)
+  empty = sorted(set(folders_in(place)) - filled)
   if empty:
     raise UserError(
       f"{setting} {place!r} has {len(empty)} class folders without an "

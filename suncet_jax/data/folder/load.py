@@ -15,7 +15,8 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax.console.words import shorten
-from suncet_jax.data.folder.items import UNLABELLED, Item, check_distinct
+from suncet_jax.data.folder.distinct import check_distinct
+from suncet_jax.data.folder.items import UNLABELLED, Item
 from suncet_jax.data.folder.listing import labelled_images, unlabelled_images
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.source import Dataset
@@ -60,7 +61,8 @@ def load_folder(config: ConfigDict) -> Dataset:
 
   Raises:
     ValueError: If a folder or CSV file cannot be read or holds no image, a
-      class is empty or named twice, a test image has no class or is trained on.
+      class is empty or named twice, a file occurs twice, a test image has no
+      class or is trained on.
   """
   data = config.data
   # In a bucket, "a//b" and "a/b" are different objects.
@@ -69,7 +71,7 @@ def load_folder(config: ConfigDict) -> Dataset:
   if data.unlabelled:
     train += unlabelled_images("data.unlabelled", place["unlabelled"])
   class_names = _class_names(train)
-  test = labelled_images("data.test", place["test"])
+  test = labelled_images("data.test", place["test"], class_names)
   check_distinct(train, test)
   _check_test(test, class_names, data.test)
 
