@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from suncet_jax.errors import UserError
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARK = "\ufeff"
 _SURROGATE = re.compile("[\udc80-\udcff]")  # a byte that is not UTF-8
 
 
@@ -31,7 +32,8 @@ def decoded(content: bytes) -> str:
   if content.startswith(_UTF16_MARKS):
     text = content.decode("utf-16")
   else:
-    text = content.decode("utf-8-sig", "surrogateescape")
+    text = content.decode("utf-8", "surrogateescape")
+  text = text.lstrip(_MARK)  # there may be two, of two programs
   before, nul, _ = text.partition("\0")
   if nul:
     number = sum(1 for _ in lines(before + "x"))

@@ -62,8 +62,7 @@ class MetricsFile:
 
 def _rows_up_to(path: epath.Path, step: int) -> list[dict[str, Any]]:
   try:
-    # A program for tables may have put a mark at the beginning.
-    text = path.read_text(encoding="utf-8-sig")
+    text = _text(path)
     return [
       {name: value for name, value in row.items() if value}
       for row in csv.DictReader(io.StringIO(text))
@@ -97,7 +96,7 @@ def read_history(path: epath.PathLike) -> list[dict[str, float]]:
       longer than the header.
   """
   try:
-    text = epath.Path(path).read_text(encoding="utf-8-sig")
+    text = _text(path)
   except UnicodeDecodeError as error:
     raise UserError(f"{path} is not text ({error})") from error
   complete = text.rpartition("\n")[0]
@@ -108,6 +107,12 @@ def read_history(path: epath.PathLike) -> list[dict[str, float]]:
     ]
   except csv.Error as error:
     raise UserError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def _text(path: epath.PathLike) -> str:
+  # A program for tables may have saved it, with its marks and line ends.
+  text = storage.read(path).decode("utf-8-sig")
+  return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _parse_row(cells: dict[str, str], place: str) -> dict[str, float]:

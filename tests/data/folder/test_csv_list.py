@@ -2,7 +2,7 @@
 
 import codecs
 
-import folders
+import image_folders as folders
 import pytest
 
 from suncet_jax.data.load import load

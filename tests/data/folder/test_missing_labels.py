@@ -1,6 +1,6 @@
 """Labels that stand for a missing one: -1 as in arrays, others refused."""
 
-import folders
+import image_folders as folders
 import pytest
 
 from suncet_jax.data.load import load

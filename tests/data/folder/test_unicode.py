@@ -4,7 +4,7 @@ import json
 import os
 import unicodedata
 
-import folders
+import image_folders as folders
 import pytest
 
 from suncet_jax.data import name_lists
