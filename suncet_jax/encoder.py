@@ -18,6 +18,7 @@ from suncet_jax.convert.features import (
   make_projection,
 )
 from suncet_jax.convert.weights import Images, Weights
+from suncet_jax.data.arrays import shape_hint
 from suncet_jax.errors import UserError
 from suncet_jax.evals.embed import embed
 from suncet_jax.files import storage
@@ -158,7 +159,7 @@ def _checked(images: np.ndarray, spec: Images) -> np.ndarray:
   if images.ndim != 4 or images.shape[3] != spec.channels or is_empty:
     raise UserError(
       f"images have shape {images.shape}, expected [n, h, w, {spec.channels}] "
-      "with h and w above 0; of a single image, image[None]."
+      f"with h and w above 0{shape_hint(images.shape, (spec.channels,))}."
     )
   is_float = np.issubdtype(images.dtype, np.floating)
   if images.dtype != np.uint8 and not is_float:

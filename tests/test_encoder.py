@@ -106,6 +106,11 @@ def test_any_number_of_images_of_any_kind(encode, small_run, digits):
   [
     (np.zeros((2, 8, 8, 3), np.uint8), ValueError, r"\[n, h, w, 1\]"),
     (np.zeros((8, 8), np.uint8), ValueError, r"shape \(8, 8\)"),
+    (
+      np.zeros((2, 1, 8, 8), np.uint8),
+      ValueError,
+      r"n, c, h, w\], np.moveaxis",
+    ),
     (np.zeros((8, 8, 1), np.uint8), ValueError, r"of a single image, image\["),
     (np.zeros((2, 0, 8, 1), np.uint8), ValueError, "with h and w above 0"),
     (np.zeros((2, 8, 8, 1), np.int64), TypeError, "are int64, expected uint8"),

@@ -1,6 +1,6 @@
 """Prints the contents of a data set, and its faults."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -8,6 +8,8 @@ from ml_collections import ConfigDict
 from suncet_jax.check.scan import Summary, scan
 from suncet_jax.console import terminal
 from suncet_jax.console.progress import Counter
+from suncet_jax.console.words import shorten
+from suncet_jax.data.copies import copies
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.pipeline import open_data
 from suncet_jax.data.source import Dataset, Source
@@ -37,11 +39,14 @@ def inspect(config: ConfigDict) -> int:
     f"{parts.validation.size:,} validation, {dataset.test.labels.size:,} test"
   )
   _show_classes(dataset, parts.labelled)
-  are_fine = [
+  (are_fine, train), (is_fine, test) = (
     _check_images(name, source, config)
     for name, source in (("train", dataset.train), ("test", dataset.test))
-  ]
-  return 0 if all(are_fine) else 1
+  )
+  _show_copies("train", dataset.train, train, dataset.train, train)
+  _show_copies("test", dataset.test, test, dataset.test, test)
+  _show_copies("test", dataset.test, test, dataset.train, train)
+  return 0 if are_fine and is_fine else 1
 
 
 def _show_classes(dataset: Dataset, labelled: np.ndarray) -> None:
@@ -78,12 +83,19 @@ def _show_classes(dataset: Dataset, labelled: np.ndarray) -> None:
   )
 
 
-def _check_images(name: str, source: Source, config: ConfigDict) -> bool:
-  """Prints the images of a source; returns whether a run would accept them."""
+def _check_images(
+  name: str, source: Source, config: ConfigDict
+) -> tuple[bool, Sequence[bytes]]:
+  """Prints the images of a source.
+
+  Returns:
+    Whether a run would accept them, and the digests of their files; none for
+    images in memory, whose copies are found when they are opened.
+  """
   if not isinstance(source, EncodedSource):
     height, width, channels = source.image_shape
     terminal.say(f"{name}: in memory, {height} x {width}, {channels} channels")
-    return True
+    return True, ()
   total = len(source.labels)
   with Counter(name, total, "images") as counter:
     found = scan(source, config.data.workers, counter.add)
@@ -112,7 +124,31 @@ def _check_images(name: str, source: Source, config: ConfigDict) -> bool:
       f"{name}: {len(found.unreadable):,} of {total:,} images cannot be read; "
       "a run would end at the first of them"
     )
-  return is_fine and not found.unreadable
+  return is_fine and not found.unreadable, found.digests
+
+
+def _show_copies(
+  name: str,
+  source: Source,
+  digests: Sequence[bytes],
+  other: Source,
+  originals: Sequence[bytes],
+) -> None:
+  """Prints which images of a source have the bytes of images of another."""
+  found = copies(digests, originals)
+  if not found:
+    return
+
+  def named(part: Source, index: int) -> str:
+    return part.names[index] if part.names else f"number {index}"
+
+  pairs = [f"{named(source, i)} of {named(other, o)}" for i, o in found]
+  whose = "other images" if source is other else "training images"
+  terminal.say(
+    f"{name}: {len(found):,} images are copies of {whose}, byte for byte: "
+    f"{shorten(pairs)}"
+    + ("" if source is other else "; the final accuracies would count them")
+  )
 
 
 def _sizes(found: Summary) -> str:

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from suncet_jax.data.copies import digest
 from suncet_jax.data.errors import ImageError, ReadError
 from suncet_jax.data.images.decode import EncodedImage
 from suncet_jax.data.images.source import EncodedSource, thread_pool
@@ -20,12 +21,14 @@ class Finding(NamedTuple):
     size: Height and width, or None if the image cannot be decoded.
     format: Name of the format, "JPEG", "PNG", ...; "?" if unknown.
     problem: Reason why the image cannot be decoded or read; empty if it can.
+    digest: Digest of the file; empty if it cannot be decoded or read.
     is_read: Whether the file could be read.
   """
 
   size: tuple[int, int] | None
   format: str
   problem: str
+  digest: bytes = b""
   is_read: bool = True
 
 
@@ -39,6 +42,7 @@ class Summary(NamedTuple):
     bad: Names of images that cannot be decoded, with reasons.
     unreadable: Names of images that cannot be read, with reasons; they end a
       run.
+    digests: Digests of the files, by index; empty for those.
   """
 
   formats: dict[str, int]
@@ -46,6 +50,7 @@ class Summary(NamedTuple):
   largest: tuple[int, int] | None
   bad: list[tuple[str, str]]
   unreadable: list[tuple[str, str]]
+  digests: list[bytes]
 
 
 def scan(
@@ -65,8 +70,10 @@ def scan(
   sizes: set[tuple[int, int]] = set()
   bad: list[tuple[str, str]] = []
   unreadable: list[tuple[str, str]] = []
+  digests: list[bytes] = []
   for index, finding in enumerate(_findings(source, workers)):
     formats[finding.format] += 1
+    digests.append(finding.digest)
     if finding.problem:
       problems = bad if finding.is_read else unreadable
       problems.append((name_of(source.records, index), finding.problem))
@@ -80,6 +87,7 @@ def scan(
     by_pixels[-1] if by_pixels else None,
     bad,
     unreadable,
+    digests,
   )
 
 
@@ -95,10 +103,12 @@ def _look(source: EncodedSource, index: int) -> Finding:
   name = f"image {name_of(source.records, index)}"
   read = functools.partial(source.records.read, index)
   try:
-    image = EncodedImage(read_patiently(read, name))
+    encoded = read_patiently(read, name)
+    image = EncodedImage(encoded)
     pixels = image.pixels()
   except ReadError as error:
     return Finding(None, "?", str(error), is_read=False)
   except ImageError as error:
     return Finding(None, "?", str(error))
-  return Finding((pixels.shape[0], pixels.shape[1]), image.format, "")
+  size = (pixels.shape[0], pixels.shape[1])
+  return Finding(size, image.format, "", digest(encoded))

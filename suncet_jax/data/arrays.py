@@ -1,7 +1,7 @@
 """Images in memory: user-supplied arrays, and scikit-learn's digits."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +10,7 @@ from suncet_jax.data.source import Crop, Dataset, Request
 from suncet_jax.errors import UserError
 from suncet_jax.rng import permutation
 
-_CHANNELS = (1, 3)
+CHANNELS = (1, 3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,16 +79,16 @@ def from_arrays(
   if pixels.dtype != np.uint8:
     raise TypeError(f"images are {pixels.dtype}, expected uint8 (0 to 255).")
   if pixels.ndim == 3:
-    if pixels.shape[2] in _CHANNELS:
+    if pixels.shape[2] in CHANNELS:
       raise UserError(
         f"images have shape {pixels.shape}, which may be one image [h, w, c] "
         "or many [n, h, w]: give images[None] or images[..., None]."
       )
     pixels = pixels[..., None]
-  if pixels.ndim != 4 or pixels.shape[3] not in _CHANNELS or not pixels.size:
+  if pixels.ndim != 4 or pixels.shape[3] not in CHANNELS or not pixels.size:
     raise UserError(
       f"images have shape {pixels.shape}, expected [n, h, w, c] with c 1 or 3 "
-      "and at least one image."
+      f"and at least one image{shape_hint(pixels.shape, CHANNELS)}."
     )
   if labels is None:
     labels = np.full(len(pixels), -1)
@@ -106,6 +106,29 @@ def from_arrays(
       "from 0 on, or -1 for unlabelled."
     )
   return ArraySource(pixels, numbers.astype(np.int32))
+
+
+def shape_hint(shape: Sequence[int], channels: Collection[int]) -> str:
+  """Returns how images of another layout are converted, for messages.
+
+  Args:
+    shape: Shape of the images.
+    channels: Numbers of channels that are expected.
+
+  Returns:
+    The end of a sentence; empty if the layout is not known either.
+  """
+  if len(shape) == 4 and shape[1] in channels:
+    return "; of images [n, c, h, w], np.moveaxis(images, 1, -1)"
+  if len(shape) == 4 and shape[3] in (2, 4) and shape[3] - 1 in channels:
+    return "; of images with transparency, images[..., :-1]"
+  if len(shape) == 4 and shape[3] == 1 and 3 in channels:
+    return "; of grey images, np.repeat(images, 3, -1)"
+  if len(shape) == 3 and shape[2] in channels:
+    return "; of a single image, image[None]"
+  if len(shape) == 3 and 3 in channels:
+    return "; of grey images, np.repeat(images[..., None], 3, -1)"
+  return ""
 
 
 def digits() -> Dataset:

@@ -1,11 +1,15 @@
 """Pipeline: all data of a run, opened once."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax
 import numpy as np
+from absl import logging
 from ml_collections import ConfigDict
 
+from suncet_jax.data.arrays import CHANNELS, ArraySource
+from suncet_jax.data.copies import in_both
 from suncet_jax.data.load import load
 from suncet_jax.data.sampling.build import Order, make_order
 from suncet_jax.data.source import Dataset, Source
@@ -108,7 +112,9 @@ def open_data(config: ConfigDict, dataset: Dataset | None = None) -> Pipeline:
       f"Test images are {test.image_shape} (h, w, c), training images "
       f"{train.image_shape}; expected the same."
     )
-  _check_channels(config, train)
+  _check_channels(config, dataset)
+  _warn_of_single_class(classes)
+  _warn_of_copies(train, test)
   check_labels("Test", test.labels, len(classes))
   splits = make_splits(train.labels, train.names, config, classes)
   return Pipeline(
@@ -120,10 +126,37 @@ def open_data(config: ConfigDict, dataset: Dataset | None = None) -> Pipeline:
   )
 
 
-def _check_channels(config: ConfigDict, source: Source) -> None:
-  mean, channels = config.augment.mean, source.image_shape[-1]
+def _check_channels(config: ConfigDict, dataset: Dataset) -> None:
+  mean, channels = config.augment.mean, dataset.train.image_shape[-1]
+  if channels not in CHANNELS:
+    raise UserError(
+      f"The images of {dataset.name} have {channels} channels; expected 1 or 3."
+    )
   if mean and len(mean) != channels:
     raise UserError(
       f"augment.mean has {len(mean)} values, but the images have {channels} "
       "channels."
     )
+
+
+def _warn_of_single_class(class_names: Sequence[str]) -> None:
+  if len(class_names) == 1:
+    logging.warning(
+      "All images are of one class, %s: every accuracy will be 100 %%, and "
+      "labels teach nothing; expected two classes or more.",
+      class_names[0],
+    )
+
+
+def _warn_of_copies(train: Source, test: Source) -> None:
+  """Warns of test images in memory that are training images too."""
+  if isinstance(train, ArraySource) and isinstance(test, ArraySource):
+    both = in_both(test.pixels, train.pixels)
+    if both.size:
+      logging.warning(
+        "%d of %d test images are training images too, pixel for pixel; the "
+        "first is number %d. The final accuracies count them.",
+        both.size,
+        len(test.labels),
+        both[0],
+      )

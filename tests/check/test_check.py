@@ -64,6 +64,31 @@ def test_what_a_run_would_refuse_is_refused(folder):
   assert "data.batch_size is 64, but the unlabelled pool has only 10" in output
 
 
+def test_copies_of_training_images_are_said(folder):
+  """Links are refused; copies of a file are told by its bytes."""
+  for i, name in enumerate(["train/ant/0.png", "test/bee/0.png"]):
+    own = image_files.encode(image_files.photograph(30, 40, shift=i + 1))
+    (folder / name).write_bytes(own)
+  copy = (folder / "train" / "ant" / "0.png").read_bytes()
+  (folder / "test" / "ant" / "1.png").write_bytes(copy)
+  code, output = _check(folder, "--config.data.max_bad_fraction=0.05")
+  assert code == 0
+  assert "train: 16 images are copies of other images, byte for" in output
+  assert (
+    "test: 1 images are copies of training images, byte for byte: ant/1.png of "
+    "ant/0.png; the final accuracies would count them" in output
+  )
+
+
+def test_a_link_to_a_training_image_is_refused(folder):
+  link = folder / "test" / "ant" / "1.png"
+  link.symlink_to(folder / "train" / "ant" / "3.png")
+  code, output = _check(folder)
+  assert code == 2
+  assert "1 test images are training images too: " in output
+  assert f"{link} is {folder}/train/ant/3.png" in output
+
+
 def test_few_enough_bad_images_are_no_failure(folder):
   code, output = _check(folder, "--config.data.max_bad_fraction=0.05")
   assert code == 0

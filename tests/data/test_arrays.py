@@ -7,8 +7,10 @@ import pytest
 import running
 
 from suncet_jax.config import base
-from suncet_jax.data import from_arrays
+from suncet_jax.data import Dataset, from_arrays
+from suncet_jax.data.arrays import ArraySource
 from suncet_jax.data.load import load
+from suncet_jax.data.pipeline import open_data
 
 
 @pytest.mark.parametrize("shape", [(5, 8, 8), (5, 8, 8, 1), (5, 8, 6, 3)])
@@ -35,6 +37,10 @@ def test_without_labels_all_are_unlabelled():
     (np.zeros((9, 9, 3), np.uint8), None, ValueError, r"images\[None\]"),
     (np.zeros((2, 4), np.uint8), [0, 1], ValueError, r"shape \(2, 4\)"),
     (np.zeros((2, 4, 4, 4), np.uint8), [0, 1], ValueError, "c 1 or 3"),
+    (np.zeros((2, 4, 4, 4), np.uint8), [0, 1], ValueError, r"images\[..., :-1"),
+    (np.zeros((2, 4, 4, 2), np.uint8), [0, 1], ValueError, r"images\[..., :-1"),
+    (np.zeros((2, 3, 4, 4), np.uint8), [0, 1], ValueError, r"moveaxis\(images"),
+    (np.zeros((2, 1, 4, 4), np.uint8), [0, 1], ValueError, r"moveaxis\(images"),
     (np.zeros((0, 4, 4), np.uint8), [], ValueError, "at least one image"),
     (np.zeros((2, 4, 4), np.uint8), [0.5, 1], TypeError, "expected integers"),
     (np.zeros((2, 4, 4), np.uint8), [0], ValueError, "one per image"),
@@ -79,6 +85,35 @@ def test_arrays_train_as_in_a_notebook(tmp_path):
   assert "mine: 1,242 unlabelled, 30 labelled (10 classes)" in output
   result = json.loads((tmp_path / "result.json").read_text())
   assert 0 < result["metrics"]["knn_top1"] <= 1
+
+
+def _open(shape, class_names, labels=(0,) * 8):
+  config = base()
+  config.data.source = "arrays"
+  config.data.batch_size = 4
+  config.data.labelled.per_class = 2
+  config.data.labelled.classes_per_batch = len(class_names)
+  source = ArraySource(np.zeros(shape, np.uint8), np.array(labels, np.int32))
+  return open_data(config, Dataset("mine", source, source, class_names))
+
+
+def test_one_class_is_warned_of(caplog):
+  _open((8, 4, 4, 1), ("a", "b"), (0, 1) * 4)
+  assert "one class" not in caplog.text
+  _open((8, 4, 4, 1), ("only",))
+  assert "All images are of one class, only: every accuracy" in caplog.text
+  assert "100 %" in caplog.text
+
+
+def test_test_images_that_are_trained_on_are_warned_of(caplog):
+  _open((8, 4, 4, 1), ("a", "b"), (0, 1) * 4)
+  assert "8 of 8 test images are training images too, pixel for" in caplog.text
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_source_of_one_s_own_has_one_or_three_channels(channels):
+  with pytest.raises(ValueError, match=f"images of mine have {channels} chan"):
+    _open((8, 4, 4, channels), ("a",))
 
 
 def test_a_configuration_of_arrays_needs_them():

@@ -85,6 +85,13 @@ def test_what_is_wrong_in_a_bucket_is_said(bucket, folder):
   bucket.write("images/empty/ant/0.png", b"")
   with pytest.raises(ValueError, match="1 class folders without an image: dog"):
     _load("gs://bucket/images", "empty")
+  for name in ("ant/0.png", "bee/0.png", "@eaDir/0.png"):
+    bucket.write(f"images/high/all/{name}", b"")
+  with pytest.raises(ValueError, match=r"in ant, bee of all.*/high/all', wh"):
+    _load("gs://bucket/images", "high")
+  bucket.write("images/both.csv", b"path,label\ntest/ant/0.png,ant\n")
+  with pytest.raises(ValueError, match="1 test images are training images"):
+    _load("gs://bucket/images", "both.csv")
   for place in ("gs://bucket/none", "gs://no-such-bucket/none"):
     with pytest.raises(ValueError, match=r"data\.train"):
       _load(place)

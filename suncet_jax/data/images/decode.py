@@ -9,12 +9,21 @@ import io
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import (
+  ExifTags,
+  Image,
+  ImageFile,
+  ImageOps,
+  TiffImagePlugin,
+  UnidentifiedImageError,
+)
 
 from suncet_jax.data.errors import ImageError
 
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 _JPEG_REDUCTIONS = (8, 4, 2)
+# Pillow hands out their 16 bits, scaled to 65,535, as 32-bit integers.
+_SIXTEEN_BITS_AS_I = ("PNG", "PPM")
 
 
 class EncodedImage:
@@ -32,10 +41,11 @@ class EncodedImage:
       encoded: Content of the image file.
 
     Raises:
-      ImageError: If the file is not an image.
+      ImageError: If the file is not an image, or of numbers without a range.
     """
     with _one_kind_of_error():
       self._image = Image.open(io.BytesIO(encoded))
+      _check_range(self._image)
       orientation = self._image.getexif().get(ExifTags.Base.Orientation, 1)
     self.format = self._image.format or "?"
     self._is_upright = orientation == 1
@@ -112,12 +122,26 @@ class EncodedImage:
     return image.convert("RGB")
 
 
+def _check_range(image: ImageFile.ImageFile) -> None:
+  """Checks that it is known which number is white."""
+  kind = {"F": "floating point", "I": "32-bit integers"}.get(image.mode)
+  if kind and not (image.mode == "I" and image.format in _SIXTEEN_BITS_AS_I):
+    raise ImageError(
+      f"a {image.format} file of {kind}, which do not say what is white; "
+      "expected 8 or 16 bits"
+    )
+  if isinstance(image, TiffImagePlugin.TiffImageFile):
+    bits = image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE)
+    if image.mode == "I;16" and bits != (16,):  # unpacked, but not scaled
+      raise ImageError(f"a TIFF file of {bits} bits; expected 8 or 16")
+
+
 @contextlib.contextmanager
 def _one_kind_of_error() -> Iterator[None]:
   """Turns the errors of Pillow's parsers into ImageError."""
   try:
     yield
-  except MemoryError:
+  except (ImageError, MemoryError):
     raise
   except UnidentifiedImageError as error:
     raise ImageError("not an image in a known format") from error

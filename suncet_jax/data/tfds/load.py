@@ -1,12 +1,12 @@
 """Sources from TensorFlow Datasets: in memory, by random access, streamed."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from suncet_jax.data.arrays import ArraySource
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.records import array_record, tfrecord
 from suncet_jax.data.records.array_record import ArrayRecords
@@ -20,6 +20,7 @@ from suncet_jax.data.tfds.formats import (
   formats,
   use_format,
 )
+from suncet_jax.data.tfds.memory import read_whole
 from suncet_jax.devices.host import hide_accelerators
 from suncet_jax.errors import UserError
 
@@ -39,7 +40,7 @@ def load_tfds(config: ConfigDict) -> Dataset:
 
   def source(split: str) -> Source:
     if data.reading == "memory":
-      return _array_source(builder, split)
+      return read_whole(builder, split, functools.partial(_advice, data))
     return EncodedSource.from_config(_records(builder, split), data)
 
   return Dataset(
@@ -80,11 +81,7 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
       "to one of https://www.tensorflow.org/datasets/catalog/overview."
     ) from error
   wanted = _FORMATS.get(data.reading)
-  advice = (
-    f"'python -m suncet_jax.prepare --dataset={data.tfds_name}"
-    + (f" --file_format={wanted}" if wanted else "")
-    + (f" --data_dir={data.data_dir}'" if data.data_dir else "'")
-  )
+  advice = _advice(data, wanted)
   try:
     builder.download_and_prepare(file_format=wanted)
   # Without network, space or manually downloaded files TFDS raises all kinds
@@ -114,6 +111,15 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
   return builder
 
 
+def _advice(data: ConfigDict, file_format: str | None) -> str:
+  """Returns the command that makes a format, or else the default one."""
+  return (
+    f"'python -m suncet_jax.prepare --dataset={data.tfds_name}"
+    + (f" --file_format={file_format}" if file_format else "")
+    + (f" --data_dir={data.data_dir}'" if data.data_dir else "'")
+  )
+
+
 def _label_feature(
   builder: tfds.core.DatasetBuilder,
 ) -> tfds.features.ClassLabel:
@@ -133,18 +139,6 @@ def _label_feature(
       "uint8."
     )
   return label
-
-
-def _array_source(builder: tfds.core.DatasetBuilder, split: str) -> Source:
-  if None in builder.info.features["image"].shape:
-    raise UserError(
-      f"The images of {builder.name} differ in size and do not fit into "
-      "one array. Set --config.data.reading=random."
-    )
-  whole = tfds.as_numpy(
-    builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
-  )
-  return ArraySource(whole["image"], whole["label"].astype(np.int32))
 
 
 def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:

@@ -43,6 +43,14 @@ def test_one_known_class_may_have_sub_folders_in_test(tmp_path):
   assert _load(tmp_path).test.labels.tolist() == [0, 0]
 
 
+def test_one_class_that_is_meant_is_read(tmp_path):
+  write(
+    tmp_path, *(f"{part}/a/{i}.png" for part in ("train", "test") for i in "12")
+  )
+  write(tmp_path, "train/a/more/3.png")
+  assert _load(tmp_path).class_names == ("a",)
+
+
 def test_sub_folders_belong_to_their_class(tmp_path):
   write(tmp_path, *_files("train/a/", "train/b/", "test/a/", "test/b/"))
   assert _load(tmp_path).class_names == ("a", "b")

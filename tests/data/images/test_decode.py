@@ -1,5 +1,7 @@
 """Whatever image files users have become upright RGB pixels."""
 
+import struct
+
 import image_files
 import numpy as np
 import pytest
@@ -47,6 +49,57 @@ def test_sixteen_bits_become_eight():
   pixels = EncodedImage(file).pixels()
   expected = np.rint(levels / 257)
   np.testing.assert_array_equal(pixels, expected[..., None].repeat(3, 2))
+
+
+def _twelve_bits():
+  """A grey TIFF file of one row of two pixels, 12 bits each."""
+  tags = {256: 2, 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1}
+  tags[279] = 3  # bytes of pixels
+  entries = b"".join(struct.pack("<HHII", t, 3, 1, v) for t, v in tags.items())
+  return (
+    struct.pack("<2sHI3sx", b"II", 42, 12, b"\x12\x34\x56")
+    + struct.pack("<H", len(tags))
+    + entries
+    + bytes(4)
+  )
+
+
+_LEVELS = np.linspace(0, 1, 64).reshape(8, 8)
+
+
+@pytest.mark.parametrize(
+  ("file", "message"),
+  [
+    (
+      image_files.encode(Image.fromarray(_LEVELS.astype(np.float32)), "TIFF"),
+      "a TIFF file of floating point, which do not say what is white",
+    ),
+    (
+      image_files.encode(
+        Image.fromarray((_LEVELS * 255).astype(np.int32)), "TIFF"
+      ),
+      "a TIFF file of 32-bit integers",
+    ),
+    (
+      b"Pf\n8 8\n-1.0\n" + _LEVELS.astype("<f4").tobytes(),
+      "a PPM file of floating point",
+    ),
+    (_twelve_bits(), r"a TIFF file of \(12,\) bits; expected 8 or 16"),
+  ],
+)
+def test_levels_without_a_known_range_are_refused(file, message):
+  """They would become nearly black images."""
+  with pytest.raises(ImageError, match=message):
+    EncodedImage(file)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PPM", "PNG", "JPEG2000"])
+def test_sixteen_bits_of_each_format_reach_white(kind):
+  levels = (_LEVELS * 65535).astype(np.uint16)
+  options = {"irreversible": False} if kind == "JPEG2000" else {}
+  file = image_files.encode(Image.fromarray(levels), kind, **options)
+  pixels = EncodedImage(file).pixels()
+  assert (pixels.min(), pixels.max()) == (0, 255)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
