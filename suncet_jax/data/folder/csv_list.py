@@ -15,6 +15,7 @@ from suncet_jax.files.text import decoded, is_utf8, lines, readable
 _COLUMNS = ("path", "label")
 _QUOTES = "look there for a quotation mark that is missing or out of place"
 _SHOWN_CHARACTERS = 100
+_LONGEST_LABEL = 500  # more than the name of a folder may have
 
 
 def images_of_csv(setting: str, path: epath.Path) -> list[Item]:
@@ -57,10 +58,10 @@ def _rows(where: str, text: str) -> Iterator[tuple[int, str, str]]:
   table = _fields(where, text)
   _, header = next(table, (1, []))
   columns = [name.strip().lower() for name in header]
-  if not set(_COLUMNS) <= set(columns):
+  if any(columns.count(name) != 1 for name in _COLUMNS):
     raise UserError(
       f"{where} begins with {_shown(header)}, expected the columns "
-      f"{','.join(_COLUMNS)}, with a comma between them."
+      f"{','.join(_COLUMNS)}, each once, with a comma between them."
     )
   path, label = map(columns.index, _COLUMNS)
   for line, fields in table:
@@ -94,10 +95,15 @@ def _fields(where: str, text: str) -> Iterator[tuple[int, list[str]]]:
 def _label(where: str, line: int, text: str) -> str:
   """Returns a label without blanks around it."""
   label = text.strip()
-  if "\n" in label:
+  if "\n" in label or len(label) > _LONGEST_LABEL:
     raise UserError(
       f"{where}, line {line}: the label {_shown(label)} goes over several "
-      f"lines; {_QUOTES}."
+      f"lines or {_LONGEST_LABEL} characters; {_QUOTES}."
+    )
+  if label and not any(map(str.isprintable, label)):
+    raise UserError(
+      f"{where}, line {line}: the label {_shown(label)} cannot be seen. Leave "
+      "it empty, or name the class."
     )
   if not is_utf8(label):
     raise UserError(

@@ -63,6 +63,9 @@ def test_what_programs_write_is_read(tmp_path, content):
     ),
     (codecs.BOM_UTF16_LE + b"p", "cannot be read .*UTF-8"),
     ("path,label\n0.png,ant\n".encode("utf-16-le"), "line 1 holds a NUL"),
+    ("path,label\n0.png," + "x" * 501 + "\n", "line 2: .*500 characters"),
+    ("path,label\n0.png,ant\n1.png,\u200b\n", "line 3: .*u200b.*be seen"),
+    ("path,label,label\n0.png,ant,bee\n", "each once"),
     ("", r"begins with \[\]"),
   ],
 )
