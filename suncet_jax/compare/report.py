@@ -11,6 +11,7 @@ from suncet_jax.compare import criterion, tables
 from suncet_jax.compare.folder import Measured
 from suncet_jax.console.words import counted
 from suncet_jax.files import storage
+from suncet_jax.files.text import encoded
 from suncet_jax.report import chart
 from suncet_jax.report.page import (
   Code,
@@ -56,12 +57,12 @@ def write_report(
   """
   workdir = epath.Path(workdir)
   out = workdir / "comparison.html"
-  storage.write(out, _page(results, command).encode())
+  storage.write(out, encoded(_page(results, command)))
   text = "\n\n".join(
     f"## {title}\n\n{tables.markdown(table)}"
     for title, table in all_tables(results)
   )
-  storage.write(workdir / "comparison.md", f"{text}\n".encode())
+  storage.write(workdir / "comparison.md", encoded(f"{text}\n"))
   everything = [result._asdict() for result in results]
   data = json.dumps(everything, indent=1)
   storage.write(workdir / "comparison.json", f"{data}\n".encode())

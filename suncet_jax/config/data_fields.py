@@ -79,6 +79,12 @@ DATA: Fields = {
   "unlabelled": Field(
     "", "folder: further images without labels, if any.", decides_result=False
   ),
+  "class_names": Field(
+    "",
+    "folder: labels that are classes although they read as a missing one, with "
+    'commas between, such as "NA,-1".',
+    decides_result=False,  # a digest checks that the labels are the same
+  ),
   "reading": Field(
     "memory",
     'tfds: "memory": all images decoded in memory. Else image files, decoded '

@@ -11,6 +11,7 @@ from etils import epath
 from suncet_jax.console.words import shorten
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
+from suncet_jax.files.text import decoded, lines, readable
 
 if TYPE_CHECKING:
   from tensorflow_datasets.core.download import checksums
@@ -21,7 +22,7 @@ _TIMEOUT = 10.0  # seconds
 
 
 def read_names(reference: str, data_dir: str) -> list[str]:
-  """Returns the image names of a list, in its order.
+  """Returns the image names of a list, in its order, as `readable` has them.
 
   Args:
     reference: Text file with one name per line, local or gs://; or
@@ -38,13 +39,13 @@ def read_names(reference: str, data_dir: str) -> list[str]:
   if reference.startswith(_SCHEME):
     place = _fetched(reference, data_dir)
   try:
-    text = storage.read(place).decode("utf-8-sig")
-  except (OSError, UnicodeDecodeError) as error:
+    text = decoded(storage.read(place))
+  except (OSError, ValueError) as error:
     raise UserError(
       f"The list {reference!r} cannot be read ({error}); expected a text file "
       "in UTF-8 with one image name per line."
     ) from error
-  names = [line.strip() for line in text.split("\n") if line.strip()]
+  names = [readable(line.strip()) for line in lines(text) if line.strip()]
   if not names:
     raise UserError(f"The list {reference!r} has no names.")
   counts = collections.Counter(names)

@@ -16,6 +16,7 @@ from suncet_jax.data.source import Dataset, Source
 from suncet_jax.data.splits import Splits, check_labels, make_splits
 from suncet_jax.data.stream import Stream
 from suncet_jax.errors import UserError
+from suncet_jax.files.text import composed, encoded, readable
 from suncet_jax.workdir.digest import tree_digest
 
 
@@ -73,7 +74,7 @@ class Pipeline:
     The order of images follows from these data and the seed.
     """
     names = [
-      np.frombuffer("\n".join(source.names or ()).encode(), np.uint8)
+      np.frombuffer(encoded(composed("\n".join(source.names or ()))), np.uint8)
       for source in (self.train, self.test)
     ]
     labels = [self.train.labels, self.test.labels]
@@ -102,6 +103,9 @@ def open_data(config: ConfigDict, dataset: Dataset | None = None) -> Pipeline:
     ValueError: If the data do not fit the configuration, or each other.
   """
   dataset = dataset or load(config)
+  # They are written to files and pages, which take no bytes that are not UTF-8.
+  names = tuple(readable(str(name)) for name in dataset.class_names)
+  dataset = dataset._replace(class_names=names)
   train, test, classes = dataset.train, dataset.test, dataset.class_names
   if test.image_shape != train.image_shape:
     raise UserError(

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from suncet_jax.console.words import shorten
 from suncet_jax.data.name_lists import read_names
 from suncet_jax.errors import UserError
+from suncet_jax.files.text import readable
 from suncet_jax.rng import RngStream, permutation
 
 
@@ -190,10 +191,12 @@ def _positions(
   if names is not None:
     # The first of equal names wins: unlabelled folders come last.
     last = len(names) - 1
-    position = {name: last - i for i, name in enumerate(reversed(names))}
+    position = {
+      readable(name): last - i for i, name in enumerate(reversed(names))
+    }
     unknown = [line for line in lines if line not in position]
   else:
-    unknown = [x for x in lines if not x.isdigit() or int(x) >= count]
+    unknown = [x for x in lines if not x.isdecimal() or int(x) >= count]
   if unknown:
     expected = (
       f"names such as {names[0]!r}" if names else f"indices below {count}"

@@ -8,6 +8,7 @@ from etils import epath
 from suncet_jax.console.words import counted
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
+from suncet_jax.files.text import encoded
 from suncet_jax.report import summary, wording
 from suncet_jax.report.confusion import confusion_parts
 from suncet_jax.report.data import ReportData
@@ -72,7 +73,7 @@ def write_report(
   out = epath.Path(out)
   if out.suffix != ".html":
     raise UserError(f"the page must be named *.html, got {out}")
-  storage.write(out, report_page(read_runs(folders)).encode("utf-8"))
+  storage.write(out, encoded(report_page(read_runs(folders))))
   return out
 
 

@@ -11,6 +11,7 @@ from suncet_jax.data.augment import augment
 from suncet_jax.data.source import Source
 from suncet_jax.devices.processes import is_first
 from suncet_jax.files import storage
+from suncet_jax.files.text import encoded
 from suncet_jax.report.data import ReportData, save_data
 from suncet_jax.report.embedding import embedding_map
 from suncet_jax.report.runs import Run
@@ -68,7 +69,7 @@ def report(
     series=experiment.spec.series,
   )
   page = report_page([run])
-  storage.write(folder.path / "report.html", page.encode("utf-8"))
+  storage.write(folder.path / "report.html", encoded(page))
 
 
 def _gather(

@@ -34,12 +34,7 @@ class MetricsFile:
     if storage.in_bucket(self._path):
       self._pause = _SECONDS_IN_BUCKET
     if self._path.exists():
-      rows = csv.DictReader(io.StringIO(self._path.read_text()))
-      self._rows = [
-        {name: value for name, value in row.items() if value}
-        for row in rows
-        if int(row["step"]) <= resume_step
-      ]
+      self._rows = _rows_up_to(self._path, resume_step)
 
   def add(self, row: dict[str, Any]) -> None:
     """Appends a row; it is on disk a few seconds later."""
@@ -65,6 +60,21 @@ class MetricsFile:
     self._written = time.monotonic()
 
 
+def _rows_up_to(path: epath.Path, step: int) -> list[dict[str, Any]]:
+  try:
+    text = _text(path)
+    return [
+      {name: value for name, value in row.items() if value}
+      for row in csv.DictReader(io.StringIO(text))
+      if int(row["step"]) <= step
+    ]
+  except (KeyError, TypeError, ValueError, csv.Error) as error:
+    raise UserError(
+      f"{path} is not the table that a run writes ({error!r}): another program "
+      "has changed it. Remove it, and the run goes on with a new one."
+    ) from error
+
+
 History = Sequence[dict[str, float]]
 
 
@@ -86,14 +96,23 @@ def read_history(path: epath.PathLike) -> list[dict[str, float]]:
       longer than the header.
   """
   try:
-    text = epath.Path(path).read_text(encoding="utf-8")
+    text = _text(path)
   except UnicodeDecodeError as error:
     raise UserError(f"{path} is not text ({error})") from error
   complete = text.rpartition("\n")[0]
   reader = csv.DictReader(io.StringIO(complete))
-  return [
-    _parse_row(cells, f"{path}, line {reader.line_num}") for cells in reader
-  ]
+  try:
+    return [
+      _parse_row(cells, f"{path}, line {reader.line_num}") for cells in reader
+    ]
+  except csv.Error as error:
+    raise UserError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def _text(path: epath.PathLike) -> str:
+  # A program for tables may have saved it, with its marks and line ends.
+  text = storage.read(path).decode("utf-8-sig")
+  return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _parse_row(cells: dict[str, str], place: str) -> dict[str, float]:

@@ -80,7 +80,9 @@ def test_a_text_file(tmp_path):
   [
     (None, "cannot be read.*one image name per line"),
     (b"\xff\xfe\x00", "cannot be read.*UTF-8"),
+    (b"a\r\nb\0\r\n", "names.txt' cannot be read .line 2 holds a NUL byte"),
     (b"\n \n", "has no names"),
+    ("K\xe4.png\nKa\u0308.png".encode(), "1 names more than once: K\xe4.png"),
     (b"a\nb\nc\na\nc\n", "2 names more than once: a, c"),
   ],
 )
@@ -90,6 +92,19 @@ def test_a_file_that_is_no_list(tmp_path, content, message):
     path.write_bytes(content)
   with pytest.raises(ValueError, match=message):
     name_lists.read_names(str(path), "")
+
+
+def test_text_files_of_other_systems(tmp_path):
+  path = tmp_path / "names.txt"
+  for content in (
+    b"K\xc3\xa4.png\rb.png\r",
+    b"Ka\xcc\x88.png\r\r\nb.png",
+    "\ufeffK\xe4.png\r\nb.png".encode("utf-16"),
+  ):
+    path.write_bytes(content)
+    assert name_lists.read_names(str(path), "") == ["K\xe4.png", "b.png"]
+  path.write_bytes(b"K\xe4.png\nb.png")  # no UTF-8: as the disk may have it
+  assert name_lists.read_names(str(path), "") == ["K\\xe4.png", "b.png"]
 
 
 def test_what_tfds_has_registered():

@@ -36,6 +36,16 @@ def test_a_fraction_is_of_each_class():
   assert np.bincount(_LABELS[splits.labelled]).tolist() == [10, 5, 2]
 
 
+def test_indices_are_plain_numbers(tmp_path):
+  path = tmp_path / "list.txt"
+  path.write_text("1\r44\r65\r")
+  config = _config(file=str(path))
+  assert _split(config).labelled.tolist() == [1, 44, 65]
+  path.write_text("1\n\xb2\n", "utf-8")
+  with pytest.raises(ValueError, match=r"the first is '\xb2'; .* below 70"):
+    _split(config)
+
+
 def test_a_tiny_fraction_leaves_no_class_out():
   splits = _split(_config(fraction=0.01))
   assert np.bincount(_LABELS[splits.labelled]).tolist() == [1, 1, 1]

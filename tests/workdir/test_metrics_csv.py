@@ -8,7 +8,7 @@ import pytest
 
 from suncet_jax import report
 from suncet_jax.report import wording
-from suncet_jax.workdir.metrics_csv import curve, last_value
+from suncet_jax.workdir.metrics_csv import MetricsFile, curve, last_value
 
 
 def test_round_trip(tmp_path):
@@ -43,6 +43,19 @@ def test_broken_files_name_the_place(tmp_path, text, message):
   path.write_text(text)
   with pytest.raises(ValueError, match=message):
     report.read_history(path)
+
+
+def test_a_table_that_another_program_has_saved(tmp_path):
+  path = tmp_path / "metrics.csv"
+  path.write_bytes(b"\xef\xbb\xbfstep,loss\r\n1,2\r\n2,3\r\n")
+  assert report.read_history(path)[0] == {"step": 1.0, "loss": 2.0}
+  table = MetricsFile(path, resume_step=1)
+  table.add({"step": 5, "loss": 4.0})
+  assert path.read_text() == "step,loss\n1,2\n5,4.0\n"
+  for damage in ("step;loss\n1;2\n", "step,loss\n1.5,2\n", "x\n" * 3):
+    path.write_text(damage)
+    with pytest.raises(ValueError, match=r"metrics.csv is not .* Remove it"):
+      MetricsFile(path, resume_step=1)
 
 
 def test_curve_takes_rows_where_both_are_finite():

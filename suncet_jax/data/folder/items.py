@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from suncet_jax.files.text import readable
+
 UNLABELLED = ""  # the class name of images without one
 
 
@@ -10,15 +12,24 @@ class Item(NamedTuple):
 
   Attributes:
     path: Path or URL of the file.
-    name: Path within its folder, or as written in the CSV file.
-    label: Name of its class; empty means unlabelled.
+    name: Path within its folder, or as written in the CSV file; readable.
+    label: Name of its class, as written; empty means unlabelled.
+    line: Line of the CSV file; 0 for a file that a folder holds.
   """
 
   path: str
   name: str
   label: str
+  line: int = 0
 
 
 def join(folder: str, name: str) -> str:
   """Returns the path of a file; a full path or URL stays unchanged."""
   return name if name.startswith("/") or "://" in name else f"{folder}/{name}"
+
+
+def described(item: Item) -> str:
+  """Returns line, path and label of an image, for messages."""
+  line = f"line {item.line}: " if item.line else ""
+  label = readable(item.label) if item.label else "no label"
+  return f"{line}{readable(item.path)} ({label})"

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from suncet_jax.console.words import shorten
 from suncet_jax.data.folder.items import join
 from suncet_jax.errors import UserError
+from suncet_jax.files.text import readable
 
 
 def check_level(
@@ -26,7 +27,9 @@ def check_level(
   """
   folders = {posixpath.dirname(name) for name in files}
   common = posixpath.commonpath(folders)
-  if not common or common in folders or common.partition("/")[0] in known:
+  if not common or common in folders:
+    return
+  if readable(common.partition("/")[0]) in known:
     return
   start = len(common) + 1
   below = sorted({name[start:].partition("/")[0] for name in folders})

@@ -1,18 +1,16 @@
 """Lists of image files with their classes, from folders and CSV files."""
 
-import collections
-import csv
-import io
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from absl import logging
 from etils import epath
 
 from suncet_jax.console.words import shorten
+from suncet_jax.data.folder.csv_list import images_of_csv
 from suncet_jax.data.folder.items import UNLABELLED, Item, join
 from suncet_jax.data.folder.levels import check_classes_apart, check_level
 from suncet_jax.errors import UserError
-from suncet_jax.files import storage
+from suncet_jax.files.text import composed, readable
 from suncet_jax.files.tree import Tree, folders_in, tree_of
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -50,10 +48,8 @@ def labelled_images(
     )
   check_level(setting, place, tree.files, known)
   check_classes_apart(setting, place, tree.again)
-  items = [
-    Item(join(place, name), name, name.partition("/")[0]) for name in tree.files
-  ]
-  _check_no_empty_class(setting, place, {item.label for item in items})
+  items = _items(place, tree, lambda name: name.partition("/")[0])
+  _check_no_empty_class(setting, place, [item.label for item in items])
   return items
 
 
@@ -64,7 +60,20 @@ def unlabelled_images(setting: str, place: str) -> list[Item]:
     ValueError: If the folder cannot be read, or holds no image.
   """
   tree = _images_in(setting, place)
-  return [Item(join(place, name), name, UNLABELLED) for name in tree.files]
+  return _items(place, tree, lambda name: UNLABELLED)
+
+
+def _items(
+  place: str, tree: Tree, label_of: Callable[[str], str]
+) -> list[Item]:
+  """Returns the files of a tree, sorted by their readable names."""
+  # A copy on another machine may have the other form of Unicode, but must have
+  # the same order.
+  items = [
+    Item(join(place, name), readable(name), label_of(name))
+    for name in tree.files
+  ]
+  return sorted(items, key=lambda item: item.name)
 
 
 def _images_in(setting: str, place: str) -> Tree:
@@ -114,91 +123,14 @@ def _warn_of_left_out(setting: str, place: str, names: Sequence[str]) -> None:
     )
 
 
-def _check_no_empty_class(setting: str, place: str, filled: set[str]) -> None:
-  empty = sorted(set(folders_in(place)) - filled)
+def _check_no_empty_class(
+  setting: str, place: str, filled: Iterable[str]
+) -> None:
+  empty = sorted(
+    set(map(composed, folders_in(place))) - set(map(composed, filled))
+  )
   if empty:
     raise UserError(
       f"{setting} {place!r} has {len(empty)} class folders without an "
       f"image: {shorten(empty)}. Fill or remove them."
     )
-
-
-_COLUMNS = ("path", "label")
-
-
-def images_of_csv(setting: str, path: epath.Path) -> list[Item]:
-  """Reads `path,label` lines; paths are relative to the CSV file's folder.
-
-  Args:
-    setting: Name of the configuration's field, for messages.
-    path: CSV file, in UTF-8.
-
-  Returns:
-    The images, in the order of the file.
-
-  Raises:
-    ValueError: If the file cannot be read, or lists files that do not exist.
-  """
-  try:
-    text = storage.read(path).decode("utf-8-sig")
-  except (OSError, UnicodeDecodeError) as error:
-    raise UserError(
-      f"{setting} {str(path)!r} cannot be read ({error}); expected a CSV file "
-      "in UTF-8."
-    ) from error
-  rows = list(_rows(f"{setting} {str(path)!r}", text))
-  _check_files(setting, path, rows)
-  folder = str(path.parent)
-  return [Item(join(folder, name), name, label) for _, name, label in rows]
-
-
-def _rows(where: str, text: str) -> Iterator[tuple[int, str, str]]:
-  """Yields line number, path and label; columns may be in any order."""
-  lines = csv.reader(io.StringIO(text), skipinitialspace=True)
-  header = next(lines, [])
-  columns = [name.strip().lower() for name in header]
-  if not set(_COLUMNS) <= set(columns):
-    raise UserError(
-      f"{where} begins with {header}, expected the columns "
-      f"{','.join(_COLUMNS)}."
-    )
-  path, label = map(columns.index, _COLUMNS)
-  for fields in lines:
-    if not fields:
-      continue
-    if len(fields) != len(columns):
-      raise UserError(
-        f"{where}, line {lines.line_num}: {len(fields)} fields, expected "
-        f"{len(columns)} as in the first line; put quotes round a comma."
-      )
-    yield lines.line_num, fields[path].strip(), fields[label].strip()
-
-
-def _check_files(
-  setting: str, path: epath.Path, rows: Sequence[tuple[int, str, str]]
-) -> None:
-  """Checks that all files of a CSV file exist."""
-  if not rows:
-    raise UserError(f"{setting} {str(path)!r} lists no image.")
-  there = _existing(path.parent, [name for _, name, _ in rows])
-  missing = [f"line {n}: {name!r}" for n, name, _ in rows if name not in there]
-  if missing:
-    raise UserError(
-      f"{setting} {str(path)!r}: {len(missing)} of {len(rows)} files do not "
-      f"exist: {shorten(missing)}. Paths are relative to {path.parent}."
-    )
-
-
-def _existing(folder: epath.Path, names: Iterable[str]) -> set[str]:
-  """Returns the names that are files, with one listing per folder."""
-  by_folder = collections.defaultdict(set)
-  for name in names:
-    parent, _, _ = name.rpartition("/")
-    by_folder[parent].add(name)
-  there = set()
-  for parent, members in by_folder.items():
-    prefix = f"{parent}/" if parent else ""
-    place = join(str(folder), parent) if parent else folder
-    listed = {prefix + name for name in storage.names_in(place)}
-    there |= members & listed
-  return there

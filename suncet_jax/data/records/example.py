@@ -38,5 +38,5 @@ def parse(serialized: bytes) -> Example:
   return Example(
     image,
     label[0] if label else -1,
-    name[0].decode() if name else None,
+    name[0].decode("utf-8", "backslashreplace") if name else None,
   )

@@ -77,7 +77,7 @@ def read_or_make(
 
 
 def _cached(folder: epath.Path, name: str) -> epath.Path:
-  digest = hashlib.sha256(os.fspath(folder).encode()).hexdigest()[:16]
+  digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
   home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
   return epath.Path(home.expanduser() / "suncet_jax" / f"{digest}-{name}.npz")
 
