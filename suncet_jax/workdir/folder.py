@@ -20,6 +20,7 @@ from suncet_jax.files.formats import (
   write_json,
 )
 from suncet_jax.plugins import Series
+from suncet_jax.workdir import literal_path
 from suncet_jax.workdir.lease import Lease
 
 
@@ -69,7 +70,9 @@ class RunFolder:
       FolderInUseError: If another process is using the folder.
       FolderError: If the folder belongs to another configuration (all
         differences are listed, old -> new), or cannot be written to.
+      UserError: If checkpoints cannot be kept under its name.
     """
+    literal_path.check(self.checkpoints)
     try:
       if self._in_bucket:
         _check_bucket(self.path)
