@@ -19,6 +19,7 @@ from suncet_jax.files.formats import (
   read_json_if_there,
   write_json,
 )
+from suncet_jax.files.paths import expanded
 from suncet_jax.plugins import Series
 from suncet_jax.workdir import literal_path
 from suncet_jax.workdir.lease import Lease
@@ -57,7 +58,9 @@ class RunFolder:
         "bucket such as gs://bucket/folder."
       )
     # Orbax needs absolute paths; those of buckets are.
-    self.path = epath.Path(path if self._in_bucket else os.path.abspath(path))
+    self.path = expanded(path)
+    if not self._in_bucket:
+      self.path = epath.Path(os.path.abspath(self.path))
     self.checkpoints = self.path / "checkpoints"
     self.result = self.path / "result.json"
     self._config = self.path / "config.json"
