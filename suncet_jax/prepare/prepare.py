@@ -1,6 +1,7 @@
 """Prepares or converts a data set of TFDS, and reports on it."""
 
 import os
+import shlex
 import sys
 import time
 
@@ -156,7 +157,8 @@ def _report(
     options["data_dir"] = data_dir
   if "test" not in info.splits and "validation" in info.splits:
     options["test_split"] = "validation"
-  print("Train with", *(f"--config.data.{k}={v}" for k, v in options.items()))
+  given = [f"--config.data.{name}={x}" for name, x in options.items()]
+  print(f"Train with {shlex.join(given)}")
   if builder.name == "imagenet2012":
     print(
       "and, for the published 10 % of labels, with "
