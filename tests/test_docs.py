@@ -5,6 +5,7 @@ navigation or a docstring that does not go with its function is an error.
 """
 
 import doctest
+import importlib.metadata
 import importlib.util
 import os
 import pathlib
@@ -13,6 +14,9 @@ import shlex
 import subprocess
 import sys
 
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 import running
 
@@ -42,6 +46,27 @@ def test_examples(page):
   outcome = doctest.testfile(str(_DOCS / page), module_relative=False)
   assert outcome.attempted > 0
   assert outcome.failed == 0
+
+
+def test_a_run_in_plain_orbax_and_flax(tmp_path, monkeypatch, small_run):
+  (tmp_path / "runs").mkdir()
+  (tmp_path / "runs" / "digits").symlink_to(small_run)
+  monkeypatch.chdir(tmp_path)
+  page = str(_DOCS / "checkpoints.md")
+  outcome = doctest.testfile(page, module_relative=False)
+  assert outcome.attempted > 10
+  assert outcome.failed == 0
+
+
+def test_the_new_interface_of_orbax_reads_a_step(small_run):
+  step = small_run / "checkpoints" / "27"
+  expected = ocp.StandardCheckpointer().restore(step / "state")
+  if not hasattr(ocp, "v1") or not hasattr(ocp.v1, "load"):
+    assert importlib.metadata.version("orbax-checkpoint") < "0.12"
+    return
+  jax.tree.map(np.testing.assert_array_equal, ocp.v1.load(step), expected)
+  with pytest.raises(ValueError, match="recognize"):
+    ocp.v1.load(step / "state")
 
 
 def _commands():

@@ -11,6 +11,7 @@ from suncet_jax.compare import criterion, tables
 from suncet_jax.compare.folder import Measured
 from suncet_jax.console.words import counted
 from suncet_jax.files import storage
+from suncet_jax.files.paths import expanded
 from suncet_jax.files.text import encoded
 from suncet_jax.report import chart
 from suncet_jax.report.page import (
@@ -55,7 +56,7 @@ def write_report(
   Returns:
     Path of the page.
   """
-  workdir = epath.Path(workdir)
+  workdir = expanded(workdir)
   out = workdir / "comparison.html"
   storage.write(out, encoded(_page(results, command)))
   text = "\n\n".join(

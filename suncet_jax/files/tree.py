@@ -7,6 +7,7 @@ from typing import NamedTuple
 from etils import epath
 
 from suncet_jax.files.identity import identity
+from suncet_jax.files.paths import expanded
 from suncet_jax.files.storage import in_bucket, one_kind_of_error
 
 # What systems and storage devices put beside images, often with thumbnails or
@@ -72,7 +73,7 @@ def folders_in(folder: epath.PathLike) -> list[str]:
       names = _listing(os.fspath(folder))
       names = [name[:-1] for name in names if name.endswith("/")]
     else:
-      entries = epath.Path(folder).iterdir()
+      entries = expanded(folder).iterdir()
       names = [entry.name for entry in entries if entry.is_dir()]
   return [name for name in names if not _is_left_out(name)]
 

@@ -1,6 +1,7 @@
 """CSV lists of image files with their labels, as people write them."""
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 
 from etils import epath
@@ -10,6 +11,7 @@ from suncet_jax.data.folder.finder import Finder
 from suncet_jax.data.folder.items import Item, join
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
+from suncet_jax.files.paths import expanded
 from suncet_jax.files.text import decoded, is_utf8, lines, readable
 
 _COLUMNS = ("path", "label")
@@ -43,7 +45,7 @@ def images_of_csv(setting: str, path: epath.Path) -> list[Item]:
   if not rows:
     raise UserError(f"{where} lists no image.")
   finder = Finder(str(path.parent))
-  found = [finder.find(name) for _, name, _ in rows]
+  found = [finder.find(_at_home(name)) for _, name, _ in rows]
   _check_found(where, path.parent, rows, found)
   finder.warn_of_forms(where)
   return [
@@ -51,6 +53,12 @@ def images_of_csv(setting: str, path: epath.Path) -> list[Item]:
     for (line, name, label), there in zip(rows, found, strict=True)
     if there is not None
   ]
+
+
+def _at_home(name: str) -> str:
+  """Returns a path with ~ replaced."""
+  is_at_home = name.partition("/")[0] == "~"
+  return os.fspath(expanded(name)) if is_at_home else name
 
 
 def _rows(where: str, text: str) -> Iterator[tuple[int, str, str]]:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from absl import logging
-from etils import epath
 
 from suncet_jax.console.words import shorten
 from suncet_jax.data.folder.csv_list import images_of_csv
 from suncet_jax.data.folder.items import UNLABELLED, Item, join
 from suncet_jax.data.folder.levels import check_classes_apart, check_level
 from suncet_jax.errors import UserError
+from suncet_jax.files.paths import expanded
 from suncet_jax.files.text import composed, readable
 from suncet_jax.files.tree import Tree, folders_in, tree_of
 
@@ -34,7 +34,7 @@ def labelled_images(
     ValueError: If the place cannot be read, holds no image, or is
       inconsistent.
   """
-  path = epath.Path(place)
+  path = expanded(place)
   if path.suffix.lower() == ".csv":
     return images_of_csv(setting, path)
   tree = _images_in(setting, place)

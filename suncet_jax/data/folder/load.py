@@ -10,7 +10,6 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
-from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax.data.folder.classes import Classes
@@ -21,6 +20,7 @@ from suncet_jax.data.folder.missing_labels import labels_settled
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.source import Dataset
 from suncet_jax.files import storage
+from suncet_jax.files.paths import expanded
 from suncet_jax.files.text import readable
 
 _PLACES = ("train", "test", "unlabelled")
@@ -64,7 +64,7 @@ def load_folder(config: ConfigDict) -> Dataset:
   """
   data = config.data
   # In a bucket, "a//b" and "a/b" are different objects.
-  place = {n: os.fspath(epath.Path(data[n]).expanduser()) for n in _PLACES}
+  place = {n: os.fspath(expanded(data[n])) for n in _PLACES}
   train = labels_settled(
     f"data.train {place['train']!r}",
     labelled_images("data.train", place["train"]),
