@@ -4,6 +4,7 @@ import ctypes
 import importlib.util
 import os
 import platform
+import threading
 
 # Parameters of mallopt, <malloc.h> of the GNU C library.
 _M_TRIM_THRESHOLD = -1
@@ -40,6 +41,14 @@ def _has_accelerator() -> bool:
     return platforms != "cpu"
   plugins = ("jax_plugins", "libtpu")
   return any(importlib.util.find_spec(name) for name in plugins)
+
+
+def can_handle_signals() -> bool:
+  """Returns whether this thread may set handlers of signals, as one alone may.
+
+  A program that runs a training in another thread has to do without.
+  """
+  return threading.current_thread() is threading.main_thread()
 
 
 def available_cpus() -> int:

@@ -58,7 +58,7 @@ def prepare(
   elif file_format not in formats(builder):
     convert(builder, file_format)
   else:
-    print(f"{dataset} is already prepared: {builder.data_path}")
+    terminal.say(f"{dataset} is already prepared: {builder.data_path}")
   from suncet_jax.data.tfds.load import make_index
 
   # A new builder reads from disk, as training will.
@@ -91,7 +91,7 @@ def _make(
   """Prepares a data set that is not there yet."""
   root = epath.Path(builder.data_dir_root)
   manual = epath.Path(manual_dir or root / "downloads" / "manual").expanduser()
-  print(f"{dataset} as {file_format} in {builder.data_path}")
+  terminal.say(f"{dataset} as {file_format} in {builder.data_path}")
   needed = cost(builder, manual)
   check_target(builder.data_path.parent, needed)
   if builder.name == "imagenet2012_subset":
@@ -138,7 +138,7 @@ def _report(
   counts = ", ".join(
     f"{s.num_examples:,} {s.name}" for s in info.splits.values()
   )
-  print(
+  terminal.say(
     f"Ready in {_duration(seconds)}: {counts} examples, {gigabytes(size)} in "
     f"{builder.data_path}"
   )
@@ -152,9 +152,10 @@ def _report(
     options["data_dir"] = data_dir
   if "test" not in info.splits and "validation" in info.splits:
     options["test_split"] = "validation"
-  print("Train with", *(f"--config.data.{k}={v}" for k, v in options.items()))
+  chosen = " ".join(f"--config.data.{k}={v}" for k, v in options.items())
+  terminal.say(f"Train with {chosen}")
   if builder.name == "imagenet2012":
-    print(
+    terminal.say(
       "and, for the published 10 % of labels, with "
       "--config.data.labelled.file=tfds:imagenet2012_subset/10pct"
     )
