@@ -77,9 +77,6 @@ def _fetched(reference: str, data_dir: str) -> epath.Path:
   import tensorflow_datasets as tfds
   from tensorflow_datasets.core.download import checksums, resource
 
-  from suncet_jax.data.tfds.formats import check_place
-
-  check_place(data_dir, "--config.data.data_dir")
   url, expected = _registered(reference)
   root = tfds.builder(
     reference.removeprefix(_SCHEME), data_dir=data_dir or None

@@ -12,7 +12,6 @@ from suncet_jax.data.name_lists import can_reach, read_names
 from suncet_jax.data.tfds.formats import (
   ARRAY_RECORD,
   TFRECORD,
-  check_place,
   formats,
   use_format,
 )
@@ -46,7 +45,6 @@ def prepare(
       f"array_record cannot be read from a bucket such as {data_dir}. Set "
       "--file_format=tfrecord, or --data_dir to a folder on a disk."
     )
-  check_place(data_dir, "--data_dir")
   builder = _builder(dataset, data_dir)
   features = list(builder.info.features)
   if "image" not in features or "label" not in features:

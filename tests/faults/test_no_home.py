@@ -13,8 +13,6 @@ from etils import epath
 from suncet_jax.compare import report as comparison
 from suncet_jax.compare.folder import Measured
 from suncet_jax.data.records.index import Index, read_or_make
-from suncet_jax.data.tfds.formats import check_place
-from suncet_jax.errors import UserError
 
 # What is changed in a process, and then the command.
 _NOBODY = """
@@ -117,17 +115,10 @@ def test_an_index_that_cannot_be_kept_is_made_all_the_same(
   assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("data_dir", ["", None])
-def test_tfds_has_no_data_in_a_folder_called_tilde(nobody, data_dir):
-  with pytest.raises(UserError, match=r"no home folder.*--data_dir"):
-    check_place(data_dir, "--data_dir")
-  check_place("/data", "--data_dir")
-
-
 def test_prepare_asks_for_a_folder(tmp_path):
   code, output = _run(
     "suncet_jax.prepare", "--dataset=mnist", cwd=tmp_path, more=_NO_TFDS_DIR
   )
   assert code == 2, output
-  assert "set --data_dir or $TFDS_DATA_DIR" in output
+  assert "$TFDS_DATA_DIR" in output
   assert not list(tmp_path.iterdir())

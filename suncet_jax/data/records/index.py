@@ -8,14 +8,13 @@ import hashlib
 import io
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from absl import logging
 from etils import epath
 
-from suncet_jax.devices.host import has_home
 from suncet_jax.files import storage
 from suncet_jax.files.formats import read_npz
 
@@ -56,7 +55,7 @@ def read_or_make(
   Returns:
     The index.
   """
-  places = [folder / f"suncet_jax-{name}.npz", *_cached(folder, name)]
+  places = (folder / f"suncet_jax-{name}.npz", _cached(folder, name))
   for place in places:
     # A missing, damaged or outdated index is made again below.
     with contextlib.suppress(*_ABSENT):
@@ -77,14 +76,10 @@ def read_or_make(
   return index
 
 
-def _cached(folder: epath.Path, name: str) -> Iterator[epath.Path]:
-  """Yields the place in the cache of this user, if it has a home folder."""
-  chosen = os.environ.get("XDG_CACHE_HOME")
-  if not chosen and not has_home():
-    return
-  cache = pathlib.Path(chosen or "~/.cache").expanduser() / "suncet_jax"
+def _cached(folder: epath.Path, name: str) -> epath.Path:
   digest = hashlib.sha256(os.fspath(folder).encode()).hexdigest()[:16]
-  yield epath.Path(cache / f"{digest}-{name}.npz")
+  home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
+  return epath.Path(home.expanduser() / "suncet_jax" / f"{digest}-{name}.npz")
 
 
 def _read(place: epath.Path) -> Index:

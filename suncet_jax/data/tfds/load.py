@@ -17,7 +17,6 @@ from suncet_jax.data.source import Dataset, Source
 from suncet_jax.data.tfds.formats import (
   ARRAY_RECORD,
   TFRECORD,
-  check_place,
   formats,
   use_format,
 )
@@ -73,7 +72,6 @@ def make_index(builder: tfds.core.DatasetBuilder, split: str) -> Index:
 
 
 def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
-  check_place(data.data_dir, "--config.data.data_dir")
   try:
     builder = tfds.builder(data.tfds_name, data_dir=data.data_dir or None)
   except tfds.core.DatasetNotFoundError as error:
