@@ -19,6 +19,8 @@ from suncet_jax.config import validate
 from suncet_jax.console import streams, terminal
 from suncet_jax.devices.host import can_handle_signals
 from suncet_jax.errors import RunError, UserError
+from suncet_jax.files.paths import expanded
+from suncet_jax.files.storage import in_bucket
 
 USAGE_ERROR = 2
 
@@ -49,7 +51,7 @@ def parse_flags(argv: list[str]) -> list[str]:
   """Parses the command line; ends the program with one line if it is wrong."""
   streams.prepare()  # before --help and errors are printed
   try:
-    return flags.FLAGS(argv)
+    return flags.FLAGS([_with_home(word) for word in argv])
   except flags.Error as error:
     if own := _first_user_error(error):  # raised by the configuration's file
       fail(str(own))
@@ -61,6 +63,17 @@ def parse_flags(argv: list[str]) -> list[str]:
     fail(f"--config has no field {error}")
   except OSError as error:  # overrides of a file that is not there
     fail(str(error).strip().splitlines()[-1])
+
+
+def _with_home(word: str) -> str:
+  """Expands ~ in --config=~/mine.py, which a shell leaves as it is."""
+  name, equals, path = word.partition("=")
+  if name not in ("--config", "-config") or not path.startswith("~"):
+    return word
+  try:
+    return f"{name}{equals}{expanded(path)}"
+  except UserError as error:
+    fail(f"--config: {error}")
 
 
 def _first_user_error(error: BaseException) -> UserError | None:
@@ -93,7 +106,12 @@ def checked_workdir(argv: list[str]) -> str:
   no_arguments(argv)
   if not _WORKDIR.value:
     fail("--workdir is missing, expected a folder such as runs/digits.")
-  return _WORKDIR.value
+  if in_bucket(_WORKDIR.value):
+    return _WORKDIR.value
+  try:
+    return os.fspath(expanded(_WORKDIR.value))
+  except UserError as error:
+    fail(f"--workdir: {error}")
 
 
 def checked_config(flag: flags.FlagHolder) -> ConfigDict:

@@ -21,6 +21,7 @@ from suncet_jax.convert.weights import Images, Weights
 from suncet_jax.errors import UserError
 from suncet_jax.evals.embed import embed
 from suncet_jax.files import storage
+from suncet_jax.files.paths import expanded
 
 
 def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
@@ -69,9 +70,9 @@ class Encoder:
     self.projection_size = (
       weights.model["head"]["out"] if weights.has_head else 0
     )
-    self._source = os.fspath(path)
+    self._source = os.fspath(expanded(path))
     if not storage.in_bucket(path):  # it may be unpickled in another folder
-      self._source = os.path.abspath(path)
+      self._source = os.path.abspath(self._source)
     self._batch_size = batch_size
     self._params, self._batch_stats = jax.device_put(weights.variables)
     self._features = jax.jit(make_features(weights))

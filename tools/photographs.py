@@ -26,6 +26,9 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from suncet_jax.errors import UserError
+from suncet_jax.files.paths import expanded
+
 _PHOTOS = {  # pictures in colour, by package
   "sklearn": ("datasets/images", ("china.jpg", "flower.jpg")),
   "skimage": (
@@ -224,7 +227,7 @@ def _size(text: str) -> Size:
 
 def main() -> int:
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-  parser.add_argument("--out", required=True, type=pathlib.Path, help="folder")
+  parser.add_argument("--out", required=True, help="folder")
   parser.add_argument("--classes", type=int, default=1000)
   parser.add_argument("--per_class", type=int, default=4)
   parser.add_argument("--validation", type=int, default=1000)
@@ -238,8 +241,9 @@ def main() -> int:
     parser.error("expected 1 to 1000 --classes and 1 to 50000 --validation")
   start = time.monotonic()
   try:
+    folder = pathlib.Path(expanded(options.out))
     write_archives(
-      options.out,
+      folder,
       classes=options.classes,
       per_class=options.per_class,
       validation=options.validation,
@@ -247,14 +251,15 @@ def main() -> int:
       kilobytes=options.kilobytes or None,
       seed=options.seed,
     )
-  except OSError as error:  # a package, or room for the archives, is missing
+  # A package, or room for the archives, is missing.
+  except (OSError, UserError) as error:
     print(f"Error: {error}", file=sys.stderr)
     return 2
-  written = sum(file.stat().st_size for file in options.out.glob("ILSVRC*"))
+  written = sum(file.stat().st_size for file in folder.glob("ILSVRC*"))
   print(
     f"{options.classes} classes x {options.per_class} training images, "
     f"{options.validation} validation images, {written / 1e6:.1f} MB, "
-    f"{time.monotonic() - start:.1f} s: {options.out}"
+    f"{time.monotonic() - start:.1f} s: {folder}"
   )
   return 0
 

@@ -51,13 +51,15 @@ def main() -> int:
   # Takes seconds to import: only after the check above.
   import tensorflow_datasets as tfds
 
+  from suncet_jax.data.tfds.place import data_folder
+
   with tempfile.TemporaryDirectory() as folder:
     for stem, stamp in _STAMPS.items():
       name = stem + ".gz"
       packed = (_DEBIAN / name).read_bytes()
       restored = with_upstream_header(packed, stem, stamp)
       (pathlib.Path(folder) / name).write_bytes(restored)
-    builder = tfds.builder("fashion_mnist", data_dir=data_dir)
+    builder = tfds.builder("fashion_mnist", data_dir=data_folder(data_dir))
     builder.download_and_prepare(
       download_config=tfds.download.DownloadConfig(manual_dir=folder)
     )

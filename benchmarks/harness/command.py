@@ -7,6 +7,9 @@ import statistics
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from suncet_jax.errors import UserError
+from suncet_jax.files.paths import expanded
+
 
 def parser(
   description: str | None, repeats: int | None = None
@@ -24,8 +27,15 @@ def parser(
   )
   if repeats is not None:
     made.add_argument("--repeats", type=int, default=repeats)
-  made.add_argument("--out", type=pathlib.Path, help="also write it there")
+  made.add_argument("--out", type=_file, help="also write it there")
   return made
+
+
+def _file(text: str) -> pathlib.Path:
+  try:
+    return pathlib.Path(expanded(text))
+  except UserError as error:
+    raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def given() -> str:

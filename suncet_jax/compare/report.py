@@ -12,6 +12,7 @@ from suncet_jax.compare import criterion, tables
 from suncet_jax.compare.folder import Measured
 from suncet_jax.console.words import counted
 from suncet_jax.files import storage
+from suncet_jax.files.paths import expanded
 from suncet_jax.report import chart
 from suncet_jax.report.page import (
   Code,
@@ -54,7 +55,7 @@ def write_report(
   Returns:
     Path of the page.
   """
-  workdir = epath.Path(workdir)
+  workdir = expanded(workdir)
   text = "\n\n".join(
     f"## {title}\n\n{tables.markdown(table)}"
     for title, table in all_tables(results)

@@ -98,7 +98,9 @@ def _ending(code: int, signals: Sequence[int]) -> str:
 
 
 def _start(folder: epath.Path, cpus: list[int]) -> subprocess.Popen:
-  command = [sys.executable, "-m", "suncet_jax.compare.job", str(folder)]
+  # A whole path, since a name may begin with a dash.
+  place = os.path.abspath(folder)
+  command = [sys.executable, "-m", "suncet_jax.compare.job", place]
   command += [",".join(map(str, cpus))] if cpus else []
   with open(folder / "output.log", "a") as log:
     return subprocess.Popen(

@@ -1,9 +1,11 @@
 """Faults in combinations of fields of data and images."""
 
-import pathlib
 from collections.abc import Iterator
 
 from ml_collections import ConfigDict
+
+from suncet_jax.errors import UserError
+from suncet_jax.files.paths import expanded
 
 _SCHEME = "tfds:"  # prefix of a list that TFDS provides
 
@@ -20,8 +22,14 @@ def file_faults(config: ConfigDict) -> Iterator[str]:
   """Yields a fault for each list of images that is not on this machine."""
   for name in ("labelled", "validation"):
     path = config.data[name].file
-    is_elsewhere = path.startswith(_SCHEME) or "://" in path
-    if path and not is_elsewhere and not pathlib.Path(path).is_file():
+    if not path or path.startswith(_SCHEME) or "://" in path:
+      continue
+    try:
+      is_there = expanded(path).is_file()
+    except UserError as error:
+      yield f"data.{name}.file: {error}"
+      continue
+    if not is_there:
       yield (
         f"data.{name}.file {path!r} does not exist. The lists of ImageNet are "
         "imagenet_subsets/1percent.txt and 10percent.txt of "

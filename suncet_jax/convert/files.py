@@ -15,6 +15,7 @@ from suncet_jax.convert.weights import (
   Weights,
   to_metadata,
 )
+from suncet_jax.files.paths import expanded
 
 
 def read(
@@ -40,7 +41,7 @@ def read(
     ConvertError: If there are no weights, or they are damaged or of an unknown
       layout.
   """
-  path = epath.Path(path)
+  path = expanded(path)
   if path.is_dir():
     weights = _read_folder(path)
   else:
@@ -74,7 +75,7 @@ def write(weights: Weights, path: epath.PathLike, layout: str) -> list[str]:
   Raises:
     ConvertError: If the layout cannot express the weights, or the disk is full.
   """
-  path, folder = epath.Path(path), None
+  path, folder = expanded(path), None
   left_out: list[str] = []
   if not path.suffix or path.is_dir():
     folder, own = path, layout == FORMAT

@@ -17,6 +17,7 @@ from etils import epath
 from suncet_jax.convert.weights import ConvertError, TensorFile
 from suncet_jax.files import storage
 from suncet_jax.files.formats import read_npz
+from suncet_jax.files.paths import expanded
 
 SAFETENSORS, NPZ = ".safetensors", ".npz"
 PYTORCH = (".pth", ".pt", ".tar", ".bin", ".ckpt")
@@ -49,7 +50,7 @@ def read(path: epath.PathLike, wrapper: str = "") -> TensorFile:
   Raises:
     ConvertError: If the file is missing, damaged or of another format.
   """
-  path = epath.Path(path)
+  path = expanded(path)
   if not path.exists():
     raise ConvertError(f"there is no file or folder {path}.")
   if path.suffix not in SUFFIXES:
@@ -90,7 +91,7 @@ def write(
   Raises:
     ConvertError: If the file cannot be written.
   """
-  path = epath.Path(path)
+  path = expanded(path)
   arrays = {name: np.ascontiguousarray(x) for name, x in tensors.items()}
   # np.ascontiguousarray gives scalars an axis.
   arrays = {name: x.reshape(tensors[name].shape) for name, x in arrays.items()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from etils import epath
 
 from suncet_jax.console.words import shorten
+from suncet_jax.data.tfds.place import data_folder
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 
@@ -79,7 +80,7 @@ def _fetched(reference: str, data_dir: str) -> epath.Path:
 
   url, expected = _registered(reference)
   root = tfds.builder(
-    reference.removeprefix(_SCHEME), data_dir=data_dir or None
+    reference.removeprefix(_SCHEME), data_dir=data_folder(data_dir)
   ).data_dir_root
   downloads = epath.Path(root) / "downloads"
   # TFDS's cache, in its current and its former layout (with and without a

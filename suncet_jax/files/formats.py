@@ -10,6 +10,7 @@ from etils import epath
 
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
+from suncet_jax.files.paths import expanded
 
 
 def read_json(path: epath.PathLike) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def read_json(path: epath.PathLike) -> dict[str, Any]:
 
 def read_json_if_there(path: epath.PathLike) -> dict[str, Any]:
   """Reads a JSON object like `read_json`; {} if there is no file."""
-  return read_json(path) if epath.Path(path).is_file() else {}
+  return read_json(path) if expanded(path).is_file() else {}
 
 
 def write_json(path: epath.PathLike, value: Any) -> None:

@@ -1,11 +1,15 @@
 """Files on disk or in a bucket, with one kind of error."""
 
 import contextlib
+import glob
 import os
 import uuid
 from collections.abc import Iterator
 
 from etils import epath
+
+from suncet_jax.errors import UserError
+from suncet_jax.files.paths import expanded
 
 
 def in_bucket(path: epath.PathLike) -> bool:
@@ -20,7 +24,7 @@ def read(path: epath.PathLike) -> bytes:
     OSError: If the file cannot be read.
   """
   with one_kind_of_error():
-    return epath.Path(path).read_bytes()
+    return expanded(path).read_bytes()
 
 
 def read_range(path: epath.PathLike, start: int, size: int) -> bytes:
@@ -29,7 +33,7 @@ def read_range(path: epath.PathLike, start: int, size: int) -> bytes:
   Raises:
     OSError: If the file cannot be read, or ends before.
   """
-  with one_kind_of_error(), epath.Path(path).open("rb") as file:
+  with one_kind_of_error(), expanded(path).open("rb") as file:
     file.seek(start)
     content = file.read(size)
   if len(content) != size:
@@ -43,7 +47,7 @@ def write(path: epath.PathLike, content: bytes) -> None:
   Raises:
     OSError: If the file cannot be written.
   """
-  path = epath.Path(path)
+  path = expanded(path)
   if in_bucket(path):  # an object appears once it is complete
     with one_kind_of_error():
       path.write_bytes(content)
@@ -122,16 +126,21 @@ def folders_in(folder: epath.PathLike) -> list[str]:
       names = _listing(os.fspath(folder))
       names = [name[:-1] for name in names if name.endswith("/")]
     else:
-      entries = epath.Path(folder).iterdir()
+      entries = expanded(folder).iterdir()
       names = [entry.name for entry in entries if entry.is_dir()]
   return [name for name in names if not name.startswith(".")]
+
+
+def matching(folder: epath.PathLike, pattern: str) -> Iterator[epath.Path]:
+  """Yields what matches a pattern in a folder, whose own name is literal."""
+  yield from epath.Path(glob.escape(os.fspath(folder))).glob(pattern)
 
 
 def names_in(folder: epath.PathLike) -> set[str]:
   """Returns the names in a folder; none if there is no such folder."""
   try:
     with one_kind_of_error():
-      return {entry.name for entry in epath.Path(folder).iterdir()}
+      return {entry.name for entry in expanded(folder).iterdir()}
   except OSError:
     return set()
 
@@ -141,11 +150,11 @@ def one_kind_of_error() -> Iterator[None]:
   """Turns the errors of the libraries for buckets into OSError.
 
   Raises:
-    OSError: In place of any other exception.
+    OSError: In place of any other exception, but for our own.
   """
   try:
     yield
-  except OSError:
+  except (OSError, UserError):
     raise
   except Exception as error:
     raise OSError(f"{type(error).__name__}: {error}") from error

@@ -15,8 +15,11 @@ from suncet_jax.data.tfds.formats import (
   formats,
   use_format,
 )
+from suncet_jax.data.tfds.place import data_folder
 from suncet_jax.devices.host import hide_accelerators
 from suncet_jax.errors import UserError
+from suncet_jax.files import storage
+from suncet_jax.files.paths import expanded
 from suncet_jax.prepare.convert import convert
 from suncet_jax.prepare.sizes import check_target, cost, gigabytes, is_imagenet
 
@@ -70,8 +73,9 @@ def prepare(
 
 
 def _builder(dataset: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
+  folder = data_folder(data_dir)
   try:
-    return tfds.builder(dataset, data_dir=data_dir)
+    return tfds.builder(dataset, data_dir=folder)
   except tfds.core.DatasetNotFoundError as error:  # its message lists them all
     raise UserError(
       f"TFDS has no data set {dataset!r}; expected one of "
@@ -90,7 +94,7 @@ def _make(
 ) -> None:
   """Prepares a data set that is not there yet."""
   root = epath.Path(builder.data_dir_root)
-  manual = epath.Path(manual_dir or root / "downloads" / "manual").expanduser()
+  manual = expanded(manual_dir or root / "downloads" / "manual")
   terminal.say(f"{dataset} as {file_format} in {builder.data_path}")
   needed = cost(builder, manual)
   check_target(builder.data_path.parent, needed)
@@ -99,7 +103,7 @@ def _make(
     config = builder.builder_config.name
     if not (manual / f"{config.replace('pct', 'percent')}.txt").exists():
       read_names(f"tfds:{builder.name}/{config}", os.fspath(root))
-  is_empty = not any((root / "downloads").glob("*/*.INFO"))
+  is_empty = not any(storage.matching(root / "downloads", "*/*.INFO"))
   if is_empty and manual_dir is None and not is_imagenet(builder):
     _check_network(builder)
   hide_accelerators()

@@ -9,6 +9,7 @@ from etils import epath
 
 from suncet_jax.console import terminal
 from suncet_jax.errors import UserError
+from suncet_jax.files import storage
 
 # If one is missing, TFDS itself goes on and leaves its split out.
 _ARCHIVES = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar")
@@ -53,7 +54,7 @@ def _archive_sizes(
 ) -> list[int]:
   missing = [name for name in _ARCHIVES if not (manual / name).exists()]
   if missing:
-    versions = builder.data_path.parent.glob("*/dataset_info.json")
+    versions = storage.matching(builder.data_path.parent, "*/dataset_info.json")
     others = sorted(path.parent.name for path in versions)
     other = (
       f" Version {others[0]} is there: --dataset={builder.name}:{others[0]} "

@@ -4,8 +4,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from etils import epath
-
 from suncet_jax.console import streams, terminal
 from suncet_jax.report.write import write_report
 
@@ -24,13 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prog="python -m suncet_jax.report",
     description="Shows finished or running runs in one page.",
   )
-  parser.add_argument(
-    "runs", nargs="+", type=epath.Path, help="folders of runs"
-  )
+  parser.add_argument("runs", nargs="+", help="folders of runs")
   parser.add_argument(
     "--out",
-    type=epath.Path,
-    default=epath.Path("report.html"),
+    default="report.html",
     help="page to write (%(default)s)",
   )
   options = parser.parse_args(arguments)

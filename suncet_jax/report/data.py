@@ -15,6 +15,7 @@ from etils import epath
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 from suncet_jax.files.formats import read_npz
+from suncet_jax.files.paths import expanded
 
 _NAME = "report/data.npz"  # path in the folder of the run
 
@@ -102,7 +103,7 @@ def save_data(folder: epath.PathLike, data: ReportData) -> None:
   for name in ("command", "predicted_by", "class_names", "view_titles"):
     arrays[name] = arrays[name].astype(np.str_)
   np.savez_compressed(buffer, **arrays)
-  storage.write(epath.Path(folder) / _NAME, buffer.getvalue())
+  storage.write(expanded(folder) / _NAME, buffer.getvalue())
 
 
 def load_data(folder: epath.PathLike) -> ReportData | None:
@@ -118,7 +119,7 @@ def load_data(folder: epath.PathLike) -> ReportData | None:
     OSError: If the file is not readable.
     ValueError: If it was not written by `save_data`.
   """
-  path = epath.Path(folder) / _NAME
+  path = expanded(folder) / _NAME
   if not path.is_file():
     return None
   try:

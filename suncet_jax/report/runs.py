@@ -9,6 +9,7 @@ from etils import epath
 
 from suncet_jax.errors import UserError
 from suncet_jax.files.formats import read_json_if_there
+from suncet_jax.files.paths import expanded
 from suncet_jax.plugins import Series
 from suncet_jax.report.data import ReportData, load_data
 from suncet_jax.workdir.metrics_csv import last_value, read_history
@@ -66,7 +67,7 @@ def read_runs(folders: Sequence[epath.PathLike]) -> list[Run]:
   """
   if not folders:
     raise UserError("expected at least one folder of a run, got none")
-  paths = [epath.Path(folder) for folder in folders]
+  paths = [expanded(folder) for folder in folders]
   places = [path.resolve() for path in paths]
   if len(set(places)) < len(places):
     again = next(p for i, p in enumerate(places) if p in places[:i])
@@ -121,7 +122,7 @@ def differing_fields(configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _read_run(folder: epath.PathLike, name: str) -> Run:
-  folder = epath.Path(folder)
+  folder = expanded(folder)
   metrics, config = folder / "metrics.csv", folder / "config.json"
   if not metrics.is_file() and not config.is_file():
     raise UserError(

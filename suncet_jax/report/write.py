@@ -8,6 +8,7 @@ from etils import epath
 from suncet_jax.console.words import counted
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
+from suncet_jax.files.paths import expanded
 from suncet_jax.report import summary, wording
 from suncet_jax.report.confusion import confusion_parts
 from suncet_jax.report.data import ReportData
@@ -69,7 +70,7 @@ def write_report(
     ValueError: If `out` is not an HTML file, or a folder is not a run's.
     OSError: If a file is not readable, or the page not writable.
   """
-  out = epath.Path(out)
+  out = expanded(out)
   if out.suffix != ".html":
     raise UserError(f"the page must be named *.html, got {out}")
   storage.write(out, report_page(read_runs(folders)).encode("utf-8"))

@@ -13,7 +13,7 @@ from suncet_jax.train.monitor import Monitor
 from suncet_jax.train.phases import Phase, phases
 from suncet_jax.train.state import TrainState
 from suncet_jax.train.stop import StopRequest
-from suncet_jax.workdir.checkpoints import Checkpoints
+from suncet_jax.workdir.checkpoints import Checkpoints, SaveError
 
 
 class DivergedError(RunError):
@@ -86,10 +86,10 @@ class Loop:
       if not metrics or jax.process_count() > 1:
         raise
       self._save(int(state.step), state, metrics)
-      raise _after_saving(error, int(state.step)) from error
+      raise self._after_saving(error, int(state.step)) from error
     failure = self._experiment.stream.failure
     if failure:
-      raise _after_saving(failure, int(state.step)) from failure
+      raise self._after_saving(failure, int(state.step)) from failure
     return state
 
   def _all_batches(self, first: int) -> Iterator[tuple[Phase, int, Any]]:
@@ -175,9 +175,11 @@ class Loop:
         "--config.train.debug_nans=True."
       )
 
-
-def _after_saving(error: DataError, step: int) -> DataError:
-  """Returns the error with a note that the state is saved."""
-  return type(error)(
-    f"{error}\nStep {step} is saved: run the same command again to go on."
-  )
+  def _after_saving(self, error: DataError, step: int) -> DataError:
+    """Returns the error with a note that the state is saved, once it is."""
+    note = f"Step {step} is saved: run the same command again to go on."
+    try:
+      self._checkpoints.wait()
+    except SaveError as failed:
+      note = str(failed)
+    return type(error)(f"{error}\n{note}")

@@ -6,6 +6,7 @@ import jax
 from ml_collections import ConfigDict
 
 from suncet_jax.devices.processes import is_first, value_from_first
+from suncet_jax.errors import UserError
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.monitor import print_once
 from suncet_jax.train.state import TrainState
@@ -29,11 +30,11 @@ def claim(folder: RunFolder, config: ConfigDict) -> None:
     FolderInUseError: If another process is using the folder.
     FolderError: If it belongs to another run or is not writable.
   """
-  problem: FolderError | FolderInUseError | None = None
+  problem: UserError | FolderInUseError | None = None
   if is_first():
     try:
       folder.claim(config)
-    except (FolderError, FolderInUseError) as error:
+    except (UserError, FolderInUseError) as error:
       problem = error
   in_use = isinstance(problem, FolderInUseError)
   in_use, message = value_from_first((in_use, str(problem or "")))

@@ -3,14 +3,16 @@
 Orbax commits a step by a rename, so a killed process never leaves half a step.
 But it restores flipped bits silently, and raises one of many exceptions for a
 truncated file. Here a digest of every leaf is saved and checked after reading,
-and the newest intact step replaces a damaged one.
+and the newest intact step replaces a damaged one. A step that was written is
+read back in the same way before it counts and an older one is removed.
 """
 
+import contextlib
 import errno
 import logging as python_logging
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -18,13 +20,20 @@ import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 from etils import epath
-from orbax.checkpoint import checkpoint_managers as policies
 
 from suncet_jax.errors import UserError
+from suncet_jax.files import storage
 from suncet_jax.workdir.digest import leaf_digests
+from suncet_jax.workdir.literal_path import LiteralPath
+from suncet_jax.workdir.same_tree import (
+  TreeMismatchError,
+  check_same_tree,
+  described,
+)
 
 # Names of the state's fields until version 0.1, and their names now.
 _RENAMED = {"extras": "method_state"}
+_LONGEST_REASON = 300  # characters
 _BYTES_BESIDE_ARRAYS = 500_000  # upper bound for names, shapes, digests
 
 
@@ -32,8 +41,8 @@ _BYTES_BESIDE_ARRAYS = 500_000  # upper bound for names, shapes, digests
 _Content = tuple[Any, dict[str, str], dict[str, Any]]
 
 
-class TreeMismatchError(UserError):
-  """A checkpoint holds other arrays than the program expects."""
+class DamagedError(Exception):
+  """What was read of a checkpoint is not what was written."""
 
 
 class Store:
@@ -51,13 +60,14 @@ class Store:
     read_only: bool,
   ) -> None:
     """Opens the folder or creates it; see `Checkpoints`."""
-    self._folder = folder
+    self._name = folder  # for messages
     self._is_read_only = read_only
+    self._keep, self._keep_every_steps = keep, keep_every_steps
+    self._known: set[int] = set()  # steps that this process has read back
     if not read_only:
       folder.mkdir(parents=True, exist_ok=True)
-    keepers: list[Any] = [policies.LatestN(keep)]
-    if keep_every_steps:
-      keepers.append(policies.EveryNSteps(keep_every_steps))
+    self._opened = LiteralPath(folder)
+    self._folder = self._opened.path
     process = jax.process_index()
     for logger in (
       logging.get_absl_logger(),
@@ -65,11 +75,11 @@ class Store:
     ):
       logger.addFilter(_is_worth_reading)
     self._manager = ocp.CheckpointManager(
-      folder,
+      self._folder,
       options=ocp.CheckpointManagerOptions(
         create=False,
         enable_async_checkpointing=False,
-        preservation_policy=policies.AnyPreservationPolicy(keepers),
+        max_to_keep=None,  # Orbax would remove before a step is read back
         cleanup_tmp_directories=not read_only,
         read_only=read_only,
         multiprocessing_options=ocp.options.MultiprocessingOptions(
@@ -83,41 +93,93 @@ class Store:
   def close(self) -> None:
     """Closes the folder."""
     self._manager.close()
+    self._opened.close()
 
   def latest(self) -> int | None:
     """Returns the newest step, intact or not; None if there is none."""
     return self._manager.latest_step()
 
   def write(self, step: int, arrays: Any, metadata: dict[str, Any]) -> None:
-    """Writes a step unless it exists, and removes steps not to be kept.
+    """Writes a step unless it exists, and reads it back from disk.
+
+    Only then steps that are not to be kept are removed.
 
     Raises:
-      Exception: If writing fails; of nearly any kind. Nothing is left of the
-        step.
+      Exception: If writing or reading back fails; of nearly any kind. Nothing
+        is left of the step, and the others are as they were.
     """
-    if step in self._manager.all_steps():
+    if step in self._known:
       return
+    is_there = step in self._manager.all_steps()
+    try:
+      if not is_there:
+        self._write(step, arrays, metadata)
+      self._read_back(step, arrays)
+    except Exception:
+      if not is_there:
+        self._discard(step)
+      raise
+    self._known.add(step)
+    self._remove_old()
+
+  def _write(self, step: int, arrays: Any, metadata: dict[str, Any]) -> None:
+    self._check_room(arrays)
     meta = {
       "digests": leaf_digests(arrays),
-      "leaves": _describe(arrays),
+      "leaves": described(arrays),
       "notes": metadata,
     }
+    is_saved = self._manager.save(
+      step,
+      args=ocp.args.Composite(
+        state=ocp.args.StandardSave(arrays), meta=ocp.args.JsonSave(meta)
+      ),
+      force=True,
+    )
+    if not is_saved:
+      raise UserError(f"Orbax did not save step {step}")
+
+  def _read_back(self, step: int, arrays: Any) -> None:
+    """Checks that a step can be read, all of it.
+
+    Raises:
+      DamagedError: If it cannot.
+    """
     try:
-      self._check_room(arrays)
-      is_saved = self._manager.save(
-        step,
-        args=ocp.args.Composite(
-          state=ocp.args.StandardSave(arrays), meta=ocp.args.JsonSave(meta)
-        ),
-        force=True,
-      )
-      if not is_saved:
-        raise UserError(f"Orbax did not save step {step}")
-    except Exception:
-      # A partial step would take the space that the next attempt needs.
-      for partial in self._folder.glob("*.orbax-checkpoint-tmp*"):
-        shutil.rmtree(partial, ignore_errors=True)
-      raise
+      self._intact(step, lambda step: self._whole(step, arrays))
+    except Exception as error:  # as in `_try`
+      raise DamagedError(
+        f"what was written cannot be read back ({self._reason(error)})"
+      ) from error
+
+  def _discard(self, step: int) -> None:
+    """Removes what a failed attempt has left."""
+    # It would take the space that the next attempt needs.
+    partial = self._folder.glob("*.orbax-checkpoint-tmp*")
+    for folder in [*partial, self._folder / str(step)]:
+      with contextlib.suppress(OSError), storage.one_kind_of_error():
+        folder.rmtree(missing_ok=True)
+    self._manager.reload()
+
+  def _remove_old(self) -> None:
+    """Removes the steps that are not to be kept; logs a failure."""
+    for step in self._superfluous():
+      try:
+        with storage.one_kind_of_error():
+          self._manager.delete(step)
+      except OSError as error:
+        logging.error(
+          "The checkpoint of step %d in %s could not be removed: %s",
+          step,
+          self._name,
+          error,
+        )
+
+  def _superfluous(self) -> Iterator[int]:
+    every = self._keep_every_steps
+    for step in sorted(self._manager.all_steps())[: -self._keep]:
+      if not every or step % every:
+        yield step
 
   def free_space(self) -> str:
     """Returns the free space of the disk, for messages."""
@@ -155,7 +217,7 @@ class Store:
     if step is not None:
       if step not in steps:
         raise UserError(
-          f"There is no checkpoint of step {step} in {self._folder}; there "
+          f"There is no checkpoint of step {step} in {self._name}; there "
           f"are: {', '.join(map(str, reversed(steps))) or 'none'}."
         )
       steps = [step]
@@ -169,7 +231,7 @@ class Store:
     # silently begin anew.
     if steps or any(self._folder.glob("corrupt-*")):
       raise UserError(
-        f"No checkpoint in {self._folder} is intact"
+        f"No checkpoint in {self._name} is intact"
         + (f" (tried {steps})" if steps else "")
         + ". Damaged ones are kept as corrupt-N; remove the run's folder to "
         "start again."
@@ -189,7 +251,7 @@ class Store:
 
   def _free_bytes(self) -> int | None:
     try:
-      return shutil.disk_usage(self._folder).free
+      return shutil.disk_usage(self._name).free
     except OSError:  # a bucket, not a disk
       return None
 
@@ -198,31 +260,48 @@ class Store:
   ) -> tuple[Any, dict[str, Any]] | None:
     """Returns a step if it is intact."""
     try:
-      arrays, digests, meta = read(step)
-      damaged = [
-        path
-        for path, digest in digests.items()
-        if meta["digests"].get(path) != digest
-      ]
-      if not damaged:
-        return arrays, meta["notes"]
-      reason = f"digest mismatch of {', '.join(damaged[:3])}"
+      return self._intact(step, read)
     except (TreeMismatchError, MemoryError, PermissionError):
       raise  # no sign of a damaged file
     # A damaged file raises nearly any other exception, even a bare one.
     except Exception as error:
-      reason = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
-    logging.error(
-      "The checkpoint of step %d in %s is damaged (%s).",
-      step,
-      self._folder,
-      reason,
-    )
+      logging.error(
+        "The checkpoint of step %d in %s is damaged (%s).",
+        step,
+        self._name,
+        self._reason(error),
+      )
     return None
+
+  def _intact(
+    self, step: int, read: Callable[[int], _Content]
+  ) -> tuple[Any, dict[str, Any]]:
+    """Returns arrays and metadata of a step.
+
+    Raises:
+      Exception: If the step is damaged; of nearly any kind.
+    """
+    arrays, digests, meta = read(step)
+    damaged = [
+      path
+      for path, digest in digests.items()
+      if meta["digests"].get(path) != digest
+    ]
+    if damaged:
+      raise DamagedError(f"digest mismatch of {', '.join(damaged[:3])}")
+    return arrays, meta["notes"]
+
+  def _reason(self, error: Exception) -> str:
+    """Returns an error as one line, without the page that Orbax makes of it."""
+    if isinstance(error, DamagedError):
+      return str(error)
+    line = (str(error).splitlines() or [""])[0][:_LONGEST_REASON]
+    line = line.replace(str(self._folder), str(self._name))
+    return f"{type(error).__name__}: {line}"
 
   def _whole(self, step: int, template: Any) -> _Content:
     meta = self._read(step, meta=ocp.args.JsonRestore())["meta"]
-    _check_same_tree(meta["leaves"], _describe(template), step)
+    check_same_tree(meta["leaves"], described(template), step)
     wanted = self._as_saved(step, template)
     args = ocp.args.StandardRestore(wanted)
     arrays = self._read(step, state=args)["state"]
@@ -282,35 +361,3 @@ def _is_worth_reading(record: python_logging.LogRecord) -> bool:
   """Returns False for logged errors that Orbax also raises, unless verbose."""
   is_orbax = "orbax" in record.pathname or record.name == "asyncio"
   return not (record.exc_info and is_orbax) or logging.level_info()
-
-
-def _describe(tree: Any) -> dict[str, str]:
-  """Returns dtype and shape of every leaf, by path."""
-  return {
-    jax.tree_util.keystr(path): f"{leaf.dtype}{list(leaf.shape)}"
-    for path, leaf in jax.tree.leaves_with_path(tree)
-  }
-
-
-def _differing(first: dict[str, str], second: dict[str, str]) -> list[str]:
-  return [
-    path
-    for path in sorted(first.keys() | second.keys())
-    if first.get(path) != second.get(path)
-  ]
-
-
-def _check_same_tree(
-  saved: dict[str, str], wanted: dict[str, str], step: int
-) -> None:
-  differing = _differing(saved, wanted)
-  if differing:
-    lines = "\n".join(
-      f"  {path}: {saved.get(path, 'absent')} -> {wanted.get(path, 'absent')}"
-      for path in differing[:10]
-    )
-    raise TreeMismatchError(
-      f"The checkpoint of step {step} is of another model or optimizer; "
-      f"{len(differing)} leaves differ (saved -> wanted):\n{lines}\n"
-      "Use another --workdir, or the version that the run began with."
-    )

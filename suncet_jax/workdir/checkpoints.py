@@ -21,7 +21,8 @@ from suncet_jax.devices.processes import (
   value_from_first,
 )
 from suncet_jax.errors import RunError, UserError
-from suncet_jax.workdir.checkpoint_store import Store, TreeMismatchError
+from suncet_jax.workdir.checkpoint_store import Store
+from suncet_jax.workdir.same_tree import TreeMismatchError
 
 __all__ = ["Checkpoints", "SaveError", "TreeMismatchError"]
 
@@ -82,10 +83,11 @@ class Checkpoints:
     return value_from_first(self._store.latest() if self._store else None)
 
   def save(self, step: int, state: Any, metadata: dict[str, Any]) -> None:
-    """Writes a step in the background.
+    """Writes a step, and reads it back from disk, in the background.
 
-    A failure, such as a full disk, is logged with the free space when it
-    happens; the next save is the next attempt.
+    Older steps are removed after that. A failure, such as a full disk or a
+    step that cannot be read, is logged with the free space when it happens; the
+    next save is the next attempt.
 
     Args:
       step: Step that `state` belongs to.
@@ -104,17 +106,18 @@ class Checkpoints:
       self._pending = self._writer.submit(lambda: None)
 
   def wait(self) -> None:
-    """Waits until the last save is on disk.
+    """Waits until the last save is on disk and was read back from there.
 
     Raises:
-      SaveError: If the save could not be written.
+      SaveError: If the save could not be written or read back.
     """
     self._finish_pending()
     if self._has_failed:
       raise SaveError(
         f"The last checkpoint could not be written to {self._folder}. The "
-        f"newest one that is there is of step {self.latest()}. Make room, then "
-        "run the same command again to go on from it."
+        f"newest one that is there is of step {self.latest()}. Make room, or "
+        "mend what the log names, then run the same command again to go on "
+        "from it."
       )
 
   def restore(

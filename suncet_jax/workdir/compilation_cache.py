@@ -7,6 +7,7 @@ import jax
 from jax.experimental.compilation_cache import compilation_cache
 from ml_collections import ConfigDict
 
+from suncet_jax.files.paths import expanded
 from suncet_jax.workdir.folder import RunFolder
 
 
@@ -22,6 +23,8 @@ def programs_kept(config: ConfigDict, folder: RunFolder) -> Iterator[None]:
   """
   chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
   if chosen or not config.train.compilation_cache:
+    if chosen and chosen.startswith("~"):  # JAX would make a folder named ~
+      _use(str(expanded(chosen)))
     yield
     return
   _use(str(folder.path / "compilation_cache"))

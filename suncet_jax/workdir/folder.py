@@ -19,7 +19,9 @@ from suncet_jax.files.formats import (
   read_json_if_there,
   write_json,
 )
+from suncet_jax.files.paths import expanded
 from suncet_jax.plugins import Series
+from suncet_jax.workdir import literal_path
 from suncet_jax.workdir.lease import Lease
 
 
@@ -56,7 +58,9 @@ class RunFolder:
         "bucket such as gs://bucket/folder."
       )
     # Orbax needs absolute paths; those of buckets are.
-    self.path = epath.Path(path if self._in_bucket else os.path.abspath(path))
+    self.path = expanded(path)
+    if not self._in_bucket:
+      self.path = epath.Path(os.path.abspath(self.path))
     self.checkpoints = self.path / "checkpoints"
     self.result = self.path / "result.json"
     self._config = self.path / "config.json"
@@ -69,7 +73,9 @@ class RunFolder:
       FolderInUseError: If another process is using the folder.
       FolderError: If the folder belongs to another configuration (all
         differences are listed, old -> new), or cannot be written to.
+      UserError: If checkpoints cannot be kept under its name.
     """
+    literal_path.check(self.checkpoints)
     try:
       if self._in_bucket:
         _check_bucket(self.path)

@@ -13,6 +13,7 @@ from etils import epath
 
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
+from suncet_jax.files.paths import expanded
 
 _SECONDS_BETWEEN_WRITES = 5.0
 _SECONDS_IN_BUCKET = 60.0  # training waits for each request
@@ -27,7 +28,7 @@ class MetricsFile:
 
   def __init__(self, path: epath.PathLike, resume_step: int) -> None:
     """Reads the rows up to `resume_step`, if the file exists."""
-    self._path = epath.Path(path)
+    self._path = expanded(path)
     self._rows: list[dict[str, Any]] = []
     self._written = 0.0
     self._pause = _SECONDS_BETWEEN_WRITES
@@ -86,7 +87,7 @@ def read_history(path: epath.PathLike) -> list[dict[str, float]]:
       longer than the header.
   """
   try:
-    text = epath.Path(path).read_text(encoding="utf-8")
+    text = expanded(path).read_text(encoding="utf-8")
   except UnicodeDecodeError as error:
     raise UserError(f"{path} is not text ({error})") from error
   complete = text.rpartition("\n")[0]

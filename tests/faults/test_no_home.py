@@ -120,5 +120,5 @@ def test_prepare_asks_for_a_folder(tmp_path):
     "suncet_jax.prepare", "--dataset=mnist", cwd=tmp_path, more=_NO_TFDS_DIR
   )
   assert code == 2, output
-  assert "$TFDS_DATA_DIR" in output
+  assert "--data_dir of suncet_jax.prepare" in output
   assert not list(tmp_path.iterdir())

@@ -189,6 +189,92 @@ def test_a_failed_write_is_reported_and_the_next_save_tries_again(
   assert int(_restored(tmp_path)[0]["step"]) == 3
 
 
+def _damaged_once_written(checkpoints, damage, patch):
+  """Has whatever is saved from now on damaged before it is read back."""
+  manager = checkpoints._store._manager
+  save = manager.save
+
+  def save_and_damage(step, *args, **kwargs):
+    is_saved = save(step, *args, **kwargs)
+    damage(step)
+    return is_saved
+
+  patch.setattr(manager, "save", save_and_damage)
+
+
+def _without_manifest(folder, step):
+  """Removes what Orbax reads first of the arrays, as after a failed merge."""
+  (folder / str(step) / "state" / "manifest.ocdbt").unlink()
+
+
+def _without_meta(folder, step):
+  (folder / str(step) / "meta" / "metadata").unlink()
+
+
+@pytest.mark.parametrize(
+  "damage", [_flip_a_bit, _without_manifest, _without_meta]
+)
+def test_a_step_that_cannot_be_read_back_is_not_saved(
+  tmp_path, monkeypatch, caplog, damage
+):
+  with Checkpoints(tmp_path, keep=1) as checkpoints:
+    checkpoints.save(1, _state(1), {})
+    checkpoints.wait()
+    with monkeypatch.context() as patch:
+      _damaged_once_written(
+        checkpoints, lambda step: damage(tmp_path, step), patch
+      )
+      for step in (2, 3):
+        checkpoints.save(step, _state(step), {})
+        with pytest.raises(SaveError, match="there is of step 1"):
+          checkpoints.wait()
+        assert f"step {step} could not be written" in caplog.text
+      assert "written cannot be read back" in caplog.text
+      assert [path.name for path in tmp_path.iterdir()] == ["1"]
+    checkpoints.save(3, _state(3), {})  # the next attempt
+    checkpoints.wait()
+  assert [path.name for path in tmp_path.iterdir()] == ["3"]
+  assert int(_restored(tmp_path)[0]["step"]) == 3
+
+
+def test_an_older_step_stays_until_the_new_one_is_read_back(
+  tmp_path, monkeypatch
+):
+  there = []
+  with Checkpoints(tmp_path, keep=1) as checkpoints:
+    store = checkpoints._store
+    read = store._read
+
+    def look_and_read(step, **items):
+      there.append(sorted(path.name for path in tmp_path.iterdir()))
+      return read(step, **items)
+
+    checkpoints.save(1, _state(1), {})
+    checkpoints.wait()
+    monkeypatch.setattr(store, "_read", look_and_read)
+    checkpoints.save(2, _state(2), {})
+    checkpoints.wait()
+  assert there == [["1", "2"]] * len(there)
+  assert there
+  assert [path.name for path in tmp_path.iterdir()] == ["2"]
+
+
+def test_an_old_step_that_cannot_be_removed_costs_no_save(
+  tmp_path, monkeypatch, caplog
+):
+  with Checkpoints(tmp_path, keep=1) as checkpoints:
+
+    def refuse(step):
+      raise PermissionError(f"step {step} is not yours")
+
+    monkeypatch.setattr(checkpoints._store._manager, "delete", refuse)
+    for step in (1, 2):
+      checkpoints.save(step, _state(step), {})
+    checkpoints.wait()
+  assert "step 1 is not yours" in caplog.text
+  assert int(_restored(tmp_path)[0]["step"]) == 2
+
+
 def test_a_state_is_saved_as_it_was_when_save_was_called(tmp_path):
   step = jax.jit(lambda x: x + 1, donate_argnums=0)
   with Checkpoints(tmp_path) as checkpoints:

@@ -3,6 +3,7 @@
 import collections
 import csv
 import io
+import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from absl import logging
@@ -12,6 +13,7 @@ from suncet_jax.console.words import shorten
 from suncet_jax.data.folder.items import UNLABELLED, Item, join
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
+from suncet_jax.files.paths import expanded
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
@@ -31,7 +33,7 @@ def labelled_images(setting: str, place: str) -> list[Item]:
     ValueError: If the place cannot be read, holds no image, or is
       inconsistent.
   """
-  path = epath.Path(place)
+  path = expanded(place)
   if path.suffix.lower() == ".csv":
     return images_of_csv(setting, path)
   files = _images_in(setting, place)
@@ -122,7 +124,13 @@ def images_of_csv(setting: str, path: epath.Path) -> list[Item]:
   rows = list(_rows(f"{setting} {str(path)!r}", text))
   _check_files(setting, path, rows)
   folder = str(path.parent)
-  return [Item(join(folder, name), name, label) for _, name, label in rows]
+  return [Item(_place(folder, name), name, label) for _, name, label in rows]
+
+
+def _place(folder: str, name: str) -> str:
+  """Returns the path of a file or folder that a CSV file names."""
+  is_at_home = name.partition("/")[0] == "~"
+  return join(folder, os.fspath(expanded(name)) if is_at_home else name)
 
 
 def _rows(where: str, text: str) -> Iterator[tuple[int, str, str]]:
@@ -171,7 +179,7 @@ def _existing(folder: epath.Path, names: Iterable[str]) -> set[str]:
   there = set()
   for parent, members in by_folder.items():
     prefix = f"{parent}/" if parent else ""
-    place = join(str(folder), parent) if parent else folder
+    place = _place(str(folder), parent) if parent else folder
     listed = {prefix + name for name in storage.names_in(place)}
     there |= members & listed
   return there

@@ -11,7 +11,6 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax.console.words import shorten
@@ -21,6 +20,7 @@ from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.source import Dataset
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
+from suncet_jax.files.paths import expanded
 
 _PLACES = ("train", "test", "unlabelled")
 
@@ -64,7 +64,7 @@ def load_folder(config: ConfigDict) -> Dataset:
   """
   data = config.data
   # In a bucket, "a//b" and "a/b" are different objects.
-  place = {n: os.fspath(epath.Path(data[n]).expanduser()) for n in _PLACES}
+  place = {n: os.fspath(expanded(data[n])) for n in _PLACES}
   train = labelled_images("data.train", place["train"])
   if data.unlabelled:
     train += unlabelled_images("data.unlabelled", place["unlabelled"])

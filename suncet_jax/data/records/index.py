@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import io
 import os
-import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,8 +14,10 @@ import numpy as np
 from absl import logging
 from etils import epath
 
+from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 from suncet_jax.files.formats import read_npz
+from suncet_jax.files.paths import expanded
 
 _ABSENT = (OSError, ValueError, KeyError)
 
@@ -55,7 +56,7 @@ def read_or_make(
   Returns:
     The index.
   """
-  places = (folder / f"suncet_jax-{name}.npz", _cached(folder, name))
+  places = [folder / f"suncet_jax-{name}.npz", *_cached(folder, name)]
   for place in places:
     # A missing, damaged or outdated index is made again below.
     with contextlib.suppress(*_ABSENT):
@@ -76,10 +77,14 @@ def read_or_make(
   return index
 
 
-def _cached(folder: epath.Path, name: str) -> epath.Path:
+def _cached(folder: epath.Path, name: str) -> list[epath.Path]:
+  """Returns the path in the user's cache; none where there is no home."""
   digest = hashlib.sha256(os.fspath(folder).encode()).hexdigest()[:16]
-  home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
-  return epath.Path(home.expanduser() / "suncet_jax" / f"{digest}-{name}.npz")
+  try:
+    cache = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+  except UserError:
+    return []
+  return [cache / "suncet_jax" / f"{digest}-{name}.npz"]
 
 
 def _read(place: epath.Path) -> Index:

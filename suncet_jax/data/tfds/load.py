@@ -20,6 +20,7 @@ from suncet_jax.data.tfds.formats import (
   formats,
   use_format,
 )
+from suncet_jax.data.tfds.place import data_folder
 from suncet_jax.devices.host import hide_accelerators
 from suncet_jax.errors import UserError
 
@@ -73,7 +74,7 @@ def make_index(builder: tfds.core.DatasetBuilder, split: str) -> Index:
 
 def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
   try:
-    builder = tfds.builder(data.tfds_name, data_dir=data.data_dir or None)
+    builder = tfds.builder(data.tfds_name, data_dir=data_folder(data.data_dir))
   except tfds.core.DatasetNotFoundError as error:
     raise UserError(
       f"TFDS has no data set {data.tfds_name!r}. Set --config.data.tfds_name "
