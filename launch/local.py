@@ -11,6 +11,7 @@ the first that does not.
 """
 
 import argparse
+import contextlib
 import os
 import queue
 import shlex
@@ -22,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
+from typing import TextIO
 
 _SECONDS_TO_END = 5  # for the others, once a process has failed
 _SECONDS_TO_SAVE = 60  # for the others, once a process has saved and ended
@@ -104,8 +106,7 @@ class Processes:
       with process.stdout as lines:
         for line in lines:
           if line.strip() and not line.startswith(_NOISE):
-            sys.stdout.write(f"[{number}] {line.rstrip()}\n")
-            sys.stdout.flush()
+            _print(f"[{number}] {line.rstrip()}", sys.stdout)
     finally:  # `wait` must not wait for ever if this thread fails
       self._ends.put((number, process.wait()))
 
@@ -122,8 +123,9 @@ def run(options: argparse.Namespace) -> int:
       # Also after Ctrl-C, which the terminal has already sent to all.
       processes.stop()
 
-  for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, stop)
+  if threading.current_thread() is threading.main_thread():
+    for number in (signal.SIGTERM, signal.SIGINT):
+      signal.signal(number, stop)
   for restart in range(options.restarts + 1):
     processes = Processes(commands(options, free_port()), variables(options))
     if is_stopped:  # the signal came during the start
@@ -211,7 +213,7 @@ def main() -> int:
   if options.dry_run:
     settings = [f"{name}={value}" for name, value in variables(options).items()]
     for command in commands(options, free_port()):
-      print(*settings, shlex.join(command))
+      _print(" ".join([*settings, shlex.join(command)]), sys.stdout)
     return 0
   return run(options)
 
@@ -226,7 +228,15 @@ def _at_least(least: int) -> Callable[[str], int]:
 
 
 def _say(text: str) -> None:
-  print(f"launch/local.py: {text}", file=sys.stderr, flush=True)
+  _print(f"launch/local.py: {text}", sys.stderr)
+
+
+def _print(line: str, stream: TextIO | None) -> None:
+  """Prints a line whatever the stream can encode; elsewhere if it is closed."""
+  encoding = getattr(stream, "encoding", None) or "ascii"
+  line = line.encode(encoding, "backslashreplace").decode(encoding)
+  with contextlib.suppress(OSError, ValueError):
+    print(line, file=stream or sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from suncet_jax.config import validate
+from suncet_jax.console import streams, terminal
+from suncet_jax.devices.host import can_handle_signals
 from suncet_jax.errors import RunError, UserError
 from suncet_jax.files.paths import expanded
 from suncet_jax.files.storage import in_bucket
@@ -47,6 +49,7 @@ def define_config_flag() -> flags.FlagHolder:
 
 def parse_flags(argv: list[str]) -> list[str]:
   """Parses the command line; ends the program with one line if it is wrong."""
+  streams.prepare()  # before --help and errors are printed
   try:
     return flags.FLAGS([_with_home(word) for word in argv])
   except flags.Error as error:
@@ -88,7 +91,7 @@ def _first_user_error(error: BaseException) -> UserError | None:
 
 def fail(message: str) -> NoReturn:
   """Ends the program with an error that the user can mend."""
-  print(f"Error: {message}", file=sys.stderr, flush=True)
+  terminal.say(f"Error: {message}", sys.stderr)
   raise SystemExit(USAGE_ERROR)
 
 
@@ -189,14 +192,14 @@ def _is_one_of_several() -> bool:
 
 def _end(code: int, message: str, *, at_once: bool = False) -> NoReturn:
   """Ends the program; `at_once` without waiting for threads (downloads)."""
-  print(message, file=sys.stderr, flush=True)
+  terminal.say(message, sys.stderr)
   is_one_of_several = _is_one_of_several()
   if is_one_of_several:
     from suncet_jax.devices.processes import leave
 
     leave()
   if at_once or is_one_of_several:
-    sys.stdout.flush()
+    streams.flush()
     os._exit(code)
   raise SystemExit(code)
 
@@ -222,7 +225,8 @@ def sigterm_raises() -> Iterator[list[int]]:
     received.append(number)
     raise TerminatedError
 
-  signal.signal(signal.SIGTERM, terminate)
+  if can_handle_signals():
+    signal.signal(signal.SIGTERM, terminate)
   before, sys.unraisablehook = sys.unraisablehook, _send_again
   try:
     yield received

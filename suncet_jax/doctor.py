@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import jax
 
 from suncet_jax import convolution
-from suncet_jax.console import terminal
+from suncet_jax.console import streams, terminal
 from suncet_jax.data.images import resample
 from suncet_jax.devices.host import available_cpus
 
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments: Command line without the program; None means that of this
       process.
   """
+  streams.prepare()
   argparse.ArgumentParser(
     prog="python -m suncet_jax.doctor",
     description="Says what this installation computes with, and why.",

@@ -8,8 +8,13 @@ from suncet_jax.data.source import Dataset
 from suncet_jax.train.experiment import build
 
 
-def experiment(seed=0, method="supervised", epochs=1, **fields):
-  """Returns an experiment on noise: 64 images of 8 x 8 pixels.
+def experiment(*arguments, **fields):
+  """Returns an experiment on noise; see `settings`."""
+  return build(*settings(*arguments, **fields))
+
+
+def settings(seed=0, method="supervised", epochs=1, **fields):
+  """Returns configuration and data: noise, 64 images of 8 x 8 pixels.
 
   `fields` are further ones of the configuration, by their dotted names.
   """
@@ -29,4 +34,4 @@ def experiment(seed=0, method="supervised", epochs=1, **fields):
   config.model.update(name="resnet8", stem="cifar_stride2")
   config.train.epochs = epochs
   config.update_from_flattened_dict(fields)
-  return build(config, data)
+  return config, data

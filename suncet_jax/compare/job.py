@@ -12,12 +12,14 @@ from etils import epath
 
 from suncet_jax import command_line
 from suncet_jax.config import from_dict
+from suncet_jax.console import streams
 from suncet_jax.devices.host import keep_freed_memory
 from suncet_jax.files.formats import read_json
 
 
 def main(argv: list[str]) -> int:
   """Trains and measures, going on from the newest checkpoint."""
+  streams.prepare()
   folder = epath.Path(argv[1])
   if len(argv) > 2:
     os.sched_setaffinity(0, map(int, argv[2].split(",")))

@@ -6,6 +6,7 @@ from typing import Any
 from etils import epath
 from ml_collections import ConfigDict
 
+from suncet_jax.console import terminal
 from suncet_jax.files.formats import read_json_if_there, write_json
 from suncet_jax.train import evaluation
 from suncet_jax.train.experiment import Experiment, build
@@ -52,7 +53,7 @@ def measure(
         rows.append(row)
         rows.sort(key=lambda row: row["step"])
         write_json(path, known)
-        print(f"labels={name} {row}", flush=True)
+        terminal.say(f"labels={name} {row}")
 
 
 def _kept_steps(experiment: Experiment, config: ConfigDict) -> list[int]:

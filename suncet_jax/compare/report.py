@@ -2,9 +2,10 @@
 
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from absl import logging
 from etils import epath
 
 from suncet_jax.compare import criterion, tables
@@ -24,7 +25,6 @@ from suncet_jax.report.page import (
   Table,
   page,
 )
-from suncet_jax.report.picture import curves_png
 
 _AXES = {
   "images processed": "images",
@@ -57,8 +57,6 @@ def write_report(
     Path of the page.
   """
   workdir = expanded(workdir)
-  out = workdir / "comparison.html"
-  storage.write(out, encoded(_page(results, command)))
   text = "\n\n".join(
     f"## {title}\n\n{tables.markdown(table)}"
     for title, table in all_tables(results)
@@ -67,17 +65,28 @@ def write_report(
   everything = [result._asdict() for result in results]
   data = json.dumps(everything, indent=1)
   storage.write(workdir / "comparison.json", f"{data}\n".encode())
+  out = workdir / "comparison.html"
+  storage.write(out, encoded(_page(results, command)))
   for labels, group in _by_labels(results).items():
     for accuracy, name in tables.MEASURES.items():
-      png = curves_png(
-        f"{name}, labels={labels}",
-        _series(group, accuracy),
-        y_label="test accuracy",
-        kind="percent",
-      )
       stem = accuracy.removesuffix("_top1")
-      storage.write(workdir / f"labels{labels}-{stem}.png", png)
+      path = workdir / f"labels{labels}-{stem}.png"
+      _picture(path, f"{name}, labels={labels}", _series(group, accuracy))
   return out
+
+
+def _picture(
+  path: epath.Path, title: str, series: Mapping[str, chart.Series]
+) -> None:
+  """Writes curves as a picture; logs an error instead of raising it."""
+  try:
+    # Imported here: matplotlib wants folders for itself, and fails without.
+    from suncet_jax.report.picture import curves_png
+
+    png = curves_png(title, series, y_label="test accuracy", kind="percent")
+    storage.write(path, png)
+  except Exception:  # a picture that fails must not cost the tables
+    logging.exception("%s could not be written.", path)
 
 
 def _page(results: Sequence[Measured], command: str) -> str:

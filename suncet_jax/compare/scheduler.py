@@ -13,11 +13,11 @@ from types import FrameType
 from etils import epath
 
 from suncet_jax.command_line import TerminatedError
+from suncet_jax.console import streams
+from suncet_jax.devices.host import can_handle_signals
 
 _SECONDS_BETWEEN_LOOKS = 0.5
-_STOPPING = (
-  b"Stopping: what runs saves first (once more to end without saving)\n"
-)
+_STOPPING = "Stopping: what runs saves first (once more to end without saving)"
 
 
 class _Slots:
@@ -116,14 +116,13 @@ def _passed_on(running: dict) -> Iterator[list[int]]:
   def handle(number: int, frame: FrameType | None) -> None:
     del frame
     if not received:
-      os.write(sys.stderr.fileno(), _STOPPING)  # print is not reentrant
+      streams.notice(_STOPPING, sys.stderr)
     received.append(number)
     for process in list(running):
       process.terminate()
 
-  before = {
-    n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)
-  }
+  passed = (signal.SIGINT, signal.SIGTERM) if can_handle_signals() else ()
+  before = {number: signal.signal(number, handle) for number in passed}
   try:
     yield received
   finally:

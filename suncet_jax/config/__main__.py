@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from suncet_jax import plugins
 from suncet_jax.config.schema import all_fields
+from suncet_jax.console import streams, terminal
 from suncet_jax.fields import Field, Fields, flatten
 
 _COLUMNS = "| field | default | expected | meaning |\n|---|---|---|---|"
@@ -53,4 +54,5 @@ def _table(fields: Fields, prefix: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-  print(tables(), end="")
+  streams.prepare()
+  terminal.say(tables().removesuffix("\n"))

@@ -57,6 +57,7 @@ class LiveLines(Live):
         markup=False,
         emoji=False,
         highlight=False,
+        **terminal.size_settings(),  # type: ignore[arg-type]
       ),
       redirect_stdout=is_shared,
     )

@@ -1,23 +1,28 @@
 """Terminal output: drawn for people on a terminal, plain lines elsewhere."""
 
-import contextlib
 import io
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from suncet_jax.console import streams
 
-def is_terminal(stream: TextIO) -> bool:
+_LEAST_TEXT = 12  # columns, for names that are folded
+
+
+def is_terminal(stream: TextIO | None) -> bool:
   """Returns whether a stream goes to a terminal that can draw.
 
   Args:
-    stream: Stream to check, such as `sys.stdout`.
+    stream: Stream to check, such as `sys.stdout`; None: it is closed.
   """
   # While a bar is drawn Rich replaces the stream by one without encoding.
   stream = getattr(stream, "rich_proxied_file", stream)
@@ -26,28 +31,33 @@ def is_terminal(stream: TextIO) -> bool:
   kind = os.environ.get("TERM", "")
   if in_notebook or kind in ("", "dumb", "unknown"):
     return False
-  if stream.closed or not stream.isatty():
+  try:
+    os.fstat(stream.fileno())  # type: ignore[union-attr]
+    can_draw = stream.isatty() and callable(stream.flush)  # type: ignore[union-attr]
+    encoding = stream.encoding or ""  # type: ignore[union-attr]
+  # None, closed, or a class that has taken its place and can do little.
+  except (AttributeError, OSError, ValueError):
     return False
-  return (stream.encoding or "").lower().startswith("utf")
+  return can_draw and encoding.lower().startswith("utf")
+
+
+def size_settings() -> dict[str, int]:
+  """Returns settings of Rich's console in place of nonsense in $COLUMNS."""
+  names = {"COLUMNS": ("width", 80), "LINES": ("height", 25)}
+  return dict(names[name] for name in streams.nonsense_sizes())
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
-  """Prints and flushes; a closed pipe or terminal is not an error.
+  """Prints and flushes; a closed stream, pipe or terminal is not an error.
 
   Args:
-    text: One line or several.
-    stream: Stream to print to; None: standard output.
+    text: One line or several; what the stream cannot encode becomes escapes.
+    stream: Stream to print to; None: standard output. If it is closed, the
+      text goes to the other one.
   """
-  stream = stream or sys.stdout
-  with contextlib.suppress(OSError):  # a full disk, a terminal that is gone
-    try:
-      print(text, file=stream, flush=True)
-    except BrokenPipeError:
-      # For instance after `| head`. The stream is redirected, since later
-      # prints and the flush at exit must not fail either.
-      nowhere = os.open(os.devnull, os.O_WRONLY)
-      os.dup2(nowhere, stream.fileno())
-      os.close(nowhere)
+  for place in (stream, sys.stdout, sys.stderr):
+    if place is not None and streams.write(place, f"{text}\n"):
+      return
 
 
 def show(plain: str, drawn: Callable[[], RenderableType]) -> None:
@@ -70,10 +80,20 @@ def rendered(drawn: RenderableType) -> str:
   """
   # Not to the terminal directly: Rich ends the program if the pipe is closed.
   console = Console(
-    file=io.StringIO(), force_terminal=True, force_jupyter=False
+    file=io.StringIO(),
+    force_terminal=True,
+    force_jupyter=False,
+    **size_settings(),  # type: ignore[arg-type]
   )
+  if isinstance(drawn, Table):  # Rich leaves out what has no place
+    console.width = max(console.width, _least_width(drawn))
   console.print(drawn)
   return console.file.getvalue().removesuffix("\n")  # type: ignore[attr-defined]
+
+
+def _least_width(table: Table) -> int:
+  frame = 1 + 3 * len(table.columns)
+  return frame + sum(column.min_width or 0 for column in table.columns)
 
 
 def table(
@@ -102,11 +122,14 @@ def table(
   )
   for i, name in enumerate(titles):
     is_right = bool(i) and are_numbers
+    words = (*name.split(), *(row[i] for row in rows))
+    longest = max(map(cell_len, words), default=1) or 1
     made.add_column(
-      Text(name),
+      Text("\n".join(textwrap.wrap(name, longest)) if is_right else name),
       justify="right" if is_right else "left",
       style="" if i else "cyan",
       no_wrap=is_right,
+      min_width=longest if is_right else min(longest, _LEAST_TEXT),
       overflow="fold",
     )
   for row in rows:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from suncet_jax import command_line
 from suncet_jax.architectures import STEMS
+from suncet_jax.console import streams, terminal
 from suncet_jax.console.words import shorten
 from suncet_jax.convert import files, tensor_files
 from suncet_jax.convert.layouts import LAYOUTS
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   Returns:
     Exit code 0; after a fault the process exits with 2 and one message.
   """
+  streams.prepare()
   options = _parser().parse_args(arguments)
   with command_line.clear_errors():
     weights = files.read(
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
       stem=options.stem,
       normalize=options.normalise,
     )
-    print(_description(weights))
+    terminal.say(_description(weights))
     if options.size < 0:
       command_line.fail(f"--size is {options.size}, expected pixels above 0.")
     if options.out.endswith(_STABLEHLO):
@@ -49,8 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command_line.fail(f"--size is for {_STABLEHLO} alone.")
       left_out = files.write(weights, options.out, options.to)
       if left_out:
-        print(f"Left out, as --to={options.to} has no place: {_few(left_out)}")
-    print(f"Written: {options.out}")
+        terminal.say(
+          f"Left out, as --to={options.to} has no place: {_few(left_out)}"
+        )
+    terminal.say(f"Written: {options.out}")
   return 0
 
 

@@ -1,9 +1,12 @@
 """This host: its CPUs, freed memory, and TensorFlow's use of accelerators."""
 
+import contextlib
 import ctypes
 import importlib.util
 import os
 import platform
+import threading
+from collections.abc import Iterator
 
 # Parameters of mallopt, <malloc.h> of the GNU C library.
 _M_TRIM_THRESHOLD = -1
@@ -40,6 +43,34 @@ def _has_accelerator() -> bool:
     return platforms != "cpu"
   plugins = ("jax_plugins", "libtpu")
   return any(importlib.util.find_spec(name) for name in plugins)
+
+
+def can_handle_signals() -> bool:
+  """Returns whether this thread may set handlers of signals, as one alone may.
+
+  A program that runs a training in another thread has to do without.
+  """
+  return threading.current_thread() is threading.main_thread()
+
+
+def has_home() -> bool:
+  """Returns whether this user has a home folder, by $HOME or by its entry."""
+  # A container that is started with a number for its user may have neither;
+  # "~" would then become a folder of that name.
+  return os.path.expanduser("~") != "~"
+
+
+@contextlib.contextmanager
+def home_for_libraries() -> Iterator[None]:
+  """Lets libraries ask for the home folder where there is none."""
+  if has_home():
+    yield
+    return
+  os.environ["HOME"] = os.devnull  # nothing can be read or written below it
+  try:
+    yield
+  finally:
+    del os.environ["HOME"]
 
 
 def available_cpus() -> int:

@@ -15,6 +15,7 @@ from absl import app, flags
 
 from suncet_jax import command_line
 from suncet_jax.command_line import TerminatedError
+from suncet_jax.console import terminal
 
 _FORMATS = ("array_record", "tfrecord")
 
@@ -55,7 +56,7 @@ def main(argv: list[str]) -> int:
         file_format=_FILE_FORMAT.value,
       )
     except (KeyboardInterrupt, TerminatedError):
-      print("Stopped: run the same command again.", file=sys.stderr, flush=True)
+      terminal.say("Stopped: run the same command again.", sys.stderr)
       os._exit(130)  # otherwise Python waits for the threads of a download
   return 0
 

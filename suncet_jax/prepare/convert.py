@@ -11,6 +11,7 @@ from etils import epath
 from tensorflow_datasets.core import dataset_info, file_adapters
 from tensorflow_datasets.core.utils import py_utils
 
+from suncet_jax.console import terminal
 from suncet_jax.console.words import shorten
 from suncet_jax.data.tfds.formats import ARRAY_RECORD
 from suncet_jax.devices.host import available_cpus, hide_accelerators
@@ -47,7 +48,7 @@ def convert(builder: tfds.core.DatasetBuilder, file_format: str) -> None:
     raise UserError(
       f"{builder.name} lacks {shorten(missing)}: fetch or prepare it again."
     )
-  print(
+  terminal.say(
     f"{builder.name} is there as {old} ({gigabytes(_bytes(jobs))}). Adding "
     f"{file_format} files beside them in {folder}: about as much again"
   )
@@ -58,7 +59,7 @@ def convert(builder: tfds.core.DatasetBuilder, file_format: str) -> None:
     done = pool.map(lambda job: _convert_shard(job, old, file_format), jobs)
     for i, _ in enumerate(done, start=1):
       if i * 10 // len(jobs) > (i - 1) * 10 // len(jobs):
-        print(f"{i} of {len(jobs)} files", flush=True)
+        terminal.say(f"{i} of {len(jobs)} files")
   proto = dataset_info.read_proto_from_builder_dir(folder)
   proto.alternative_file_formats.append(file_format)
   with py_utils.atomic_write(folder / "dataset_info.json", "w") as file:

@@ -62,7 +62,7 @@ def prepare(
   elif file_format not in formats(builder):
     convert(builder, file_format)
   else:
-    print(f"{dataset} is already prepared: {builder.data_path}")
+    terminal.say(f"{dataset} is already prepared: {builder.data_path}")
   from suncet_jax.data.tfds.load import make_index
 
   # A new builder reads from disk, as training will.
@@ -96,7 +96,7 @@ def _make(
   """Prepares a data set that is not there yet."""
   root = epath.Path(builder.data_dir_root)
   manual = expanded(manual_dir or root / "downloads" / "manual")
-  print(f"{dataset} as {file_format} in {builder.data_path}")
+  terminal.say(f"{dataset} as {file_format} in {builder.data_path}")
   needed = cost(builder, manual)
   check_target(builder.data_path.parent, needed)
   if builder.name == "imagenet2012_subset":
@@ -143,7 +143,7 @@ def _report(
   counts = ", ".join(
     f"{s.num_examples:,} {s.name}" for s in info.splits.values()
   )
-  print(
+  terminal.say(
     f"Ready in {_duration(seconds)}: {counts} examples, {gigabytes(size)} in "
     f"{builder.data_path}"
   )
@@ -158,9 +158,9 @@ def _report(
   if "test" not in info.splits and "validation" in info.splits:
     options["test_split"] = "validation"
   given = [f"--config.data.{name}={x}" for name, x in options.items()]
-  print(f"Train with {shlex.join(given)}")
+  terminal.say(f"Train with {shlex.join(given)}")
   if builder.name == "imagenet2012":
-    print(
+    terminal.say(
       "and, for the published 10 % of labels, with "
       "--config.data.labelled.file=tfds:imagenet2012_subset/10pct"
     )

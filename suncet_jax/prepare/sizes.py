@@ -7,6 +7,7 @@ import tempfile
 import tensorflow_datasets as tfds
 from etils import epath
 
+from suncet_jax.console import terminal
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 
@@ -26,7 +27,7 @@ def cost(builder: tfds.core.DatasetBuilder, manual: epath.Path) -> int:
     train, validation = _archive_sizes(builder, manual)
     name = builder.info.full_name.rpartition("/")[0]  # without the version
     made = int(train * _TRAIN_SHARES.get(name, 1.0)) + validation
-    print(
+    terminal.say(
       f"from {' and '.join(_ARCHIVES)} in {manual} "
       f"({gigabytes(train + validation)}): about {gigabytes(made)} of disk; "
       "TFDS will say that there is no test split, which has no labels"
@@ -39,7 +40,7 @@ def cost(builder: tfds.core.DatasetBuilder, manual: epath.Path) -> int:
     download = sum(
       int(info.size) for info in (builder.url_infos or {}).values()
     )
-  print(f"download: {_known(download)}; prepared: {_known(made)}")
+  terminal.say(f"download: {_known(download)}; prepared: {_known(made)}")
   return download + made
 
 
@@ -82,7 +83,7 @@ def check_target(folder: epath.Path, needed: int) -> None:
       f"{folder} cannot be written: {error.strerror}. Set --data_dir."
     ) from error
   free = shutil.disk_usage(folder).free
-  print(f"free: {gigabytes(free)}", flush=True)
+  terminal.say(f"free: {gigabytes(free)}")
   if free < needed:
     raise UserError(
       f"{folder} has {gigabytes(free)} free, but {gigabytes(needed)} are "

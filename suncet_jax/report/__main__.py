@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from suncet_jax.console import streams, terminal
 from suncet_jax.report.write import write_report
 
 
@@ -16,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   Returns:
     The exit status 0; faults end the program with status 2 and one message.
   """
+  streams.prepare()
   parser = argparse.ArgumentParser(
     prog="python -m suncet_jax.report",
     description="Shows finished or running runs in one page.",
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   )
   options = parser.parse_args(arguments)
   try:
-    print(write_report(options.runs, options.out))
+    terminal.say(str(write_report(options.runs, options.out)))
   except (OSError, ValueError) as error:
     parser.error(str(error))
   return 0

@@ -44,7 +44,6 @@ MARKED_POINTS = 40
 _SMOOTHED_POINTS = 120
 # Ratio of largest to smallest value from which an axis is logarithmic.
 _LOG_RATIO = 10.0
-_SHORT = "return suncet.short(tick)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +154,7 @@ def drawing(plot: figure, words: str) -> Drawing:
 
 def short_axis() -> CustomJSTickFormatter:
   """Returns a formatter of large numbers: 12k, 1.25M."""
-  return CustomJSTickFormatter(code=_SHORT)
+  return CustomJSTickFormatter(code="short")
 
 
 def _drawn(series: Series) -> dict[str, list[Curve]]:
@@ -275,12 +274,13 @@ def _smoothed(curve: Curve) -> Curve:
 
 
 def _add_hover(plot: figure, targets: list, kind: str) -> None:
+  # No code, which a page may forbid to make functions of, but the names of
+  # functions that its script has.
   is_percent = kind == "percent"
-  number = "suncet.percent(value)" if is_percent else "suncet.short(value)"
   shown = {
-    "@x": "return suncet.short(value)",
-    "@y": f"return {number}",
-    "@spread": f"return value > 0 ? ' \\u00b1 ' + {number} : ''",
+    "@x": "short",
+    "@y": "percent" if is_percent else "short",
+    "@spread": "spreadPercent" if is_percent else "spread",
   }
   plot.add_tools(
     HoverTool(

@@ -16,6 +16,9 @@ const suncet = {
     return String(value);
   },
   percent: (value) => `${(100 * value).toFixed(1)} %`,
+  spread: (value) => value > 0 ? ` \u00b1 ${suncet.short(value)}` : "",
+  spreadPercent: (value) =>
+    value > 0 ? ` \u00b1 ${suncet.percent(value)}` : "",
   views: [],
 };
 
@@ -149,16 +152,37 @@ const suncet = {
     }
   }
 
+  // Bokeh would compile the code that it is given, which a page may forbid;
+  // here the code is the name of a function above.
+  function nameFunctions() {
+    Bokeh.Models.CustomJSTickFormatter.prototype.doFormat = function (ticks) {
+      return ticks.map((tick) => suncet[this.code](tick));
+    };
+    Bokeh.Models.CustomJSHover.prototype.format = function (value) {
+      return suncet[this.code](value);
+    };
+  }
+
+  async function draw(place, isTouch) {
+    const manager = await Bokeh.embed.embed_item(
+      JSON.parse(place.querySelector("script").textContent), place);
+    place.querySelector("p").remove();
+    const view = manager.roots[0];
+    suncet.views.push({model: view.model, place});
+    if (isTouch) view.model.toolbar.active_drag = null;
+  }
+
   async function start() {
     openSheets();
+    nameFunctions();
     // A finger that drags over a chart wants to scroll the page.
     const isTouch = matchMedia("(pointer: coarse)").matches;
     for (const place of document.querySelectorAll(".chart")) {
-      const manager = await Bokeh.embed.embed_item(
-        JSON.parse(place.querySelector("script").textContent), place);
-      const view = manager.roots[0];
-      suncet.views.push({model: view.model, place});
-      if (isTouch) view.model.toolbar.active_drag = null;
+      try {
+        await draw(place, isTouch);
+      } catch (error) {  // its sentence stays, and the others are drawn
+        console.error(error);
+      }
     }
     paint();
     root.dataset.drawn = String(suncet.views.length);

@@ -1,7 +1,7 @@
 """Gathers the data of a run's report and writes both."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -9,7 +9,6 @@ from PIL import Image
 
 from suncet_jax.data.augment import augment
 from suncet_jax.data.source import Source
-from suncet_jax.devices.processes import is_first
 from suncet_jax.files import storage
 from suncet_jax.files.text import encoded
 from suncet_jax.report.data import ReportData, save_data
@@ -17,9 +16,7 @@ from suncet_jax.report.embedding import embedding_map
 from suncet_jax.report.runs import Run
 from suncet_jax.report.write import report_page
 from suncet_jax.rng import permutation
-from suncet_jax.train.evaluation import Evaluator
 from suncet_jax.train.experiment import Experiment
-from suncet_jax.train.state import TrainState
 from suncet_jax.workdir.folder import RunFolder
 from suncet_jax.workdir.metrics_csv import read_history
 
@@ -32,32 +29,37 @@ _SHOWN_QUERIES = 8
 _SHOWN_NEIGHBOURS = 8
 
 
+class Seen(NamedTuple):
+  """Test images as the encoder sees them.
+
+  Attributes:
+    features: Their embeddings, float [n, d].
+    predicted_by: Title of the classifier.
+    predictions: Classes that it predicts, int [n].
+  """
+
+  features: np.ndarray
+  predicted_by: str
+  predictions: np.ndarray
+
+
 def report(
   experiment: Experiment,
   folder: RunFolder,
-  evaluator: Evaluator,
-  state: TrainState,
+  seen: Seen,
   result: dict[str, Any],
   command: str,
 ) -> None:
   """Writes report.html and its arrays into the run's folder.
 
-  Collective: every process must call, since all embed; process 0 writes.
-
   Args:
     experiment: Experiment that was run.
     folder: Folder of the run.
-    evaluator: Evaluator of the experiment.
-    state: Last state.
+    seen: Test images as the encoder sees them.
     result: Content of result.json.
     command: Command that started the run.
   """
-  under_test = evaluator.under_test(state)
-  features = under_test.test.features
-  predicted_by, predictions = under_test.predictions()
-  if not is_first():
-    return
-  data = _gather(experiment, features, predicted_by, predictions, command)
+  data = _gather(experiment, seen, command)
   save_data(folder.path, data)
   metrics = folder.path / "metrics.csv"
   run = Run(
@@ -72,16 +74,11 @@ def report(
   storage.write(folder.path / "report.html", encoded(page))
 
 
-def _gather(
-  experiment: Experiment,
-  features: np.ndarray,
-  predicted_by: str,
-  predictions: np.ndarray,
-  command: str,
-) -> ReportData:
+def _gather(experiment: Experiment, seen: Seen, command: str) -> ReportData:
   """Returns the data of the report, with a sample of the test images."""
   test = experiment.pipeline.test
   sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
+  features = seen.features
   sample = sample[np.isfinite(features[sample]).all(axis=1)]
   views, titles = _views(experiment)
   neighbours, neighbour_labels = _neighbours(experiment, features, sample)
@@ -89,8 +86,8 @@ def _gather(
     command=command,
     class_names=experiment.pipeline.dataset.class_names,
     labels=test.labels,
-    predictions=predictions,
-    predicted_by=predicted_by,
+    predictions=seen.predictions,
+    predicted_by=seen.predicted_by,
     mapped=sample,
     positions=embedding_map(features[sample]).astype(np.float32),
     thumbnails=_thumbnails(test, sample),

@@ -156,11 +156,22 @@ def report(
     content: Content of result.json.
     command: Command that started the run.
   """
-  # Imported here: matplotlib and scikit-learn take a second to import.
-  from suncet_jax.train import report_data
-
   try:
-    report_data.report(experiment, folder, evaluator, state, content, command)
+    # Collective: every process must call.
+    under_test = evaluator.under_test(state)
+    features = under_test.test.features
+    predicted_by, predictions = under_test.predictions()
+    if is_first():
+      # Imported here: Bokeh and scikit-learn take a second to import.
+      from suncet_jax.train import report_data
+
+      report_data.report(
+        experiment,
+        folder,
+        report_data.Seen(features, predicted_by, predictions),
+        content,
+        command,
+      )
   except Exception:  # a picture that fails must not cost the result
     logging.exception("The report could not be written.")
 

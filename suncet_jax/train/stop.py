@@ -1,6 +1,5 @@
 """Stop requests: SIGTERM and Ctrl-C finish the step, save and end."""
 
-import contextlib
 import os
 import signal
 import sys
@@ -9,14 +8,23 @@ from types import FrameType, TracebackType
 
 import jax
 
+from suncet_jax.console import streams
+from suncet_jax.devices.host import can_handle_signals
+from suncet_jax.train.monitor import print_once
+
 _SECONDS_TO_NOTICE = 2.0  # JAX looks for the signal once a second
+_UNHEARD = (
+  "This run is in a thread other than the main one: SIGTERM and Ctrl-C do not "
+  "make it save."
+)
 
 
 class StopRequest:
   """Notes SIGTERM and SIGINT while it is the active context.
 
   In a run of several processes JAX's preemption service owns SIGTERM, since
-  all processes must stop after the same step; Ctrl-C is passed on to it.
+  all processes must stop after the same step; Ctrl-C is passed on to it. In a
+  thread other than the main one no signal can be noted, which is said.
 
   Attributes:
     signal: Signal that was received, or None.
@@ -30,6 +38,9 @@ class StopRequest:
 
   def __enter__(self) -> "StopRequest":
     """Starts to listen."""
+    if not can_handle_signals():
+      print_once(_UNHEARD)
+      return self
     wanted = [signal.SIGINT]
     if jax.process_count() == 1:
       wanted.append(signal.SIGTERM)
@@ -46,9 +57,12 @@ class StopRequest:
     """Restores the previous handlers."""
     # JAX's preemption service replaced the handler of SIGTERM behind Python's
     # back. Nothing polls it from here on, so a signal would be lost.
+    if not can_handle_signals():
+      return
     self._previous.setdefault(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     for number, handler in self._previous.items():
-      signal.signal(number, handler)  # type: ignore[arg-type]
+      if handler is not None:  # None: set by a program around Python
+        signal.signal(number, handler)  # type: ignore[arg-type]
 
   def request(self) -> None:
     """Asks all processes of a multi-process run to save a step and stop.
@@ -68,11 +82,8 @@ class StopRequest:
     self.signal = signal.Signals(number)
     notice = (
       f"{self.signal.name} received: finishing this step, then saving "
-      "(once more to end without saving).\n"
+      "(once more to end without saving)."
     )
-    # os.write, since print is not reentrant: it may be what was interrupted.
-    # OSError is ignored, since the reader of the pipe may be gone.
-    with contextlib.suppress(OSError):
-      os.write(sys.stdout.fileno(), notice.encode())
+    streams.notice(notice, sys.stdout)
     if jax.process_count() > 1:
       os.kill(os.getpid(), signal.SIGTERM)

@@ -16,6 +16,8 @@ from typing import Any
 
 from absl import logging
 
+from suncet_jax.console import terminal
+
 SECONDS_TO_RENEWAL = 10.0
 SECONDS_TO_EXPIRY = 45.0  # several renewals may fail
 
@@ -24,12 +26,11 @@ _SECONDS_TO_ANSWER = 30.0
 
 
 def _end() -> None:
-  print(
+  terminal.say(
     "Error: another process has taken over the folder, since this one did not "
     f"answer for {SECONDS_TO_EXPIRY:.0f} s; it ends, so that they do not "
     "overwrite each other's files.",
-    file=sys.stderr,
-    flush=True,
+    sys.stderr,
   )
   os._exit(1)
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -80,6 +81,31 @@ def test_a_signal_reaches_what_runs_and_nothing_more_begins(
   ]
   assert not (folders[2] / "started").exists()
   assert signal.getsignal(number) == before
+
+
+def test_a_signal_needs_no_standard_error(tmp_path, folders, monkeypatch):
+  _stand_in(tmp_path, monkeypatch, _FOR_LONG)
+  monkeypatch.setattr(sys, "stderr", None)
+
+  def say(line):
+    if line.startswith("a: started"):
+      _wait_for(folders[0] / "started")
+      os.kill(os.getpid(), signal.SIGTERM)
+
+  with pytest.raises(TerminatedError):
+    run_jobs(folders[:1], 1, say)
+  assert (folders[0] / "saved").exists()
+
+
+def test_jobs_run_from_another_thread_too(tmp_path, folders, monkeypatch):
+  _stand_in(tmp_path, monkeypatch, _DONE)
+  failed = []
+  thread = threading.Thread(
+    target=lambda: failed.append(run_jobs(folders, 3, lambda line: None))
+  )
+  thread.start()
+  thread.join()
+  assert failed == [[]]
 
 
 def test_an_error_leaves_no_job_behind(tmp_path, folders, monkeypatch):

@@ -335,6 +335,36 @@ def test_names_are_no_markup(screen):
   assert "│ [red]ant │ 1,000 │" in screen.lines()
 
 
+@pytest.mark.parametrize("size", ["0", "-3", "5", "many", "", "1e3"])
+def test_a_size_that_no_terminal_has_is_none(screen, monkeypatch, size):
+  for name in ("COLUMNS", "LINES"):
+    monkeypatch.setenv(name, size)
+  rows = [("a name longer than forty columns, but not eighty", "1,000")]
+  with screen.attached():
+    terminal.show("", lambda: terminal.table(("class", "train"), rows))
+    with progress.Counter("train", 2_000, "images") as counter:
+      counter.add(500)
+  *_, row, _, bar = screen.lines()
+  assert row == f"│ {rows[0][0]} │ 1,000 │"
+  assert re.search(r"━ +25%  train  500 of 2,000 images", bar)
+
+
+def test_a_narrow_table_keeps_its_numbers(monkeypatch):
+  monkeypatch.setenv("COLUMNS", "20")
+  monkeypatch.setenv("NO_COLOR", "1")
+  titles = ("measure", "SimCLR ends at", "share of images", "ends not below")
+  row = ("linear probe on all labels", "50.5", "0.1, 0.2, 0.3", "3 of 3")
+  text = terminal.rendered(terminal.table(titles, [row]))
+  for cell in row[1:]:
+    assert f" {cell} │" in text
+  for word in " ".join((*titles, row[0])).split():
+    assert word in text
+
+
+def test_a_table_of_nothing(monkeypatch):
+  assert terminal.rendered(terminal.table(("", ""), []))
+
+
 def test_counting_at_a_terminal_and_in_a_pipe(screen):
   with (
     screen.attached(),

@@ -122,6 +122,26 @@ def test_dry_run_prints_commands_for_a_shell(tmp_path):
   assert sys.executable in first
 
 
+@pytest.mark.parametrize(
+  ("redirections", "stream"), [("", "stdout"), (">&-", "stderr")]
+)
+def test_lines_that_the_terminal_cannot_show(tmp_path, redirections, stream):
+  small_run.make_stand_in(
+    tmp_path, "import os; os.write(1, 'K\\u00e4fer\\n'.encode())"
+  )
+  script = running.ROOT / "launch" / "local.py"
+  line = f'"$0" "$1" --processes=1 {redirections}'
+  ended = subprocess.run(
+    ["sh", "-c", line, sys.executable, script],
+    cwd=tmp_path,
+    env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    capture_output=True,
+    text=True,
+  )
+  assert ended.returncode == 0, ended.stderr
+  assert getattr(ended, stream) == "[0] K\\xe4fer\n"
+
+
 def test_wrong_options_are_refused():
   code, output = _end(small_run.start_local("--processes=0"))
   assert code == 2

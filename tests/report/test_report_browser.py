@@ -148,6 +148,15 @@ def _addresses(browser):
   ]
 
 
+def _problems(browser):
+  """Returns what the browser complained about since the page was opened."""
+  return [
+    entry["message"]
+    for entry in browser.get_log("browser")
+    if entry["level"] in ("SEVERE", "WARNING")
+  ]
+
+
 @pytest.mark.parametrize("which", [0, 1], ids=["one run", "several"])
 def test_page_draws_and_asks_for_nothing(browser, pages, which):
   _open(browser, pages[which])
@@ -165,12 +174,7 @@ def test_page_draws_and_asks_for_nothing(browser, pages, which):
   assert loaded == pictures
   assert pictures == (18 if which == 0 else 0)
   assert injected == 0
-  problems = [
-    entry["message"]
-    for entry in browser.get_log("browser")
-    if entry["level"] in ("SEVERE", "WARNING")
-  ]
-  assert problems == []
+  assert _problems(browser) == []
   addresses = _addresses(browser)
   assert pages[which].resolve().as_uri() in addresses
   schemes = {address.partition(":")[0] for address in addresses}
@@ -184,6 +188,40 @@ def test_numbers_are_written_as_in_tables(browser, pages):
   script = "return arguments[0].map(suncet.short)"
   found = browser.execute_script(script, numbers)
   assert found == [wording.short(number) for number in numbers]
+
+
+def _under_policy(page, policy):
+  """Returns a copy of a page that comes with a Content-Security-Policy."""
+  copy = page.with_name(f"policy-{page.name}")
+  head = (
+    f'<head>\n<meta http-equiv="Content-Security-Policy" content="{policy}">'
+  )
+  copy.write_text(page.read_text().replace("<head>", head, 1))
+  return copy
+
+
+def test_page_needs_no_eval(browser, pages):
+  from selenium.webdriver.support.wait import WebDriverWait
+
+  _open(browser, _under_policy(pages[0], "script-src 'unsafe-inline'"))
+  _point_at(browser, browser.execute_script(_POINT, "spread"))
+  WebDriverWait(browser, 20).until(
+    lambda b: "suncet\n56.0 %\nat 15" in "".join(b.execute_script(_TOOLTIPS))
+  )
+  assert not _problems(browser)
+  assert not browser.execute_script("return document.querySelector('.chart p')")
+
+
+def test_charts_say_that_scripts_are_forbidden(browser, pages):
+  from selenium.webdriver.common.by import By
+
+  browser.get(_under_policy(pages[0], "script-src 'none'").resolve().as_uri())
+  places = browser.find_elements(By.CLASS_NAME, "chart")
+  assert len(places) > 10
+  for place in places:
+    words = place.get_attribute("aria-label")
+    assert place.text.startswith(f"{words} The script of this page")
+    assert place.is_displayed()
 
 
 @pytest.mark.slow
