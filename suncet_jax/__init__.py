@@ -2,20 +2,25 @@
 
 `import suncet_jax` loads nothing else: `suncet_jax.losses` needs only JAX, and
 who wants just a loss does not pay for TensorFlow, Flax or Orbax.
-`suncet_jax.load_encoder` is loaded when it is first asked for.
+`suncet_jax.losses` and `suncet_jax.load_encoder` are loaded when they are first
+asked for.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+  from suncet_jax import losses
   from suncet_jax.encoder import load_encoder
 
-__all__ = ["load_encoder"]
+__all__ = ["load_encoder", "losses"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-  """Imports `load_encoder` when it is asked for (PEP 562)."""
+  """Imports a public name when it is asked for (PEP 562)."""
+  if name == "losses":
+    return importlib.import_module("suncet_jax.losses")
   if name == "load_encoder":
     from suncet_jax.encoder import load_encoder
 

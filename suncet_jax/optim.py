@@ -8,10 +8,13 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
+from suncet_jax.calls import explained
+
 # Decides by a parameter's path and value whether something applies to it.
 Predicate = Callable[[tuple[Any, ...], jax.Array], bool]
 
 
+@explained("optim")
 def warmup_cosine(
   *,
   start: float,
@@ -99,6 +102,7 @@ def is_matrix(path: tuple[Any, ...], leaf: jax.Array) -> bool:
   return jnp.ndim(leaf) > 1
 
 
+@explained("optim")
 def lars(
   schedule: optax.Schedule,
   *,

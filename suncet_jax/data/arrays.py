@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from suncet_jax.data.source import Crop, Dataset, Request
 from suncet_jax.errors import UserError
+from suncet_jax.labels import exact_integers, mend
 from suncet_jax.rng import permutation
 
 CHANNELS = (1, 3)
@@ -66,7 +67,7 @@ def from_arrays(
   Raises:
     TypeError: If images are not uint8, or labels not integers.
     ValueError: If shapes do not match, there is no image, or a label is below
-      -1.
+      -1 or beyond 32 bits.
 
   Example:
     >>> import numpy as np
@@ -92,20 +93,30 @@ def from_arrays(
     )
   if labels is None:
     labels = np.full(len(pixels), -1)
-  numbers = np.asarray(labels)
-  if not np.issubdtype(numbers.dtype, np.integer):
-    raise TypeError(f"labels are {numbers.dtype}, expected integers.")
-  if numbers.shape != (len(pixels),):
+  return ArraySource(pixels, _checked_labels(labels, len(pixels)))
+
+
+def _checked_labels(labels: ArrayLike, count: int) -> np.ndarray:
+  """Returns labels int32 [count] after checking them."""
+  numbers = exact_integers("labels", labels)
+  if numbers.shape != (count,):
     raise UserError(
-      f"labels have shape {numbers.shape}, expected {(len(pixels),)}: one per "
-      "image."
+      f"labels have shape {numbers.shape}, expected {(count,)}: one per image."
+      + mend("labels", numbers.shape, numbers.dtype)
     )
   if numbers.min() < -1:
     raise UserError(
       f"label {numbers.min()} of image {numbers.argmin()}: expected a class "
       "from 0 on, or -1 for unlabelled."
     )
-  return ArraySource(pixels, numbers.astype(np.int32))
+  highest = np.iinfo(np.int32).max
+  if numbers.max() > highest:
+    raise UserError(
+      f"label {numbers.max()} of image {numbers.argmax()}: expected at most "
+      f"{highest}. Number the classes from 0 on; of labels without -1, "
+      "np.unique(labels, return_inverse=True)[1] does."
+    )
+  return numbers.astype(np.int32)
 
 
 def shape_hint(shape: Sequence[int], channels: Collection[int]) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from suncet_jax.errors import UserError
+from suncet_jax.labels import exact_integers, mend
 
 
 def check_matrix(name: str, array: jax.Array | np.ndarray) -> None:
@@ -30,23 +31,25 @@ def checked_labels(
     class_count: Number of classes, c; every label must be in [0, c).
 
   Returns:
-    Integer labels [count].
+    Labels [count], int32.
 
   Raises:
     TypeError: If they are not integers.
     ValueError: If there are not `count` of them, or one is outside [0, c).
   """
-  values = np.asarray(labels)
-  if not np.issubdtype(values.dtype, np.integer):
-    raise TypeError(f"{name} must be integers, got dtype {values.dtype}.")
+  values = exact_integers(name, labels)
   if values.shape != (count,):
-    raise UserError(f"{name} must have shape ({count},), got {values.shape}.")
+    raise UserError(
+      f"{name} must have shape ({count},), got {values.shape}."
+      + mend(name, values.shape, values.dtype)
+    )
   if values.min() < 0 or values.max() >= class_count:
     raise UserError(
       f"{name} must be in [0, {class_count}), got values from "
       f"{values.min()} to {values.max()}."
     )
-  return values
+  # Devices may have 32 bits only.
+  return values.astype(np.int32)
 
 
 def check_positive(**values: Any) -> None:

@@ -106,7 +106,12 @@ def finetune(
   )
   device_losses = []
   for step in range(steps):
-    state, loss = step_fn(state, *train_batch(step), seed)
+    images, labels = train_batch(step)
+    if not isinstance(labels, jax.Array):  # a look at those would wait for them
+      labels = _checks.checked_labels(
+        "labels", labels, np.shape(images)[0], class_count
+      )
+    state, loss = step_fn(state, images, labels, seed)
     device_losses.append(loss)
   losses = np.asarray(jax.device_get(device_losses))
   _check_converged(losses, learning_rate_peak)

@@ -24,6 +24,14 @@ letters: n anchors, m keys (= n x devices), d embedding.
   less precise (TF32 or bfloat16 passes). `jnp.bfloat16`: rounded operands,
   whose products are fast on accelerators.
 
+Labels that are known are compared exactly, however large. Inside `jax.jit` they
+are what JAX makes of them before: without its 64-bit mode NumPy's int64 is cut
+to 32 bits there, so larger ones are to be numbered first (`np.unique`).
+
+Outside of `jax.jit` value and gradient are compiled on the first call with new
+shapes, as under it. Options other than `temperature` are static: under
+`jax.jit` close over them or name them in `static_argnames`.
+
 Gradients: under `jax.jit`, also with sharded arrays, they need no further step.
 Inside `jax.shard_map` and `jax.pmap` take `jax.lax.pmean` of the gradients of
 the parameters, never `psum`. Without blocks, derivatives of any order exist;

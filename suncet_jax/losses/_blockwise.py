@@ -59,7 +59,6 @@ class Options(NamedTuple):
   is_bounded: bool
 
 
-@functools.partial(jax.jit, static_argnames="options")
 def mean_value(
   units: jax.Array,
   labels: jax.Array,

@@ -1,16 +1,31 @@
-"""Checks of callers' arguments, made while tracing."""
+"""Checks of callers' arguments, made before anything is compiled."""
 
 import numbers
+from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
+from suncet_jax.labels import exact_integers, mend
+from suncet_jax.losses._similarity import AxisName
 
-def checked_embeddings(name: str, embeddings: ArrayLike) -> jax.Array:
+# Options that decide what is compiled; the others may be traced.
+_STATIC = ("axis_name", "stop_gradient_keys", "block_size", "matmul_dtype")
+
+# exp(-2 / temperature) is then far from the smallest float32.
+_LEAST_BOUNDED_TEMPERATURE = 1 / 40
+
+
+def checked_embeddings(
+  function: str, name: str, embeddings: ArrayLike
+) -> jax.Array:
   """Returns `embeddings` as an array, after checking them.
 
   Args:
+    function: Name of the loss in the message.
     name: Name of the argument in the message.
     embeddings: Floating embeddings [n, d].
 
@@ -18,28 +33,34 @@ def checked_embeddings(name: str, embeddings: ArrayLike) -> jax.Array:
     Array [n, d] of the same dtype.
 
   Raises:
-    TypeError: The dtype is not floating.
+    TypeError: The dtype is not floating, or some are masked.
     ValueError: The rank is not 2.
   """
+  if np.ma.is_masked(embeddings):
+    raise TypeError(
+      f"losses.{function}: {name} are a masked array, got some that are masked."
+    )
   embeddings = jnp.asarray(embeddings)
   if not jnp.issubdtype(embeddings.dtype, jnp.floating):
     raise TypeError(
-      f"{name} must have a floating dtype, got {embeddings.dtype}."
+      f"losses.{function}: {name} must have a floating dtype, got "
+      f"{embeddings.dtype}."
     )
   if embeddings.ndim != 2:
     raise ValueError(
-      f"{name} must have rank 2, [n, d], got rank {embeddings.ndim} with "
-      f"shape {embeddings.shape}."
+      f"losses.{function}: {name} must have rank 2, [n, d], got rank "
+      f"{embeddings.ndim} with shape {embeddings.shape}."
     )
   return embeddings
 
 
 def checked_pair(
-  first: ArrayLike, second: ArrayLike
+  function: str, first: ArrayLike, second: ArrayLike
 ) -> tuple[jax.Array, jax.Array]:
   """Returns two views as arrays, after checking them.
 
   Args:
+    function: Name of the loss in the message.
     first: Floating embeddings [n, d].
     second: Floating embeddings [n, d]; row i is of the same image as row i of
       `first`.
@@ -51,99 +72,283 @@ def checked_pair(
     TypeError: A dtype is not floating.
     ValueError: A rank is not 2, or the shapes differ.
   """
-  first = checked_embeddings("first", first)
-  second = checked_embeddings("second", second)
+  first = checked_embeddings(function, "first", first)
+  second = checked_embeddings(function, "second", second)
   if first.shape != second.shape:
     raise ValueError(
-      "first and second must have the same shape, [n, d], got "
-      f"{first.shape} and {second.shape}."
+      f"losses.{function}: first and second must have the same shape, [n, d], "
+      f"got {first.shape} and {second.shape}."
     )
   return first, second
 
 
-def checked_labels(labels: ArrayLike, n: int) -> jax.Array:
-  """Returns `labels` as an array, after checking them.
+def checked_labelled(
+  function: str, embeddings: ArrayLike, labels: ArrayLike
+) -> tuple[jax.Array, jax.Array]:
+  """Returns embeddings and their labels as arrays, after checking them.
 
   Args:
-    labels: Integer labels [n].
-    n: Number of rows of the embeddings.
+    function: Name of the loss in the message.
+    embeddings: Floating embeddings [n, d].
+    labels: Integer labels [n], of any size where their values are known.
 
   Returns:
-    Integer labels [n].
+    Embeddings [n, d] and integer labels [n], equal where those given are and
+    negative where those given are.
 
   Raises:
-    TypeError: The dtype is not an integer one.
-    ValueError: The shape is not [n].
+    TypeError: Embeddings are not floating, or labels not integers.
+    ValueError: A shape is wrong.
   """
+  embeddings = checked_embeddings(function, "embeddings", embeddings)
+  if _is_known(labels):
+    labels = _classes(
+      exact_integers("labels", labels, where=f"losses.{function}: ")
+    )
+  return embeddings, _one_per_row(function, labels, embeddings.shape[0])
+
+
+def checked_numbers(function: str, labels: ArrayLike, n: int) -> jax.Array:
+  """Returns labels that are numbers of classes as an array, after checking.
+
+  Args:
+    function: Name of the loss in the message.
+    labels: Integer labels [n].
+    n: Number of rows.
+
+  Returns:
+    Integer labels [n]; those that are known and beyond 32 bits are taken to
+    the nearest number that is not.
+
+  Raises:
+    TypeError: Labels are not integers.
+    ValueError: The shape is wrong.
+  """
+  if _is_known(labels):
+    exact = exact_integers("labels", labels, where=f"losses.{function}: ")
+    labels = np.clip(exact, -1, np.iinfo(np.int32).max).astype(np.int32)
+  return _one_per_row(function, labels, n)
+
+
+def _one_per_row(function: str, labels: ArrayLike, n: int) -> jax.Array:
   labels = jnp.asarray(labels)
   if not jnp.issubdtype(labels.dtype, jnp.integer):
-    raise TypeError(f"labels must have an integer dtype, got {labels.dtype}.")
+    raise TypeError(
+      f"losses.{function}: labels must have an integer dtype, got "
+      f"{labels.dtype}." + mend("labels", labels.shape, labels.dtype)
+    )
   if labels.shape != (n,):
     raise ValueError(
-      f"labels must have shape ({n},), one per row of the embeddings, got "
-      f"shape {labels.shape}."
+      f"losses.{function}: labels must have shape ({n},), one per row of the "
+      f"embeddings, got shape {labels.shape}."
+      + mend("labels", labels.shape, labels.dtype)
     )
   return labels
 
 
-def check_options(
+def _is_known(labels: Any) -> bool:
+  """Returns whether the values are on the host, or may be taken there."""
+  arrays = [
+    each for each in jax.tree.leaves(labels) if isinstance(each, jax.Array)
+  ]
+  if not arrays:
+    return True
+  # An array of 64 bits that was made in JAX's 64-bit mode and outlived it.
+  return (
+    arrays[0] is labels
+    and not isinstance(labels, jax.core.Tracer)
+    and jax.dtypes.canonicalize_dtype(labels.dtype) != labels.dtype
+  )
+
+
+def _classes(labels: np.ndarray) -> np.ndarray:
+  """Returns int32 labels that are equal where exact integers are."""
+  if labels.size and labels.max() > np.iinfo(np.int32).max:
+    _, numbers = np.unique(labels, return_inverse=True)
+    labels = np.where(labels < 0, -1, numbers.reshape(labels.shape))
+  return np.maximum(labels, -1).astype(np.int32)
+
+
+def checked_options(
+  function: str,
+  dtype: DTypeLike,
+  *,
   temperature: ArrayLike,
+  axis_name: AxisName | None,
+  stop_gradient_keys: bool,
   block_size: int | None,
   matmul_dtype: DTypeLike | None,
-  units: jax.Array,
-) -> None:
-  """Raises an error for options that are not valid.
+) -> dict[str, Any]:
+  """Returns the options of a loss for `_contrast`, after checking them.
 
   Args:
+    function: Name of the loss in the message.
+    dtype: Dtype of the embeddings.
     temperature: Temperature, a scalar > 0; traced and device values are not
       checked.
+    axis_name: Mapped axis that rows are spread over.
+    stop_gradient_keys: Whether the gradient treats keys as constants.
     block_size: Block size, None or an integer >= 0.
     matmul_dtype: Dtype of the operands of products, None or a floating one.
-    units: Rows in the dtype of the sums.
+
+  Returns:
+    The options by name, and `is_bounded`.
 
   Raises:
-    TypeError: `block_size` is neither None nor an integer, or `matmul_dtype`
-      is not floating or wider than the sums.
+    TypeError: An option that must be static is traced, `temperature` is not a
+      number, `block_size` is neither None nor an integer, or `matmul_dtype` is
+      not floating or wider than the sums.
     ValueError: `temperature` is not a scalar, or is a number that is not > 0,
-      or `block_size` is negative.
+      `block_size` is negative, or no mapped axis has the name.
   """
-  if jnp.ndim(temperature) != 0:
+  values = (axis_name, stop_gradient_keys, block_size, matmul_dtype)
+  options = dict(zip(_STATIC, values, strict=True))
+  check_static(function, **options)
+  check_axis(function, axis_name)
+  temperature = checked_temperature(function, temperature)
+  _check_block_size(function, block_size)
+  _check_matmul_dtype(function, matmul_dtype, dtype)
+  return {
+    "temperature": temperature,
+    "is_bounded": _is_bounded(temperature),
+    "axis_name": axis_name,
+    "stop_gradient_keys": bool(stop_gradient_keys),
+    "block_size": None if block_size is None else int(block_size),
+    "matmul_dtype": None if matmul_dtype is None else jnp.dtype(matmul_dtype),
+  }
+
+
+def check_static(function: str, **options: Any) -> None:
+  """Raises TypeError if an option, by name, is an array."""
+  for name, value in options.items():
+    if isinstance(value, jax.Array):
+      raise TypeError(
+        f"losses.{function}: {name} must be known when the loss is compiled, "
+        f"got a{' traced' if _is_traced(value) else 'n'} array. Under jax.jit "
+        f"declare it: jax.jit(losses.{function}, static_argnames={name!r})."
+      )
+
+
+def _is_traced(value: jax.Array) -> bool:
+  return isinstance(value, jax.core.Tracer)
+
+
+def check_range(
+  function: str, low: float, high: float, **options: ArrayLike
+) -> None:
+  """Raises ValueError if a number, by name, is known and out of range."""
+  for name, value in options.items():
+    if not isinstance(value, jax.Array) and not low <= float(value) <= high:  # type: ignore[arg-type]
+      raise ValueError(
+        f"losses.{function}: {name} must be in [{low:g}, {high:g}], got "
+        f"{value}."
+      )
+
+
+def check_axis(function: str, axis_name: AxisName | None) -> None:
+  """Raises an error unless the loss is inside of the mapped axis.
+
+  Args:
+    function: Name of the loss in the message.
+    axis_name: Name or names of the mapped axis; None outside of one.
+
+  Raises:
+    TypeError: It is not a name, or a tuple of them.
+    ValueError: No mapped axis has the name.
+  """
+  for name in _names(function, axis_name):
+    try:
+      jax.lax.axis_size(name)
+    except NameError:
+      raise ValueError(
+        f"losses.{function}: axis_name is {axis_name!r}, but no axis {name!r} "
+        "is mapped here. It names an axis of the jax.shard_map or jax.pmap "
+        "that the loss is called in; elsewhere, also under jax.jit with rows "
+        "that are split over a mesh, leave it out."
+      ) from None
+
+
+def _names(function: str, axis_name: AxisName | None) -> Iterator[str]:
+  if axis_name is None:
+    return
+  names = axis_name if isinstance(axis_name, tuple) else (axis_name,)
+  for name in names:
+    if not isinstance(name, str):
+      raise TypeError(
+        f"losses.{function}: axis_name must be a name or a tuple of names, got "
+        f"{axis_name!r}."
+      )
+    yield name
+
+
+def checked_temperature(function: str, temperature: ArrayLike) -> ArrayLike:
+  """Returns the temperature, a float if it is a number.
+
+  Args:
+    function: Name of the loss in the message.
+    temperature: Temperature.
+
+  Raises:
+    TypeError: It is not a number.
+    ValueError: It is not a scalar, or not > 0.
+  """
+  if np.ndim(temperature) != 0:
     raise ValueError(
-      "temperature must be a scalar, got an array of shape "
-      f"{jnp.shape(temperature)}."
+      f"losses.{function}: temperature must be a scalar, got an array of shape "
+      f"{np.shape(temperature)}."
     )
-  if isinstance(temperature, numbers.Real) and not temperature > 0:
-    raise ValueError(f"temperature must be > 0, got {temperature}.")
-  _check_block_size(block_size)
-  _check_matmul_dtype(matmul_dtype, units.dtype)
+  if isinstance(temperature, jax.Array):
+    return temperature
+  try:
+    if isinstance(temperature, str):
+      raise TypeError
+    number = float(temperature)  # type: ignore[arg-type]
+  except (TypeError, ValueError):
+    raise TypeError(
+      f"losses.{function}: temperature must be a number, got {temperature!r}."
+    ) from None
+  if not number > 0:
+    raise ValueError(
+      f"losses.{function}: temperature must be > 0, got {temperature}."
+    )
+  return number
 
 
-def _check_block_size(block_size: int | None) -> None:
+def _check_block_size(function: str, block_size: int | None) -> None:
   if block_size is None:
     return
   if not isinstance(block_size, numbers.Integral):
     raise TypeError(
-      "block_size must be None or an integer, the rows of a block, got "
-      f"{block_size!r}."
+      f"losses.{function}: block_size must be None or an integer, the rows of "
+      f"a block, got {block_size!r}."
     )
   if block_size < 0:
     raise ValueError(
-      "block_size must be >= 0, the rows of a block (0: no blocks), got "
-      f"{block_size}."
+      f"losses.{function}: block_size must be >= 0, the rows of a block (0: no "
+      f"blocks), got {block_size}."
     )
 
 
 def _check_matmul_dtype(
-  matmul_dtype: DTypeLike | None, dtype: jnp.dtype
+  function: str, matmul_dtype: DTypeLike | None, dtype: DTypeLike
 ) -> None:
   if matmul_dtype is None:
     return
   if not jnp.issubdtype(matmul_dtype, jnp.floating):
     raise TypeError(
-      f"matmul_dtype must be a floating dtype, got {jnp.dtype(matmul_dtype)}."
+      f"losses.{function}: matmul_dtype must be a floating dtype, got "
+      f"{jnp.dtype(matmul_dtype)}."
     )
-  if jnp.finfo(matmul_dtype).bits > jnp.finfo(dtype).bits:
+  sums = jnp.promote_types(dtype, jnp.float32)
+  if jnp.finfo(matmul_dtype).bits > jnp.finfo(sums).bits:
     raise TypeError(
-      "matmul_dtype must not be wider than the dtype of the sums, "
-      f"{dtype}, got {jnp.dtype(matmul_dtype)}."
+      f"losses.{function}: matmul_dtype must not be wider than the dtype of "
+      f"the sums, {sums}, got {jnp.dtype(matmul_dtype)}."
     )
+
+
+def _is_bounded(temperature: ArrayLike) -> bool:
+  # The value of a traced temperature is not known.
+  return (
+    isinstance(temperature, float) and temperature >= _LEAST_BOUNDED_TEMPERATURE
+  )

@@ -1,52 +1,78 @@
-"""Loss of labelled rows, as one matrix or in blocks, whichever suits."""
+"""The losses of rows, as one matrix or in blocks, whichever suits."""
 
-import numbers
+import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
-from suncet_jax.losses import _blockwise, _checks, _materialised
-from suncet_jax.losses._similarity import AxisName, axis_size, l2_normalize
+from suncet_jax.losses import _blockwise, _materialised
+from suncet_jax.losses._partition import maps_explicit_rows
+from suncet_jax.losses._similarity import (
+  AxisName,
+  axis_size,
+  interleave,
+  l2_normalize,
+  positions_of,
+)
 from suncet_jax.losses._tile import Positives
 
 # Number of keys from which on blocks are the default.
 MANY_KEYS = 2048
 
-# exp(-2 / temperature) is then far from the smallest float32.
-_LEAST_BOUNDED_TEMPERATURE = 1 / 40
+_STATIC = (
+  "positives",
+  "axis_name",
+  "stop_gradient_keys",
+  "block_size",
+  "matmul_dtype",
+  "is_bounded",
+)
 
 
-def labelled_rows(
-  embeddings: ArrayLike, labels: ArrayLike
-) -> tuple[jax.Array, jax.Array]:
-  """Checks embeddings and labels, and normalises the labelled rows.
+# Outside of `jax.jit`, too, a loss and its gradient are a compiled program
+# each: compiled one by one, their operations would take several times as long.
+@functools.partial(jax.jit, static_argnames=_STATIC)
+@maps_explicit_rows
+def of_labelled(
+  embeddings: jax.Array, labels: jax.Array, **options: Any
+) -> jax.Array:
+  """Returns the loss of labelled rows.
 
   Args:
     embeddings: Floating embeddings [n, d].
     labels: Integer labels [n]; negative: unlabelled.
-
-  Returns:
-    Units [n, d], float32 or float64, and labels [n]. Unlabelled rows are zero.
-
-  Raises:
-    TypeError: Embeddings are not floating or labels not integer.
-    ValueError: Shapes are wrong.
+    **options: Options of `_contrast`.
   """
-  embeddings = _checks.checked_embeddings("embeddings", embeddings)
-  labels = _checks.checked_labels(labels, embeddings.shape[0])
   # Before anything is computed: not even NaN in an unlabelled row may reach
   # another row or a gradient.
   embeddings = jnp.where((labels >= 0)[:, None], embeddings, 0)
-  return l2_normalize(embeddings), labels
+  return _contrast(l2_normalize(embeddings), labels, **options)
 
 
-def contrast(
+@functools.partial(jax.jit, static_argnames=_STATIC)
+@maps_explicit_rows
+def of_pairs(first: jax.Array, second: jax.Array, **options: Any) -> jax.Array:
+  """Returns the loss of two views, each the only positive of the other.
+
+  Args:
+    first: Floating embeddings [n, d].
+    second: Floating embeddings [n, d].
+    **options: Options of `_contrast`.
+  """
+  units = l2_normalize(interleave(first, second))
+  images = positions_of(units.shape[0], options["axis_name"]) // 2
+  return _contrast(units, images, **options)
+
+
+def _contrast(
   units: jax.Array,
   labels: jax.Array,
-  positives: Positives,
   *,
-  temperature: ArrayLike,
+  positives: Positives,
+  temperature: jax.Array,
+  is_bounded: bool,
   axis_name: AxisName | None,
   stop_gradient_keys: bool,
   block_size: int | None,
@@ -59,6 +85,7 @@ def contrast(
     labels: Integer labels [n]; negative: unlabelled (neither anchor nor key).
     positives: Term of the positives.
     temperature: Temperature, a scalar > 0.
+    is_bounded: See `Scale`.
     axis_name: Mapped axis that rows are spread over.
     stop_gradient_keys: Whether the gradient treats keys as constants.
     block_size: Rows in a block; 0: no blocks; None chooses.
@@ -82,8 +109,8 @@ def contrast(
     axis_name,
     stop_gradient_keys,
     block_size,
-    None if matmul_dtype is None else jnp.dtype(matmul_dtype),
-    is_bounded=_is_bounded(temperature),
+    matmul_dtype,
+    is_bounded,
   )
   temperature = jnp.asarray(temperature, units.dtype)
   return _blockwise.mean_value(units, labels, temperature, options)
@@ -102,10 +129,3 @@ def _is_blockwise(
   if n == 0 or block_size == 0:
     return False
   return block_size is not None or n * axis_size(axis_name) >= MANY_KEYS
-
-
-def _is_bounded(temperature: ArrayLike) -> bool:
-  # The value of a traced temperature is not known.
-  if not isinstance(temperature, numbers.Real):
-    return False
-  return float(temperature) >= _LEAST_BOUNDED_TEMPERATURE

@@ -4,11 +4,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from suncet_jax.losses._checks import checked_embeddings
 
-def checked_logits(name: str, logits: ArrayLike) -> jax.Array:
+
+def checked_logits(function: str, name: str, logits: ArrayLike) -> jax.Array:
   """Returns logits, or probabilities, as an array of float32 or float64.
 
   Args:
+    function: Name of the loss in the message.
     name: Name of the argument in the message.
     logits: Floating values [n, c].
 
@@ -19,17 +22,9 @@ def checked_logits(name: str, logits: ArrayLike) -> jax.Array:
     TypeError: The dtype is not floating.
     ValueError: The rank is not 2.
   """
-  logits = jnp.asarray(logits)
-  if not jnp.issubdtype(logits.dtype, jnp.floating):
-    raise TypeError(f"{name} must have a floating dtype, got {logits.dtype}.")
-  if logits.ndim != 2:
-    raise ValueError(
-      f"{name} must have rank 2, [n, c], got rank {logits.ndim} with shape "
-      f"{logits.shape}."
-    )
-  is_double = logits.dtype == jnp.float64
-  logits = logits.astype(jnp.float64 if is_double else jnp.float32)
-  return bounded(logits)
+  checked = checked_embeddings(function, name, logits)
+  is_double = checked.dtype == jnp.float64
+  return bounded(checked.astype(jnp.float64 if is_double else jnp.float32))
 
 
 def bounded(logits: jax.Array) -> jax.Array:
@@ -42,17 +37,13 @@ def bounded(logits: jax.Array) -> jax.Array:
   return jnp.clip(logits, -bound, bound)
 
 
-def check_same_shape(**arrays: jax.Array) -> None:
+def check_same_shape(function: str, **arrays: jax.Array) -> None:
   """Raises ValueError unless all arrays, by name, have one shape."""
   if len({array.shape for array in arrays.values()}) > 1:
     found = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
-    raise ValueError(f"Shapes must be the same, got {found}.")
-
-
-def check_share(name: str, value: float) -> None:
-  """Raises ValueError unless a number is in [0, 1]."""
-  if not 0 <= value <= 1:
-    raise ValueError(f"{name} must be in [0, 1], got {value}.")
+    raise ValueError(
+      f"losses.{function}: shapes must be the same, got {found}."
+    )
 
 
 def cross_entropies(targets: jax.Array, logs: jax.Array) -> jax.Array:

@@ -1,13 +1,17 @@
 """CoMatch: pseudo-labels and embeddings that teach each other by a graph."""
 
+import functools
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
+from suncet_jax.calls import explained
 from suncet_jax.losses import _checks
 from suncet_jax.losses._logits import (
   check_same_shape,
-  check_share,
   checked_logits,
   cross_entropies,
 )
@@ -16,6 +20,7 @@ from suncet_jax.losses._reduce import mean_over_anchors
 from suncet_jax.losses._row_blocks import map_rows
 from suncet_jax.losses._similarity import (
   AxisName,
+  axis_size,
   l2_normalize,
   multiply,
   positions_of,
@@ -25,7 +30,7 @@ from suncet_jax.losses._similarity import (
 _EPSILON = 1e-7
 
 
-@maps_explicit_rows
+@explained("losses")
 def cross_entropy(
   logits: ArrayLike, labels: ArrayLike, *, axis_name: AxisName | None = None
 ) -> jax.Array:
@@ -44,7 +49,7 @@ def cross_entropy(
 
   Raises:
     TypeError: Logits are not floating or labels not integer.
-    ValueError: Shapes are wrong.
+    ValueError: Shapes are wrong, or a known label is not below c.
 
   Example:
     >>> import jax.numpy as jnp
@@ -53,8 +58,24 @@ def cross_entropy(
     >>> round(float(losses.cross_entropy(jnp.zeros((2, 2)), labels)), 3)
     0.693
   """
-  logits = checked_logits("logits", logits)
-  labels = _checks.checked_labels(labels, logits.shape[0])
+  logits = checked_logits("cross_entropy", "logits", logits)
+  n, count = logits.shape
+  numbers = _checks.checked_numbers("cross_entropy", labels, n)
+  # Those on a device are not fetched.
+  if not isinstance(labels, jax.Array) and np.max(labels, initial=-1) >= count:
+    raise ValueError(
+      f"losses.cross_entropy: labels must be below {count}, the number of "
+      f"logits, got {np.max(labels)}."
+    )
+  _checks.check_axis("cross_entropy", axis_name)
+  return _cross_entropy(logits, numbers, axis_name=axis_name)
+
+
+@functools.partial(jax.jit, static_argnames="axis_name")
+@maps_explicit_rows
+def _cross_entropy(
+  logits: jax.Array, labels: jax.Array, *, axis_name: AxisName | None
+) -> jax.Array:
   is_labelled = labels >= 0
   logs = jax.nn.log_softmax(jnp.where(is_labelled[:, None], logits, 0))
   index = jnp.maximum(labels, 0)[:, None]
@@ -62,12 +83,12 @@ def cross_entropy(
   return mean_over_anchors(-chosen, is_labelled, axis_name)
 
 
-@maps_explicit_rows
+@explained("losses")
 def comatch_consistency(
   probabilities: ArrayLike,
   strong: ArrayLike,
   *,
-  threshold: float = 0.95,
+  threshold: ArrayLike = 0.95,
   axis_name: AxisName | None = None,
 ) -> jax.Array:
   r"""Returns CoMatch's second term: soft pseudo-labels of strong views.
@@ -101,17 +122,31 @@ def comatch_consistency(
     Li, Xiong and Hoi, `CoMatch: Semi-supervised Learning with Contrastive Graph
     Regularization <https://arxiv.org/abs/2011.11183>`_, 2021: equation 2.
   """
-  targets = checked_logits("probabilities", probabilities)
+  function = "comatch_consistency"
+  targets = checked_logits(function, "probabilities", probabilities)
+  strong = checked_logits(function, "strong", strong)
+  check_same_shape(function, probabilities=targets, strong=strong)
+  _checks.check_range(function, 0, 1, threshold=threshold)
+  _checks.check_axis(function, axis_name)
+  return _consistency(targets, strong, threshold=threshold, axis_name=axis_name)
+
+
+@functools.partial(jax.jit, static_argnames="axis_name")
+@maps_explicit_rows
+def _consistency(
+  targets: jax.Array,
+  strong: jax.Array,
+  *,
+  threshold: ArrayLike,
+  axis_name: AxisName | None,
+) -> jax.Array:
   targets = jax.lax.stop_gradient(targets)
-  strong = checked_logits("strong", strong)
-  check_same_shape(probabilities=targets, strong=strong)
-  check_share("threshold", threshold)
   values = cross_entropies(targets, jax.nn.log_softmax(strong))
   values = jnp.where(jnp.max(targets, axis=1) >= threshold, values, 0)
   return mean_over_anchors(values, jnp.ones_like(values, bool), axis_name)
 
 
-@maps_explicit_rows
+@explained("losses")
 def comatch_graph(
   first: ArrayLike,
   second: ArrayLike,
@@ -120,7 +155,7 @@ def comatch_graph(
   bank: ArrayLike | None = None,
   bank_probabilities: ArrayLike | None = None,
   bank_mask: ArrayLike | None = None,
-  threshold: float = 0.8,
+  threshold: ArrayLike = 0.8,
   temperature: ArrayLike = 0.2,
   axis_name: AxisName | None = None,
 ) -> jax.Array:
@@ -172,54 +207,99 @@ def comatch_graph(
     Regularization <https://arxiv.org/abs/2011.11183>`_, 2021: equations 4 to 7;
     the constant in the logarithm is the published code's.
   """
-  first, second = _checks.checked_pair(first, second)
-  units, others = l2_normalize(first), l2_normalize(second)
-  _checks.check_options(temperature, None, None, units)
-  check_share("threshold", threshold)
-  n = units.shape[0]
-  targets = _constant_probabilities("probabilities", probabilities, n, units)
-  keys = everywhere(others, axis_name)
-  key_targets = everywhere(targets, axis_name)
-  is_key = jnp.ones(keys.shape[0], bool)
+  function = "comatch_graph"
+  first, second = _checks.checked_pair(function, first, second)
+  temperature = _checks.checked_temperature(function, temperature)
+  _checks.check_range(function, 0, 1, threshold=threshold)
+  _checks.check_axis(function, axis_name)
+  probabilities = _checked_rows("probabilities", probabilities, len(first))
+  stored = None
   if (bank is None) != (bank_probabilities is None):
-    raise ValueError("bank and bank_probabilities must be given together.")
-  if bank is not None and bank_probabilities is not None:
-    stored = l2_normalize(_checks.checked_embeddings("bank", bank))
-    k = stored.shape[0]
-    labels = _constant_probabilities(
-      "bank_probabilities", bank_probabilities, k, units
+    raise ValueError(
+      f"losses.{function}: bank and bank_probabilities must be given together."
     )
-    filled = jnp.ones(k, bool) if bank_mask is None else jnp.asarray(bank_mask)
-    keys = jnp.concatenate([keys, jax.lax.stop_gradient(stored)])
-    key_targets = jnp.concatenate([key_targets, labels])
-    is_key = jnp.concatenate([is_key, filled])
+  if bank is not None and bank_probabilities is not None:
+    bank = _checks.checked_embeddings(function, "bank", bank)
+    labels = _checked_rows("bank_probabilities", bank_probabilities, len(bank))
+    filled = jnp.ones(len(bank), bool) if bank_mask is None else bank_mask
+    stored = _Keys(bank, labels, jnp.asarray(filled))
+  return _graph(
+    first,
+    second,
+    probabilities,
+    bank=stored,
+    threshold=threshold,
+    temperature=temperature,
+    axis_name=axis_name,
+  )
+
+
+class _Keys(NamedTuple):
+  """Keys of a graph.
+
+  Attributes:
+    rows: Embeddings [m, d].
+    probabilities: Pseudo-labels [m, c].
+    is_key: Mask [m] of the keys that count.
+  """
+
+  rows: jax.Array
+  probabilities: jax.Array
+  is_key: jax.Array
+
+
+@functools.partial(jax.jit, static_argnames="axis_name")
+@maps_explicit_rows
+def _graph(
+  first: jax.Array,
+  second: jax.Array,
+  probabilities: jax.Array,
+  *,
+  bank: _Keys | None,
+  threshold: ArrayLike,
+  temperature: ArrayLike,
+  axis_name: AxisName | None,
+) -> jax.Array:
+  units, others = l2_normalize(first), l2_normalize(second)
+  targets = jax.lax.stop_gradient(probabilities).astype(units.dtype)
+  keys = _Keys(
+    everywhere(others, axis_name),
+    everywhere(targets, axis_name),
+    jnp.ones(len(others) * axis_size(axis_name), bool),
+  )
+  if bank is not None:
+    bank = bank._replace(rows=l2_normalize(bank.rows))
+    stored = jax.lax.stop_gradient(bank)
+    keys = jax.tree.map(
+      lambda a, b: jnp.concatenate([a, b.astype(a.dtype)]), keys, stored
+    )
   inverse = 1 / jnp.asarray(temperature, units.dtype)
 
   def of_block(block: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
     rows, row_targets, positions = block
-    is_self = positions[:, None] == jnp.arange(keys.shape[0])
-    cosines = multiply(rows, keys, (1, 1), dtype=units.dtype)
-    logits = jnp.where(is_key, cosines * inverse, -jnp.inf)
-    agreement = multiply(row_targets, key_targets, (1, 1), dtype=units.dtype)
+    is_self = positions[:, None] == jnp.arange(len(keys.rows))
+    cosines = multiply(rows, keys.rows, (1, 1), dtype=units.dtype)
+    logits = jnp.where(keys.is_key, cosines * inverse, -jnp.inf)
+    agreement = multiply(
+      row_targets, keys.probabilities, (1, 1), dtype=units.dtype
+    )
     weights = jnp.where(is_self, 1, agreement)
-    weights = jnp.where(is_key & (weights >= threshold), weights, 0)
+    weights = jnp.where(keys.is_key & (weights >= threshold), weights, 0)
     weights /= jnp.sum(weights, axis=1, keepdims=True)
     logs = jnp.log(jax.nn.softmax(logits) + _EPSILON)
     return cross_entropies(weights, logs)
 
-  rows = (units, targets, positions_of(n, axis_name))
-  values = map_rows(of_block, rows, keys.shape[0])
+  rows = (units, targets, positions_of(len(units), axis_name))
+  values = map_rows(of_block, rows, len(keys.rows))
   return mean_over_anchors(values, jnp.ones_like(values, bool), axis_name)
 
 
-def _constant_probabilities(
-  name: str, probabilities: ArrayLike, n: int, like: jax.Array
-) -> jax.Array:
-  """Returns probabilities [n, c] in the dtype of `like`, without gradient."""
-  checked = checked_logits(name, probabilities)
+def _checked_rows(name: str, probabilities: ArrayLike, n: int) -> jax.Array:
+  """Returns probabilities [n, c] as an array."""
+  checked = checked_logits("comatch_graph", name, probabilities)
   if checked.shape[0] != n:
     raise ValueError(
-      f"{name} must have {n} rows, one per row of the embeddings, got shape "
-      f"{checked.shape}."
+      f"losses.comatch_graph: {name} must have {n} rows, one per row of the "
+      f"embeddings, got shape {checked.shape}."
     )
-  return jax.lax.stop_gradient(checked).astype(like.dtype)
+  return checked

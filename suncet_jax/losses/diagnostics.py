@@ -1,9 +1,12 @@
 """Diagnostics of training, computed from the geometry of the embeddings."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from suncet_jax.calls import explained
 from suncet_jax.losses import _checks
 from suncet_jax.losses._partition import everywhere, maps_explicit_rows
 from suncet_jax.losses._reduce import mean_over_anchors
@@ -18,7 +21,7 @@ from suncet_jax.losses._similarity import (
 from suncet_jax.losses._tile import Request, Scale, similarity_tile
 
 
-@maps_explicit_rows
+@explained("losses")
 def contrastive_accuracy(
   first: ArrayLike, second: ArrayLike, *, axis_name: AxisName | None = None
 ) -> jax.Array:
@@ -48,7 +51,16 @@ def contrastive_accuracy(
     >>> float(losses.contrastive_accuracy(jnp.eye(4), jnp.eye(4)))
     1.0
   """
-  first, second = _checks.checked_pair(first, second)
+  first, second = _checks.checked_pair("contrastive_accuracy", first, second)
+  _checks.check_axis("contrastive_accuracy", axis_name)
+  return _contrastive_accuracy(first, second, axis_name=axis_name)
+
+
+@functools.partial(jax.jit, static_argnames="axis_name")
+@maps_explicit_rows
+def _contrastive_accuracy(
+  first: jax.Array, second: jax.Array, *, axis_name: AxisName | None
+) -> jax.Array:
   units = l2_normalize(interleave(first, second))
   rows = _views(units, positions_of(units.shape[0], axis_name))
   all_units = everywhere(units, axis_name)
@@ -83,7 +95,7 @@ def _is_hit(
   return other_view > nearest_negative
 
 
-@maps_explicit_rows
+@explained("losses")
 def alignment(
   first: ArrayLike, second: ArrayLike, *, axis_name: AxisName | None = None
 ) -> jax.Array:
@@ -126,14 +138,23 @@ def alignment(
     Alignment and Uniformity on the Hypersphere
     <https://arxiv.org/abs/2005.10242>`_, 2020: alignment with exponent 2.
   """
-  first, second = _checks.checked_pair(first, second)
+  first, second = _checks.checked_pair("alignment", first, second)
+  _checks.check_axis("alignment", axis_name)
+  return _alignment(first, second, axis_name=axis_name)
+
+
+@functools.partial(jax.jit, static_argnames="axis_name")
+@maps_explicit_rows
+def _alignment(
+  first: jax.Array, second: jax.Array, *, axis_name: AxisName | None
+) -> jax.Array:
   difference = l2_normalize(first) - l2_normalize(second)
   distances = jnp.sum(jnp.square(difference), axis=1)
   is_valid = jnp.ones_like(distances, dtype=bool)
   return mean_over_anchors(distances, is_valid, axis_name)
 
 
-@maps_explicit_rows
+@explained("losses")
 def uniformity(
   embeddings: ArrayLike,
   *,
@@ -177,12 +198,24 @@ def uniformity(
     Alignment and Uniformity on the Hypersphere
     <https://arxiv.org/abs/2005.10242>`_, 2020: uniformity.
   """
-  rows = l2_normalize(_checks.checked_embeddings("embeddings", embeddings))
+  embeddings = _checks.checked_embeddings(
+    "uniformity", "embeddings", embeddings
+  )
+  _checks.check_axis("uniformity", axis_name)
+  return _uniformity(embeddings, axis_name=axis_name, t=t)
+
+
+@functools.partial(jax.jit, static_argnames="axis_name")
+@maps_explicit_rows
+def _uniformity(
+  embeddings: jax.Array, *, axis_name: AxisName | None, t: jax.Array
+) -> jax.Array:
+  rows = l2_normalize(embeddings)
   n, keys = rows.shape[0], everywhere(rows, axis_name)
   m = keys.shape[0]
   if m < 2:
     raise ValueError(
-      f"uniformity needs at least 2 rows over all devices, got {m}."
+      f"losses.uniformity needs at least 2 rows over all devices, got {m}."
     )
 
   def of_block(block: tuple[jax.Array, jax.Array]) -> jax.Array:

@@ -1,25 +1,25 @@
 """FixMatch: confident predictions of weak views as labels of strong ones."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from suncet_jax.losses._logits import (
-  check_same_shape,
-  check_share,
-  checked_logits,
-)
+from suncet_jax.calls import explained
+from suncet_jax.losses import _checks
+from suncet_jax.losses._logits import check_same_shape, checked_logits
 from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._reduce import mean_over_anchors
 from suncet_jax.losses._similarity import AxisName
 
 
-@maps_explicit_rows
+@explained("losses")
 def fixmatch(
   weak: ArrayLike,
   strong: ArrayLike,
   *,
-  threshold: float = 0.95,
+  threshold: ArrayLike = 0.95,
   axis_name: AxisName | None = None,
 ) -> jax.Array:
   r"""Returns FixMatch's loss of unlabelled images.
@@ -61,13 +61,27 @@ def fixmatch(
     Consistency and Confidence <https://arxiv.org/abs/2001.07685>`_, 2020:
     equation 4.
   """
-  weak = jax.lax.stop_gradient(checked_logits("weak", weak))
-  strong = checked_logits("strong", strong)
-  check_same_shape(weak=weak, strong=strong)
-  check_share("threshold", threshold)
+  weak = checked_logits("fixmatch", "weak", weak)
+  strong = checked_logits("fixmatch", "strong", strong)
+  check_same_shape("fixmatch", weak=weak, strong=strong)
+  _checks.check_range("fixmatch", 0, 1, threshold=threshold)
+  _checks.check_axis("fixmatch", axis_name)
+  return _fixmatch(weak, strong, threshold=threshold, axis_name=axis_name)
+
+
+@functools.partial(jax.jit, static_argnames="axis_name")
+@maps_explicit_rows
+def _fixmatch(
+  weak: jax.Array,
+  strong: jax.Array,
+  *,
+  threshold: ArrayLike,
+  axis_name: AxisName | None,
+) -> jax.Array:
+  weak = jax.lax.stop_gradient(weak)
   confidence = jnp.max(jax.nn.softmax(weak), axis=1)
   labels = jnp.argmax(weak, axis=1)
-  logs = jax.nn.log_softmax(strong.astype(jnp.result_type(weak, strong)))
+  logs = jax.nn.log_softmax(strong)
   chosen = jnp.take_along_axis(logs, labels[:, None], axis=1)[:, 0]
   values = jnp.where(confidence >= threshold, -chosen, 0)
   return mean_over_anchors(values, jnp.ones_like(values, bool), axis_name)

@@ -1,21 +1,16 @@
 """NT-Xent, the loss of SimCLR."""
 
 import jax
+import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
-from suncet_jax.losses import _checks
-from suncet_jax.losses._contrast import contrast
-from suncet_jax.losses._partition import maps_explicit_rows
-from suncet_jax.losses._similarity import (
-  AxisName,
-  interleave,
-  l2_normalize,
-  positions_of,
-)
+from suncet_jax.calls import explained
+from suncet_jax.losses import _checks, _contrast
+from suncet_jax.losses._similarity import AxisName
 from suncet_jax.losses._tile import Positives
 
 
-@maps_explicit_rows
+@explained("losses")
 def ntxent(
   first: ArrayLike,
   second: ArrayLike,
@@ -74,16 +69,14 @@ def ntxent(
     Chen et al., `A Simple Framework for Contrastive Learning of Visual
     Representations <https://arxiv.org/abs/2002.05709>`_, 2020: equation 1.
   """
-  first, second = _checks.checked_pair(first, second)
-  units = l2_normalize(interleave(first, second))
-  _checks.check_options(temperature, block_size, matmul_dtype, units)
-  return contrast(
-    units,
-    positions_of(units.shape[0], axis_name) // 2,
-    Positives.PAIR,
+  first, second = _checks.checked_pair("ntxent", first, second)
+  options = _checks.checked_options(
+    "ntxent",
+    jnp.promote_types(first.dtype, second.dtype),
     temperature=temperature,
     axis_name=axis_name,
     stop_gradient_keys=stop_gradient_keys,
     block_size=block_size,
     matmul_dtype=matmul_dtype,
   )
+  return _contrast.of_pairs(first, second, positives=Positives.PAIR, **options)

@@ -1,5 +1,6 @@
 """PAWS: views agree on soft nearest neighbours among labelled images."""
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from suncet_jax.calls import explained
 from suncet_jax.losses import _checks
-from suncet_jax.losses._logits import check_share, cross_entropies
+from suncet_jax.losses._logits import cross_entropies
 from suncet_jax.losses._partition import everywhere, maps_explicit_rows
 from suncet_jax.losses._reduce import masked_logsumexp, mean_over_anchors
 from suncet_jax.losses._row_blocks import map_rows
@@ -47,6 +49,7 @@ class _Supports(NamedTuple):
   is_present: jax.Array
 
 
+@explained("losses")
 def paws(
   views: Sequence[ArrayLike],
   supports: ArrayLike,
@@ -56,8 +59,8 @@ def paws(
   *,
   class_count: int,
   temperature: ArrayLike = 0.1,
-  sharpening: float = 0.25,
-  label_smoothing: float = 0.1,
+  sharpening: ArrayLike = 0.25,
+  label_smoothing: ArrayLike = 0.1,
   axis_name: AxisName | None = None,
 ) -> jax.Array:
   r"""Returns the PAWS loss, the sum of the terms of `paws_terms`.
@@ -103,7 +106,7 @@ def paws(
   return terms.consistency + terms.negative_entropy
 
 
-@maps_explicit_rows
+@explained("losses")
 def paws_terms(
   views: Sequence[ArrayLike],
   supports: ArrayLike,
@@ -113,8 +116,8 @@ def paws_terms(
   *,
   class_count: int,
   temperature: ArrayLike = 0.1,
-  sharpening: float = 0.25,
-  label_smoothing: float = 0.1,
+  sharpening: ArrayLike = 0.25,
+  label_smoothing: ArrayLike = 0.1,
   axis_name: AxisName | None = None,
 ) -> PawsTerms:
   r"""Returns the two terms of the PAWS loss.
@@ -169,36 +172,65 @@ def paws_terms(
   """
   if len(views) < 2 or (targets is not None and len(targets) != 2):
     raise ValueError(
-      "paws needs at least 2 views and, if any, 2 targets, got "
+      "losses.paws: views must be at least 2, and targets, if any, 2; got "
       f"{len(views)} and {0 if targets is None else len(targets)}."
     )
-  if class_count < 1 or not sharpening > 0:
+  _checks.check_static("paws", class_count=class_count)
+  if class_count < 1:
     raise ValueError(
-      "class_count must be >= 1 and sharpening > 0, got "
-      f"{class_count} and {sharpening}."
+      f"losses.paws: class_count must be >= 1, got {class_count}."
     )
-  check_share("label_smoothing", label_smoothing)
-  anchors = _all_units("views", views)
-  _checks.check_options(temperature, None, None, anchors[0])
-  others = anchors[:2] if targets is None else _all_units("targets", targets)
-  if others[0].shape[0] != anchors[0].shape[0]:
-    raise ValueError("targets must have as many rows as views.")
-
-  def predict(rows: jax.Array, units: ArrayLike) -> jax.Array:
-    held = _supports(units, labels, class_count, axis_name)
-    logs = _log_predictions(rows, held, temperature)
-    return _smoothed(logs, held.is_present, label_smoothing)
-
+  _checks.check_range("paws", 0, 1, label_smoothing=label_smoothing)
+  _checks.check_axis("paws", axis_name)
+  rows = _of_one_shape("views", views)
+  large = rows[:2] if targets is None else _of_one_shape("targets", targets)
+  if len(large[0]) != len(rows[0]):
+    raise ValueError("losses.paws: targets must have as many rows as views.")
+  held = _checks.checked_embeddings("paws", "supports", supports)
   if target_supports is None:
-    target_supports = supports
+    target_supports = held
+  return _terms(
+    rows,
+    held,
+    _checks.checked_numbers("paws", labels, len(held)),
+    large,
+    _checks.checked_embeddings("paws", "target_supports", target_supports),
+    class_count=class_count,
+    temperature=_checks.checked_temperature("paws", temperature),
+    sharpening=_checks.checked_temperature("paws", sharpening),
+    label_smoothing=label_smoothing,
+    axis_name=axis_name,
+  )
+
+
+@functools.partial(jax.jit, static_argnames=("class_count", "axis_name"))
+@maps_explicit_rows
+def _terms(
+  views: list[jax.Array],
+  supports: jax.Array,
+  labels: jax.Array,
+  targets: list[jax.Array],
+  target_supports: jax.Array,
+  *,
+  class_count: int,
+  temperature: ArrayLike,
+  sharpening: ArrayLike,
+  label_smoothing: ArrayLike,
+  axis_name: AxisName | None,
+) -> PawsTerms:
+  def predict(rows: jax.Array, held: jax.Array) -> jax.Array:
+    keys = _supports(held, labels, class_count, axis_name)
+    logs = _log_predictions(l2_normalize(rows), keys, temperature)
+    return _smoothed(logs, keys.is_present, label_smoothing)
+
   swapped = [
     jax.nn.softmax(predict(rows, target_supports) / sharpening)
-    for rows in reversed(others)
+    for rows in reversed(targets)
   ]
-  small = [(swapped[0] + swapped[1]) / 2] * (len(anchors) - 2)
+  small = [(swapped[0] + swapped[1]) / 2] * (len(views) - 2)
   wanted = jax.lax.stop_gradient(jnp.concatenate([*swapped, *small]))
   wanted = jnp.where(wanted < _LEAST_TARGET, 0, wanted)
-  logs = predict(jnp.concatenate(anchors), supports)
+  logs = predict(jnp.concatenate(views), supports)
   values = cross_entropies(wanted, logs)
   mean = _mean_rows(jax.nn.softmax(logs / sharpening), axis_name)
   return PawsTerms(
@@ -208,32 +240,29 @@ def paws_terms(
   )
 
 
-def _all_units(name: str, views: Sequence[ArrayLike]) -> list[jax.Array]:
-  """Returns rows of length 1 of all views, of one shape."""
-  units = [
-    l2_normalize(_checks.checked_embeddings(f"{name}[{index}]", view))
+def _of_one_shape(name: str, views: Sequence[ArrayLike]) -> list[jax.Array]:
+  """Returns all views as arrays."""
+  rows = [
+    _checks.checked_embeddings("paws", f"{name}[{index}]", view)
     for index, view in enumerate(views)
   ]
-  if len({each.shape for each in units}) > 1:
-    raise ValueError(
-      f"{name} must have one shape, got {[each.shape for each in units]}."
-    )
-  return units
+  shapes = sorted({each.shape for each in rows})
+  if len(shapes) > 1:
+    raise ValueError(f"losses.paws: {name} must have one shape, got {shapes}.")
+  return rows
 
 
 def _supports(
-  embeddings: ArrayLike,
-  labels: ArrayLike,
+  rows: jax.Array,
+  labels: jax.Array,
   class_count: int,
   axis_name: AxisName | None,
 ) -> _Supports:
   """Returns the supports of all devices."""
-  units = _checks.checked_embeddings("supports", embeddings)
-  classes = _checks.checked_labels(labels, units.shape[0])
-  counts = (classes >= 0) & (classes < class_count)
+  counts = (labels >= 0) & (labels < class_count)
   # What does not count must not bring NaN in, either.
-  units = l2_normalize(jnp.where(counts[:, None], units, 0))
-  classes = everywhere(jnp.where(counts, classes, class_count), axis_name)
+  units = l2_normalize(jnp.where(counts[:, None], rows, 0))
+  classes = everywhere(jnp.where(counts, labels, class_count), axis_name)
   is_present = jnp.zeros(class_count, bool).at[classes].set(True, mode="drop")
   return _Supports(everywhere(units, axis_name), classes, is_present)
 
@@ -265,14 +294,12 @@ def _log_predictions(
 
 
 def _smoothed(
-  logs: jax.Array, is_present: jax.Array, label_smoothing: float
+  logs: jax.Array, is_present: jax.Array, label_smoothing: ArrayLike
 ) -> jax.Array:
   """Returns log-probabilities [n, k] by smoothed labels, least if absent."""
-  if label_smoothing > 0:
-    count = jnp.maximum(jnp.sum(is_present), 1).astype(logs.dtype)
-    spread = jnp.log(label_smoothing / count)
-    kept = jnp.log(jnp.asarray(1 - label_smoothing, logs.dtype))
-    logs = jnp.logaddexp(logs + kept, spread)
+  count = jnp.maximum(jnp.sum(is_present), 1).astype(logs.dtype)
+  share = jnp.asarray(label_smoothing, logs.dtype)
+  logs = jnp.logaddexp(logs + jnp.log1p(-share), jnp.log(share / count))
   return jnp.where(is_present, logs, _NEVER)
 
 

@@ -3,14 +3,13 @@
 import jax
 from jax.typing import ArrayLike, DTypeLike
 
-from suncet_jax.losses import _checks
-from suncet_jax.losses._contrast import contrast, labelled_rows
-from suncet_jax.losses._partition import maps_explicit_rows
+from suncet_jax.calls import explained
+from suncet_jax.losses import _checks, _contrast
 from suncet_jax.losses._similarity import AxisName
 from suncet_jax.losses._tile import Positives
 
 
-@maps_explicit_rows
+@explained("losses")
 def suncet(
   embeddings: ArrayLike,
   labels: ArrayLike,
@@ -68,15 +67,16 @@ def suncet(
     Semi-Supervised Learning of Visual Representations
     <https://arxiv.org/abs/2006.10803>`_, 2020: the SuNCEt loss.
   """
-  units, labels = labelled_rows(embeddings, labels)
-  _checks.check_options(temperature, block_size, matmul_dtype, units)
-  return contrast(
-    units,
-    labels,
-    Positives.LOG_SUM_EXP,
+  embeddings, labels = _checks.checked_labelled("suncet", embeddings, labels)
+  options = _checks.checked_options(
+    "suncet",
+    embeddings.dtype,
     temperature=temperature,
     axis_name=axis_name,
     stop_gradient_keys=stop_gradient_keys,
     block_size=block_size,
     matmul_dtype=matmul_dtype,
+  )
+  return _contrast.of_labelled(
+    embeddings, labels, positives=Positives.LOG_SUM_EXP, **options
   )

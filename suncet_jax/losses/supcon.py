@@ -3,16 +3,15 @@
 import jax
 from jax.typing import ArrayLike, DTypeLike
 
-from suncet_jax.losses import _checks
-from suncet_jax.losses._contrast import contrast, labelled_rows
-from suncet_jax.losses._partition import maps_explicit_rows
+from suncet_jax.calls import explained
+from suncet_jax.losses import _checks, _contrast
 from suncet_jax.losses._similarity import AxisName
 from suncet_jax.losses._tile import Positives
 
 _POSITIVES = {"in": Positives.LOG_MEAN_EXP, "out": Positives.MEAN}
 
 
-@maps_explicit_rows
+@explained("losses")
 def supcon(
   embeddings: ArrayLike,
   labels: ArrayLike,
@@ -73,19 +72,21 @@ def supcon(
     Khosla et al., `Supervised Contrastive Learning
     <https://arxiv.org/abs/2004.11362>`_, 2020: equations 2 and 3.
   """
-  units, labels = labelled_rows(embeddings, labels)
-  _checks.check_options(temperature, block_size, matmul_dtype, units)
-  if variant not in _POSITIVES:
-    raise ValueError(
-      f"variant must be one of {sorted(_POSITIVES)}, got {variant!r}."
-    )
-  return contrast(
-    units,
-    labels,
-    _POSITIVES[variant],
+  embeddings, labels = _checks.checked_labelled("supcon", embeddings, labels)
+  options = _checks.checked_options(
+    "supcon",
+    embeddings.dtype,
     temperature=temperature,
     axis_name=axis_name,
     stop_gradient_keys=stop_gradient_keys,
     block_size=block_size,
     matmul_dtype=matmul_dtype,
+  )
+  if variant not in _POSITIVES:
+    raise ValueError(
+      f"losses.supcon: variant must be one of {sorted(_POSITIVES)}, got "
+      f"{variant!r}."
+    )
+  return _contrast.of_labelled(
+    embeddings, labels, positives=_POSITIVES[variant], **options
   )

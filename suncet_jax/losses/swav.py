@@ -1,11 +1,13 @@
 """SwAV: swapped predictions of balanced assignments to prototypes."""
 
+import functools
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from suncet_jax.calls import explained
 from suncet_jax.losses import _checks
 from suncet_jax.losses._logits import bounded, checked_logits, cross_entropies
 from suncet_jax.losses._partition import maps_explicit_rows
@@ -13,11 +15,12 @@ from suncet_jax.losses._reduce import mean_over_anchors
 from suncet_jax.losses._similarity import AxisName, l2_normalize, multiply
 
 
+@explained("losses")
 def sinkhorn(
   scores: ArrayLike,
   *,
   earlier: ArrayLike | None = None,
-  epsilon: float = 0.05,
+  epsilon: ArrayLike = 0.05,
   iterations: int = 3,
   axis_name: AxisName | None = None,
 ) -> jax.Array:
@@ -56,13 +59,23 @@ def sinkhorn(
     Caron et al., `Unsupervised Learning of Visual Features by Contrasting
     Cluster Assignments <https://arxiv.org/abs/2006.09882>`_, 2020: equation 3.
   """
-  if not epsilon > 0 or iterations < 1:
-    raise ValueError(
-      f"epsilon must be > 0 and iterations >= 1, got {epsilon} and"
-      f" {iterations}."
-    )
-  scores = checked_logits("scores", scores)
-  queue = scores[:0] if earlier is None else checked_logits("earlier", earlier)
+  _check_balance("sinkhorn", epsilon, iterations)
+  _checks.check_axis("sinkhorn", axis_name)
+  scores = checked_logits("sinkhorn", "scores", scores)
+  queue = scores[:0]
+  if earlier is not None:
+    queue = checked_logits("sinkhorn", "earlier", earlier)
+  return _sinkhorn(scores, queue, epsilon, iterations, axis_name)
+
+
+@functools.partial(jax.jit, static_argnums=(3, 4))
+def _sinkhorn(
+  scores: jax.Array,
+  queue: jax.Array,
+  epsilon: ArrayLike,
+  iterations: int,
+  axis_name: AxisName | None,
+) -> jax.Array:
   scores = jax.lax.stop_gradient(bounded(scores / epsilon))
   queue = jax.lax.stop_gradient(bounded(queue.astype(scores.dtype) / epsilon))
   for _ in range(iterations):
@@ -85,14 +98,14 @@ def _log_sums(
   return largest + jnp.log(total + jnp.sum(jnp.exp(queue - largest), axis=0))
 
 
-@maps_explicit_rows
+@explained("losses")
 def swav(
   views: Sequence[ArrayLike],
   *,
   prototypes: ArrayLike,
   queue: ArrayLike | None = None,
   temperature: ArrayLike = 0.1,
-  epsilon: float = 0.05,
+  epsilon: ArrayLike = 0.05,
   iterations: int = 3,
   axis_name: AxisName | None = None,
 ) -> jax.Array:
@@ -141,28 +154,58 @@ def swav(
     2 and 6.
   """
   if len(views) < 2:
-    raise ValueError(f"swav needs at least 2 views, got {len(views)}.")
-  units = [
-    l2_normalize(_checks.checked_embeddings(f"views[{index}]", view))
+    raise ValueError(
+      f"losses.swav: views must be at least 2, got {len(views)}."
+    )
+  rows = [
+    _checks.checked_embeddings("swav", f"views[{index}]", view)
     for index, view in enumerate(views)
   ]
-  _checks.check_options(temperature, None, None, units[0])
-  columns = _checked_prototypes(prototypes, units)
+  columns = _checked_prototypes(prototypes, rows)
+  if queue is not None:
+    queue = jnp.asarray(queue)
+    if queue.ndim != 3 or queue.shape[::2] != (2, columns.shape[0]):
+      raise ValueError(
+        "losses.swav: queue must be [2, l, d], of view 0 and of view 1, got "
+        f"shape {queue.shape}."
+      )
+  _check_balance("swav", epsilon, iterations)
+  _checks.check_axis("swav", axis_name)
+  return _swav(
+    rows,
+    prototypes=columns,
+    queue=queue,
+    temperature=_checks.checked_temperature("swav", temperature),
+    epsilon=epsilon,
+    iterations=iterations,
+    axis_name=axis_name,
+  )
+
+
+@functools.partial(jax.jit, static_argnames=("iterations", "axis_name"))
+@maps_explicit_rows
+def _swav(
+  views: Sequence[jax.Array],
+  *,
+  prototypes: jax.Array,
+  queue: jax.Array | None,
+  temperature: ArrayLike,
+  epsilon: ArrayLike,
+  iterations: int,
+  axis_name: AxisName | None,
+) -> jax.Array:
+  units = [l2_normalize(view) for view in views]
+  columns = prototypes.astype(units[0].dtype)
   scores = [_product(view, columns) for view in units]
-  inverse = 1 / jnp.asarray(temperature, units[0].dtype)
+  inverse = 1 / jnp.asarray(temperature, columns.dtype)
   logs = [jax.nn.log_softmax(bounded(each * inverse)) for each in scores]
-  values = jnp.zeros(units[0].shape[0], units[0].dtype)
+  values = jnp.zeros(len(units[0]), columns.dtype)
   for assigned in range(2):
-    earlier = None
+    earlier = scores[assigned][:0]
     if queue is not None:
-      rows = _checks.checked_embeddings("queue", jnp.asarray(queue)[assigned])
-      earlier = _product(rows.astype(columns.dtype), columns)
-    targets = sinkhorn(
-      scores[assigned],
-      earlier=earlier,
-      epsilon=epsilon,
-      iterations=iterations,
-      axis_name=axis_name,
+      earlier = _product(queue[assigned].astype(columns.dtype), columns)
+    targets = _sinkhorn(
+      scores[assigned], earlier, epsilon, iterations, axis_name
     )
     for view, log in enumerate(logs):
       if view != assigned:
@@ -171,17 +214,27 @@ def swav(
   return mean_over_anchors(values, jnp.ones_like(values, bool), axis_name)
 
 
-def _checked_prototypes(
-  prototypes: ArrayLike, units: Sequence[jax.Array]
-) -> jax.Array:
-  columns = _checks.checked_embeddings("prototypes", prototypes)
-  shapes = {view.shape for view in units}
-  if len(shapes) > 1 or columns.shape[0] != units[0].shape[1]:
+def _check_balance(function: str, epsilon: ArrayLike, iterations: int) -> None:
+  _checks.check_static(function, iterations=iterations)
+  is_known = not isinstance(epsilon, jax.Array)
+  if (is_known and not epsilon > 0) or iterations < 1:  # type: ignore[operator]
     raise ValueError(
-      "views must have one shape [n, d] and prototypes [d, k], got "
-      f"{sorted(shapes)} and {columns.shape}."
+      f"losses.{function}: epsilon must be > 0 and iterations >= 1, got "
+      f"{epsilon} and {iterations}."
     )
-  return columns.astype(units[0].dtype)
+
+
+def _checked_prototypes(
+  prototypes: ArrayLike, views: Sequence[jax.Array]
+) -> jax.Array:
+  columns = _checks.checked_embeddings("swav", "prototypes", prototypes)
+  shapes = {view.shape for view in views}
+  if len(shapes) > 1 or columns.shape[0] != views[0].shape[1]:
+    raise ValueError(
+      "losses.swav: views must have one shape [n, d] and prototypes [d, k], "
+      f"got {sorted(shapes)} and {columns.shape}."
+    )
+  return columns
 
 
 def _product(rows: jax.Array, columns: jax.Array) -> jax.Array:

@@ -372,11 +372,13 @@ def test_whole_rows_on_an_explicit_mesh(spec, block_size):
   ],
 )
 def test_blocks_are_chosen(monkeypatch, way):
+  jax.clear_caches()  # of what was traced with other numbers
   monkeypatch.setattr(_contrast, "MANY_KEYS", 16)
   monkeypatch.setattr(_row_blocks, "TILE_SIZE", 40)
   weights, expected = _on_one_device(np.float32)
   functions = _functions() + _DIAGNOSTICS
   outputs = _run(way, functions, weights, _mixed_batch(np.float32), 2)
+  jax.clear_caches()
   _assert_equal(outputs, expected, 1e-6)
 
 

@@ -19,3 +19,15 @@ def test_losses_import_only_jax():
     check=True,
   )
   assert output.stdout.strip() == "[]"
+
+
+def test_losses_are_there_when_they_are_asked_for():
+  script = """
+import sys, suncet_jax
+assert "losses" in dir(suncet_jax) and "jax" not in sys.modules
+print(suncet_jax.losses.suncet.__name__, "flax" in sys.modules)
+"""
+  output = subprocess.run(
+    [sys.executable, "-c", script], capture_output=True, text=True, check=True
+  )
+  assert output.stdout.split() == ["suncet", "False"]
