@@ -11,6 +11,7 @@ from etils import epath
 from suncet_jax.console.words import shorten
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
+from suncet_jax.optional import needed_for
 
 if TYPE_CHECKING:
   from tensorflow_datasets.core.download import checksums
@@ -73,9 +74,10 @@ def can_reach(url: str) -> bool:
 
 def _fetched(reference: str, data_dir: str) -> epath.Path:
   """Returns the path of a list of TFDS, which is downloaded if missing."""
-  # Takes half a second to import: text files do without.
-  import tensorflow_datasets as tfds
-  from tensorflow_datasets.core.download import checksums, resource
+  # Takes half a second to import, and may be absent: text files do without.
+  with needed_for(f"The list {reference!r}"):
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import checksums, resource
 
   url, expected = _registered(reference)
   root = tfds.builder(

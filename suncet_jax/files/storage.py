@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from etils import epath
 
+from suncet_jax.errors import UserError
+from suncet_jax.optional import absent
+
 
 def in_bucket(path: epath.PathLike) -> bool:
   """Returns whether a path is in a bucket, such as gs://bucket/folder."""
@@ -142,10 +145,13 @@ def one_kind_of_error() -> Iterator[None]:
 
   Raises:
     OSError: In place of any other exception.
+    UserError: If the packages that read buckets are not installed.
   """
   try:
     yield
   except OSError:
     raise
+  except ImportError as error:
+    raise UserError(f"A folder in a bucket {absent(error)}") from error
   except Exception as error:
     raise OSError(f"{type(error).__name__}: {error}") from error
