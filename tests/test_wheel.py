@@ -93,7 +93,7 @@ def test_without_a_compiler_its_demo_runs_in_another_folder(tmp_path):
 
 # Without a compiler this machine has no such wheel.
 @pytest.mark.slow
-@pytest.mark.parametrize("compiler", filter(None, [shutil.which("g++")]))
+@pytest.mark.parametrize("compiler", list(filter(None, [shutil.which("g++")])))
 def test_with_the_native_part_its_demo_uses_it(compiler, tmp_path):
   wheel, _ = _build(tmp_path, CXX=compiler)
   names = zipfile.ZipFile(wheel).namelist()
