@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
+import running
 
 from suncet_jax import optional
 from suncet_jax.errors import UserError
@@ -18,6 +21,7 @@ _ABSENT = (
   "tensorflow",
   "tensorflow_datasets",
 )
+_PROJECT = tomllib.loads((running.ROOT / "pyproject.toml").read_text())
 # What a program sees that was started without them.
 _START = f"""
 import runpy, sys
@@ -140,3 +144,12 @@ def test_a_python_without_tensorflow_is_told_which_has_it(monkeypatch):
   text = optional.absent(ImportError("gone", name="clu.metric_writers"))
   assert text.startswith("needs the package clu, ")
   assert "Python 3.13" in text
+
+
+def test_what_needs_tensorflow_is_installed_where_it_has_a_release():
+  core = running.load_tool("core_requirements").core_requirements()
+  marked = set(_PROJECT["project"]["dependencies"]) - set(core)
+  names = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in marked}
+  assert names == {*_ABSENT, "tensorflow_cpu"}
+  assert not [line for line in core if "tensor" in line or "clu" in line]
+  assert any(line.startswith("jax>=") for line in core)
