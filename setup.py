@@ -1,4 +1,6 @@
-"""Builds the optional native parts; the rest is in pyproject.toml.
+"""Lists the packages and builds the optional native parts.
+
+The rest is in pyproject.toml.
 
 Without a C++ compiler, or anything else that they need, the package installs
 in full, convolves with XLA and resizes with Pillow: `python -m
@@ -10,7 +12,7 @@ import importlib.util
 import platform
 from pathlib import Path
 
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
 
 _CONVOLUTIONS = "suncet_jax._onednn"
@@ -106,6 +108,10 @@ def _resize() -> Extension:
 
 
 setup(
+  # configs/ and tests/ must never become top-level packages of site-packages:
+  # the configurations are installed as a part of ours.
+  packages=[*find_packages(include=["suncet_jax*"]), "suncet_jax.configs"],
+  package_dir={"suncet_jax.configs": "configs"},
   ext_modules=[*_convolutions(), _resize()],
   cmdclass={"build_ext": OptionalBuild},
 )

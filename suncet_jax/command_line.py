@@ -16,6 +16,7 @@ from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from suncet_jax.config import validate
+from suncet_jax.config.files import located
 from suncet_jax.console import streams, terminal
 from suncet_jax.devices.host import can_handle_signals
 from suncet_jax.errors import RunError, UserError
@@ -42,9 +43,27 @@ TRAINING_STOPPED = (
 @functools.cache  # several commands may be imported by one process
 def define_config_flag() -> flags.FlagHolder:
   """Defines --config, with overrides such as --config.optim.peak_lr=0.3."""
-  return config_flags.DEFINE_config_file(
+  holder = config_flags.DEFINE_config_file(
     "config", None, "Path of a configuration, e.g. configs/digits.py."
   )
+  flag = flags.FLAGS["config"]
+  flag.parser = _ConfigParser(flag.parser)
+  return holder
+
+
+class _ConfigParser(flags.ArgumentParser):
+  """Loads a configuration, which may be one that comes with the package."""
+
+  def __init__(self, loader: flags.ArgumentParser) -> None:
+    self._loader = loader
+
+  def parse(self, argument: str) -> ConfigDict:
+    """Loads `file.py` or `file.py:argument`."""
+    return self._loader.parse(located(argument))
+
+  def flag_type(self) -> str:
+    """Returns the type that --help shows."""
+    return self._loader.flag_type()
 
 
 def parse_flags(argv: list[str]) -> list[str]:

@@ -48,14 +48,7 @@ def golden():
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory):
-  """Returns a folder that all workers of this test session share.
-
-  $SUNCET_TESTS names one that further sessions share, too, as in `.ci/run`.
-  """
-  if "SUNCET_TESTS" in os.environ:
-    folder = pathlib.Path(os.environ["SUNCET_TESTS"])
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+  """Returns a folder that all workers of this test session share."""
   folder = tmp_path_factory.getbasetemp()
   if "PYTEST_XDIST_WORKER" in os.environ:
     folder = folder.parent

@@ -7,6 +7,7 @@ program, which gives its process id; `{"poll"}` asks for the exit code of a
 process id, null while it runs.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -17,7 +18,9 @@ import types
 
 import jax
 import sklearn.datasets  # noqa: F401
-from clu import metric_writers  # noqa: F401
+
+with contextlib.suppress(ImportError):  # programs do without, where it is not
+  from clu import metric_writers  # noqa: F401
 
 
 def _run(arguments, environment, cwd, output, settings):

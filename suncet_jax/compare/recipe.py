@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from suncet_jax import plugins
 from suncet_jax.compare.entries import Entry, parse_variant
 from suncet_jax.config import validate
+from suncet_jax.config.files import located
 from suncet_jax.errors import UserError
 
 # Field that a comparison decides -> what decides it.
@@ -38,11 +39,11 @@ class Recipe:
       overrides: Fields to set in all configurations, by dotted name.
 
     Raises:
-      ValueError: If the file has no `get_config`, or overrides set fields that
-        a comparison decides.
+      ValueError: If the file is not there or has no `get_config`, or overrides
+        set fields that a comparison decides.
     """
     _refuse("--config", overrides, _DECIDED)
-    self._file, _, self._argument = path.partition(":")
+    self._file, _, self._argument = located(path).partition(":")
     self._overrides = overrides
     names = runpy.run_path(self._file)
     if "get_config" not in names:

@@ -5,6 +5,7 @@ from ml_collections import ConfigDict
 from suncet_jax.data.arrays import digits
 from suncet_jax.data.source import Dataset
 from suncet_jax.errors import UserError
+from suncet_jax.optional import needed_for
 
 
 def load(config: ConfigDict) -> Dataset:
@@ -25,7 +26,9 @@ def load(config: ConfigDict) -> Dataset:
       "data.source is 'arrays': images in memory come from Python, "
       "suncet_jax.train.run.run(config, workdir, dataset=...)."
     )
-  # TensorFlow takes seconds to import: other sources do without.
-  from suncet_jax.data.tfds.load import load_tfds
+  # TensorFlow takes seconds to import, and may be absent: other sources do
+  # without.
+  with needed_for("data.source=tfds"):
+    from suncet_jax.data.tfds.load import load_tfds
 
   return load_tfds(config)

@@ -13,6 +13,7 @@ from suncet_jax.data.tfds.place import data_folder
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 from suncet_jax.files.text import decoded, lines, readable
+from suncet_jax.optional import needed_for
 
 if TYPE_CHECKING:
   from tensorflow_datasets.core.download import checksums
@@ -75,9 +76,10 @@ def can_reach(url: str) -> bool:
 
 def _fetched(reference: str, data_dir: str) -> epath.Path:
   """Returns the path of a list of TFDS, which is downloaded if missing."""
-  # Takes half a second to import: text files do without.
-  import tensorflow_datasets as tfds
-  from tensorflow_datasets.core.download import checksums, resource
+  # Takes half a second to import, and may be absent: text files do without.
+  with needed_for(f"The list {reference!r}"):
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import checksums, resource
 
   url, expected = _registered(reference)
   root = tfds.builder(

@@ -10,6 +10,7 @@ from etils import epath
 
 from suncet_jax.errors import UserError
 from suncet_jax.files.paths import expanded
+from suncet_jax.optional import absent
 
 
 def in_bucket(path: epath.PathLike) -> bool:
@@ -81,10 +82,13 @@ def one_kind_of_error() -> Iterator[None]:
 
   Raises:
     OSError: In place of any other exception, but for our own.
+    UserError: If the packages that read buckets are not installed.
   """
   try:
     yield
   except (OSError, UserError):
     raise
+  except ImportError as error:
+    raise UserError(f"A folder in a bucket {absent(error)}") from error
   except Exception as error:
     raise OSError(f"{type(error).__name__}: {error}") from error

@@ -16,6 +16,7 @@ from absl import app, flags
 from suncet_jax import command_line
 from suncet_jax.command_line import TerminatedError
 from suncet_jax.console import terminal
+from suncet_jax.optional import needed_for
 
 _FORMATS = ("array_record", "tfrecord")
 
@@ -46,7 +47,8 @@ def main(argv: list[str]) -> int:
   command_line.quiet_libraries()
   with command_line.clear_errors():
     # TFDS takes seconds to import: a faulty command line need not wait for it.
-    from suncet_jax.prepare.prepare import prepare
+    with needed_for("suncet_jax.prepare"):
+      from suncet_jax.prepare.prepare import prepare
 
     try:
       prepare(

@@ -13,6 +13,7 @@ from suncet_jax.console import terminal
 from suncet_jax.console.progress import bar, facts, live_lines, remaining
 from suncet_jax.devices.host import hide_accelerators
 from suncet_jax.devices.processes import is_first
+from suncet_jax.optional import absent
 from suncet_jax.plugins import Series
 from suncet_jax.workdir.metrics_csv import MetricsFile
 
@@ -56,11 +57,7 @@ class Monitor:
     if self._is_writer:
       self._table = MetricsFile(folder / "metrics.csv", resume_step)
       if tensorboard:
-        hide_accelerators()
-        # Imported here: it loads TensorFlow, which not every run needs.
-        from clu import metric_writers
-
-        self._events = metric_writers.SummaryWriter(str(folder))
+        self._events = _open_events(folder)
       self._display = Display(total_steps, series)
 
   @property
@@ -164,6 +161,18 @@ class Monitor:
     except Exception as error:
       self._events = None
       logging.error("No more TensorBoard events until a restart: %s", error)
+
+
+def _open_events(folder: epath.Path) -> Any:
+  """Returns a writer of TensorBoard events; None if a package is absent."""
+  try:
+    # Imported here: they load TensorFlow, which not every run needs.
+    hide_accelerators()
+    from clu import metric_writers
+  except ImportError as error:
+    terminal.say(f"No TensorBoard files: writing them {absent(error)}")
+    return None
+  return metric_writers.SummaryWriter(str(folder))
 
 
 # Metric -> its format in the progress line; the method's series come between.

@@ -108,6 +108,9 @@ def test_installing_does_not_fail_without_a_compiler(tmp_path):
   package.mkdir()
   (package / "METADATA").write_text("Name: onednn-devel-cpu-gomp\nVersion: 1\n")
   (package / "RECORD").write_text("include/dnnl.hpp,,\nlib/libdnnl.so,,\n")
+  for name in ("include/dnnl.hpp", "lib/libdnnl.so"):  # Python 3.12 looks
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).touch()
   done = subprocess.run(
     [sys.executable, "setup.py", "-q", "build_ext", "--build-lib=built"],
     capture_output=True,
@@ -124,4 +127,4 @@ def test_installing_does_not_fail_without_a_compiler(tmp_path):
   assert "no-c" in lines[1]
   if (platform.system(), platform.machine()) == ("Linux", "x86_64"):
     assert "no-c" in lines[0]
-  assert not list(tmp_path.rglob("*.so"))
+  assert not list((tmp_path / "built").rglob("*.so"))
