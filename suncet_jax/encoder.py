@@ -23,7 +23,9 @@ from suncet_jax.evals.embed import embed
 from suncet_jax.files import storage
 
 
-def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
+def load_encoder(
+  path: epath.PathLike, *, batch_size: int = 256, part: str = ""
+) -> "Encoder":
   """Loads a trained encoder.
 
   Args:
@@ -31,6 +33,8 @@ def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
       a file or folder of weights that `python -m suncet_jax.convert` writes or
       reads. Local or gs://.
     batch_size: Number of images that go through the network at a time.
+    part: Part of a file with several networks, as prefix of its names or a
+      component of that, such as "encoder_q" or "teacher".
 
   Returns:
     Encoder, to be called with images.
@@ -44,7 +48,7 @@ def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
   """
   if batch_size < 1:
     raise UserError(f"batch_size must be at least 1; got {batch_size}.")
-  return Encoder(files.read(path), path, batch_size)
+  return Encoder(files.read(path, part=part), path, batch_size, part)
 
 
 class Encoder:
@@ -61,7 +65,11 @@ class Encoder:
   """
 
   def __init__(
-    self, weights: Weights, path: epath.PathLike, batch_size: int
+    self,
+    weights: Weights,
+    path: epath.PathLike,
+    batch_size: int,
+    part: str = "",
   ) -> None:
     """Initializes without compiling; use `load_encoder`."""
     self.images = weights.images
@@ -73,6 +81,7 @@ class Encoder:
     if not storage.in_bucket(path):  # it may be unpickled in another folder
       self._source = os.path.abspath(path)
     self._batch_size = batch_size
+    self._part = part
     self._params, self._batch_stats = jax.device_put(weights.variables)
     self._features = jax.jit(make_features(weights))
     self._projection = jax.jit(make_projection(weights))
@@ -115,11 +124,14 @@ class Encoder:
 
   def __repr__(self) -> str:
     """Returns the representation."""
-    return f"load_encoder({self._source!r}, batch_size={self._batch_size})"
+    part = f", part={self._part!r}" if self._part else ""
+    return (
+      f"load_encoder({self._source!r}, batch_size={self._batch_size}{part})"
+    )
 
   def __reduce__(self) -> tuple[Any, ...]:
     """Returns the path for pickling; unpickling reads the weights again."""
-    return _load, (self._source, self._batch_size)
+    return _load, (self._source, self._batch_size, self._part)
 
   def __deepcopy__(self, memo: dict[int, Any]) -> "Encoder":
     """Returns the encoder itself, as it is immutable."""
@@ -140,8 +152,8 @@ class Encoder:
     return made.astype(np.float32)
 
 
-def _load(path: str, batch_size: int) -> Encoder:
-  return load_encoder(path, batch_size=batch_size)
+def _load(path: str, batch_size: int, part: str = "") -> Encoder:
+  return load_encoder(path, batch_size=batch_size, part=part)
 
 
 def _parts(images: np.ndarray, rows: int) -> Iterator[np.ndarray]:

@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     weights = files.read(
       options.input,
       wrapper=options.wrapper,
+      part=options.part,
       stem=options.stem,
       normalize=options.normalise,
     )
@@ -91,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     help="key of the state dict in a PyTorch file, such as target_encoder",
   )
   parser.add_argument(
+    "--part",
+    default="",
+    help="network in a file with several, such as encoder_q or teacher",
+  )
+  parser.add_argument(
     "--size",
     type=int,
     default=0,
@@ -112,7 +118,8 @@ def _description(weights: Weights) -> str:
     )
   ]
   if weights.origin:
-    lines.append(f"Names: {weights.origin['layout']}")
+    names = weights.origin.get("names") or weights.origin["layout"]
+    lines.append(f"Names: {names}")
   mean, std = list(images.mean), list(images.std)
   size = "of the size they come in"
   if images.resize:
@@ -125,15 +132,19 @@ def _description(weights: Weights) -> str:
   )
   if weights.kept:
     lines.append(f"Kept, as our model has no place: {_few(list(weights.kept))}")
+  if weights.left_out:
+    lines.append(
+      f"Left out, as no part of the encoder: {_few(weights.left_out, 30)}"
+    )
   return "\n".join(lines)
 
 
-def _few(names: Sequence[str]) -> str:
+def _few(names: Sequence[str], limit: int = 10) -> str:
   """Returns a short list of names, with the counters of norms as a number."""
   others = [name for name in names if not name.endswith(_COUNTERS)]
   count = len(names) - len(others)
   counters = [f"{count} x {_COUNTERS}"] if count else []
-  return shorten(counters + others, 10)
+  return shorten(counters + others, limit)
 
 
 if __name__ == "__main__":

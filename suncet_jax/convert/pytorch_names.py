@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import jax
 import numpy as np
@@ -19,6 +19,7 @@ from suncet_jax.convert.layouts import (
   to_torch,
   torch_shape,
 )
+from suncet_jax.convert.parts import grouped
 from suncet_jax.convert.recognise import Network, recognise
 from suncet_jax.convert.weights import (
   ConvertError,
@@ -39,9 +40,19 @@ _COUNTER = "num_batches_tracked"
 # Tensors that a network of these layouts may hold and our model does not:
 # counters of norms that nothing reads, classifiers, and the prediction head of
 # PAWS.
-_KEPT = re.compile(
-  rf".*\.{_COUNTER}|fc\.(weight|bias)|classifier\.1\.(weight|bias)|pred\..+"
+_CLASSIFIERS = {
+  "torchvision": re.compile(r"fc\.(weight|bias)"),
+  "suncet": re.compile(r"fc\.(weight|bias)|pred\..+"),
+  "huggingface": re.compile(r"classifier\.1\.(weight|bias)"),
+}
+_CLASSIFIERS["timm"] = _CLASSIFIERS["torchvision"]
+# What changes the features of a ResNet: no head, whatever it is. Outside the
+# prefix only what cannot be a head's name.
+_TRUNK = re.compile(
+  r"((conv|bn|gn|norm|layer|att)\d*|stem|maxpool|(global_|attn|avg)?pool(ing)?"
+  r"|gem|embedder|encoder|pooler)\..+"
 )
+_STRAY = re.compile(r"((conv|bn)\d+|layer\d+)\..+")
 _ANY_SIZE = 32  # size of images; shapes of parameters do not depend on it
 
 
@@ -51,6 +62,7 @@ def from_tensors(
   *,
   wrapper: str = "",
   stem: str = "",
+  part: str = "",
 ) -> Weights:
   """Returns the weights in the tensors of a file.
 
@@ -61,6 +73,7 @@ def from_tensors(
     wrapper: Key of the tensors in a PyTorch file.
     stem: Stem, one of `architectures.STEMS`; empty: the one that metadata or
       shapes tell.
+    part: Part of the file, as `parts.choose` takes it.
 
   Raises:
     ConvertError: If the layout or network is unknown.
@@ -68,27 +81,36 @@ def from_tensors(
   known = from_metadata(metadata) or {}
   stem = stem or known.get("model", {}).get("stem", "")
   shapes = {name: x.shape for name, x in tensors.items()}
-  network = recognise(shapes, stem)
+  network = recognise(
+    shapes, stem, part=part, wrapper=wrapper, is_known=bool(known)
+  )
   if known:
     network = network._replace(layout=_known_layout(known["layout"]))
-  images = known.get("images") or _images(network)
   names = _names(network.model, network.layout, shapes_of(network))
+  kept, left_out = _checked(names, network, shapes)
   leaves = {
-    path: from_torch(_as_float32(tensors[network.prefix + name], name), path)
-    for name, path in _checked(names, network, shapes).items()
+    path: from_torch(_as_float32(tensors[network.names[name]], name), path)
+    for name, (path, _) in names.items()
   }
-  mapped = {network.prefix + name for name in names}
+  prefix = network.names[next(iter(names))].removesuffix(next(iter(names)))
+  is_exact = (
+    not left_out
+    and "." not in wrapper
+    and all(network.names[name] == prefix + name for name in names)
+  )
   return Weights(
     model=network.model,
     precision=known.get("precision", "float32"),
-    images=images,
+    images=known.get("images") or _images(network),
     leaves=leaves,
-    kept={name: x for name, x in tensors.items() if name not in mapped},
+    kept={(file if is_exact else own): tensors[file] for own, file in kept},
     origin={
       "layout": network.layout,
-      "prefix": network.prefix,
-      "wrapper": wrapper,
+      "prefix": prefix if is_exact else "",
+      "wrapper": wrapper if is_exact else "",
+      "names": _described(network),
     },
+    left_out=grouped(left_out, (network.names[name] for name in names)),
   )
 
 
@@ -177,7 +199,7 @@ def _shapes(model: str, channels: int) -> Mapping[Path, tuple[int, ...]]:
 def _images(network: Network) -> Images:
   """Returns the preparation of images in the library of a file."""
   is_large = network.model["stem"] == "imagenet"
-  if network.layout != "suncet":
+  if network.layout != "suncet" or not network.is_suncets:
     normalise = "imagenet"
   elif not network.model["head"]["batch_norm"] or not network.has_head:
     normalise = "none"  # the first release of facebookresearch/suncet
@@ -191,6 +213,16 @@ def _images(network: Network) -> Images:
     mean=mean,
     std=std,
   )
+
+
+def _described(network: Network) -> str:
+  """Returns words for the layout and the prefix of a file's names."""
+  words = network.layout
+  if network.layout == "suncet" and not network.is_suncets:
+    words = "torchvision"  # for more networks than it has
+  elif network.has_head and not network.model["head"]["batch_norm"]:
+    words = "suncet, as in the first release, which does not normalise images"
+  return words + (f", under {network.prefix!r}" if network.prefix else "")
 
 
 def _names(
@@ -209,29 +241,27 @@ def _checked(
   names: Mapping[str, tuple[Path, tuple[int, ...]]],
   network: Network,
   shapes: Mapping[str, tuple[int, ...]],
-) -> dict[str, Path]:
-  """Checks names and shapes; returns the path of every name.
+) -> tuple[list[tuple[str, str]], list[str]]:
+  """Checks names and shapes, and sorts what is not of the network.
+
+  Returns:
+    Tensors to keep, by their names under the prefix and in the file, and names
+    in the file of those to leave out: heads and other networks.
 
   Raises:
     ConvertError: If some are missing, unknown or of another shape; all of them
       are listed, up to a limit.
   """
-  prefix = network.prefix
-  missing = [name for name in names if prefix + name not in shapes]
-  mapped = {prefix + name for name in names}
-  unexpected = [
-    name
-    for name in shapes
-    if name not in mapped and not _KEPT.fullmatch(name.removeprefix(prefix))
-  ]
+  found = network.names
+  kept, left_out, unexpected = _sorted_out(names, network, shapes)
   misshapen = [
-    f"{name} {list(shapes[prefix + name])} (expected {list(shape)})"
+    f"{name} {list(shapes[found[name]])} (expected {list(shape)})"
     for name, (_, shape) in names.items()
-    if shapes.get(prefix + name, shape) != shape
+    if name in found and shapes[found[name]] != shape
   ]
   faults = fault_list(
     {
-      "missing": missing,
+      "missing": [name for name in names if name not in found],
       "unexpected": unexpected,
       "of another shape": misshapen,
     }
@@ -243,7 +273,41 @@ def _checked(
       f"it looks like {model['name']}{width} with the names of "
       f"{network.layout}, but these tensors are not as expected:\n{faults}"
     )
-  return {name: path for name, (path, _) in names.items()}
+  return kept, left_out
+
+
+def _sorted_out(
+  names: Collection[str],
+  network: Network,
+  shapes: Mapping[str, tuple[int, ...]],
+) -> tuple[list[tuple[str, str]], list[str], list[str]]:
+  """Returns the tensors to keep, to leave out, and those of no such network."""
+  kept, left_out, unexpected = [], [], []
+  own = {file: name for name, file in network.names.items()}
+  is_others = network.layout == "suncet" and not network.is_suncets
+  classifier = _CLASSIFIERS["torchvision" if is_others else network.layout]
+  for file in shapes:
+    name = own.get(file, file)
+    module, _, leaf = name.rpartition(".")
+    if name in names and file in own:
+      continue
+    if (
+      leaf == _COUNTER and f"{module}.running_mean" in names
+    ) or classifier.fullmatch(name):
+      kept.append((name, file))
+    elif _is_trunk(name, file, network, is_own=file in own):
+      unexpected.append(file)
+    else:
+      left_out.append(file)
+  return kept, left_out, unexpected
+
+
+def _is_trunk(name: str, file: str, network: Network, *, is_own: bool) -> bool:
+  """Returns whether a tensor without a place would change the features."""
+  if is_own:
+    return bool(_TRUNK.fullmatch(name))
+  is_others = any(file.startswith(prefix) for prefix in network.others)
+  return bool(_STRAY.fullmatch(name)) and not is_others
 
 
 def _as_float32(array: np.ndarray, name: str) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Weights of an encoder, with everything that is needed to use them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,7 +58,10 @@ class Weights(NamedTuple):
       with "backbone" or "head"; there may be no head.
     kept: Tensors that the model has no place for, by their names in the
       original file, so that converting back is exact.
-    origin: Layout, prefix and wrapper in that file; empty for a run.
+    origin: Layout, prefix and wrapper in that file, and words for its names;
+      empty for a run.
+    left_out: Names of the tensors of the file that are not kept: heads and
+      other networks; many under one prefix as that prefix.
   """
 
   model: dict[str, Any]
@@ -67,6 +70,7 @@ class Weights(NamedTuple):
   leaves: Leaves
   kept: Mapping[str, np.ndarray] = {}
   origin: Mapping[str, Any] = {}
+  left_out: Sequence[str] = ()
 
   @property
   def has_head(self) -> bool:
@@ -138,8 +142,11 @@ class TensorFile(NamedTuple):
     tensors: Tensors by name.
     metadata: Metadata, text by name; empty if the format or the file has none.
     wrapper: Key of the tensors in a PyTorch file; empty if they are at the top.
+    dicts: Dicts in a PyTorch file that hold tensors, as paths of keys with
+      dots, which are prefixes of the tensors' names.
   """
 
   tensors: dict[str, np.ndarray]
   metadata: dict[str, str]
   wrapper: str = ""
+  dicts: Sequence[str] = ()
