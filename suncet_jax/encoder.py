@@ -1,5 +1,6 @@
 """A trained encoder as a function from images to features."""
 
+import math
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -203,17 +204,23 @@ def _prepared(images: np.ndarray, spec: Images) -> np.ndarray:
 def _centre(pixels: np.ndarray, spec: Images) -> np.ndarray:
   """Resizes the short side, then takes the centre, like the evaluation.
 
-  The pixels are those of `suncet_jax.data.images.crops.centre`.
+  The pixels are those of `suncet_jax.data.images.crops.centre`, but where the
+  file of the weights names another filter or crop.
   """
   is_grey = spec.channels == 1
   image = Image.fromarray(pixels[..., 0] if is_grey else pixels)
+  shape, resample = (spec.size,) * 2, Image.Resampling[spec.resample.upper()]
+  if spec.crop == "whole":
+    part = image.resize(shape, resample)
+    return np.asarray(part).reshape(*shape, spec.channels)
   short = min(image.size)
   width, height = (extent * spec.resize // short for extent in image.size)
-  left, top = round((width - spec.size) / 2), round((height - spec.size) / 2)
+  whole = math.floor if spec.crop == "floored" else round
+  left, top = whole((width - spec.size) / 2), whole((height - spec.size) / 2)
   across, down = image.width / width, image.height / height
   part = image.resize(
-    (spec.size, spec.size),
-    Image.Resampling.BILINEAR,
+    shape,
+    resample,
     (
       left * across,
       top * down,
@@ -221,4 +228,4 @@ def _centre(pixels: np.ndarray, spec: Images) -> np.ndarray:
       (top + spec.size) * down,
     ),
   )
-  return np.asarray(part).reshape(spec.size, spec.size, spec.channels)
+  return np.asarray(part).reshape(*shape, spec.channels)

@@ -123,7 +123,11 @@ def _description(weights: Weights) -> str:
   mean, std = list(images.mean), list(images.std)
   size = "of the size they come in"
   if images.resize:
-    size = f"resized to {images.resize}, centre {images.size}"
+    size = f"resized to {images.resize} ({images.resample}), " + (
+      "whole"
+      if images.crop == "whole"
+      else f"centre {images.size} ({images.crop})"
+    )
   if images.evaluated:
     size = f"resized to {images.evaluated}"
   lines.append(

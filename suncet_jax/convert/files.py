@@ -2,7 +2,13 @@
 
 from etils import epath
 
-from suncet_jax.convert import own_names, parts, pytorch_names, tensor_files
+from suncet_jax.convert import (
+  described,
+  own_names,
+  parts,
+  pytorch_names,
+  tensor_files,
+)
 from suncet_jax.convert.descriptions import (
   MODEL_FILE,
   OWN_FILE,
@@ -137,9 +143,11 @@ def _read_file(path: epath.Path, wrapper: str, part: str, stem: str) -> Weights:
       stem=stem,
       part=part,
     )
-    return weights._replace(left_out=[*weights.left_out, *beside])
+    weights = weights._replace(left_out=[*weights.left_out, *beside])
+    is_known = FORMAT in file.metadata
   except ConvertError as error:
     raise ConvertError(f"{path}: {error}") from error
+  return described.completed(path, weights, is_known=is_known)
 
 
 def _refuse_part(part: str, path: epath.Path) -> None:

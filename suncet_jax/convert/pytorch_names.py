@@ -212,6 +212,7 @@ def _images(network: Network) -> Images:
     resize=256 if is_large else 0,
     mean=mean,
     std=std,
+    crop="floored" if network.layout == "huggingface" else "rounded",
   )
 
 

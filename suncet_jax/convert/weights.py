@@ -37,6 +37,10 @@ class Images(NamedTuple):
       only if `mean` is.
     evaluated: Height and width that all images are resized to at the end, in
       pixels (`config.evals.image_size`); 0: they are not.
+    resample: Filter that resizes, by the name that Pillow has for it.
+    crop: Kind of crop after resizing: "rounded" or "floored" (left and top of
+      the centre, in pixels), or "whole" (all of the image is resized to `size`,
+      whatever its shape).
   """
 
   channels: int
@@ -45,6 +49,8 @@ class Images(NamedTuple):
   mean: tuple[float, ...] = ()
   std: tuple[float, ...] = ()
   evaluated: int = 0
+  resample: str = "bilinear"
+  crop: str = "rounded"
 
 
 class Weights(NamedTuple):
@@ -102,10 +108,19 @@ def to_metadata(weights: Weights, layout: str) -> dict[str, str]:
     "layout": layout,
     "model": weights.model,
     "precision": weights.precision,
-    "images": weights.images._asdict(),
+    "images": _described(weights.images),
     "origin": dict(weights.origin),
   }
   return {FORMAT: json.dumps(content)}
+
+
+def _described(images: Images) -> dict[str, Any]:
+  """Returns the fields of images; new ones, which old readers lack, if used."""
+  fields, usual = images._asdict(), Images._field_defaults
+  for name in ("resample", "crop"):
+    if fields[name] == usual[name]:
+      del fields[name]
+  return fields
 
 
 def from_metadata(metadata: Mapping[str, str]) -> dict[str, Any] | None:
