@@ -8,12 +8,11 @@ from suncet_jax import command_line
 from suncet_jax.architectures import STEMS
 from suncet_jax.console.words import shorten
 from suncet_jax.convert import files, tensor_files
-from suncet_jax.convert.layouts import LAYOUTS
+from suncet_jax.convert.layouts import COUNTER, LAYOUTS
 from suncet_jax.convert.pytorch_names import NORMALISATIONS
 from suncet_jax.convert.weights import FORMAT, Weights
 
 _STABLEHLO = ".stablehlo"
-_COUNTERS = "num_batches_tracked"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -145,9 +144,9 @@ def _description(weights: Weights) -> str:
 
 def _few(names: Sequence[str], limit: int = 10) -> str:
   """Returns a short list of names, with the counters of norms as a number."""
-  others = [name for name in names if not name.endswith(_COUNTERS)]
+  others = [name for name in names if not name.endswith(COUNTER)]
   count = len(names) - len(others)
-  counters = [f"{count} x {_COUNTERS}"] if count else []
+  counters = [f"{count} x {COUNTER}"] if count else []
   return shorten(counters + others, limit)
 
 

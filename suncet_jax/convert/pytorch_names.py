@@ -2,8 +2,7 @@
 
 import functools
 import json
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import jax
 import numpy as np
@@ -11,14 +10,15 @@ from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from suncet_jax import models
-from suncet_jax.console.words import fault_list
 from suncet_jax.convert.layouts import (
+  COUNTER,
   LAYOUTS,
   Model,
   from_torch,
   to_torch,
   torch_shape,
 )
+from suncet_jax.convert.leftovers import sort_out
 from suncet_jax.convert.parts import grouped
 from suncet_jax.convert.recognise import Network, recognise
 from suncet_jax.convert.weights import (
@@ -36,23 +36,6 @@ NORMALISATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
   "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
 }
 
-_COUNTER = "num_batches_tracked"
-# Tensors that a network of these layouts may hold and our model does not:
-# counters of norms that nothing reads, classifiers, and the prediction head of
-# PAWS.
-_CLASSIFIERS = {
-  "torchvision": re.compile(r"fc\.(weight|bias)"),
-  "suncet": re.compile(r"fc\.(weight|bias)|pred\..+"),
-  "huggingface": re.compile(r"classifier\.1\.(weight|bias)"),
-}
-_CLASSIFIERS["timm"] = _CLASSIFIERS["torchvision"]
-# What changes the features of a ResNet: no head, whatever it is. Outside the
-# prefix only what cannot be a head's name.
-_TRUNK = re.compile(
-  r"((conv|bn|gn|norm|layer|att)\d*|stem|maxpool|(global_|attn|avg)?pool(ing)?"
-  r"|gem|embedder|encoder|pooler)\..+"
-)
-_STRAY = re.compile(r"((conv|bn)\d+|layer\d+)\..+")
 _ANY_SIZE = 32  # size of images; shapes of parameters do not depend on it
 
 
@@ -87,7 +70,7 @@ def from_tensors(
   if known:
     network = network._replace(layout=_known_layout(known["layout"]))
   names = _names(network.model, network.layout, shapes_of(network))
-  kept, left_out = _checked(names, network, shapes)
+  kept, left_out = sort_out(names, network, shapes)
   leaves = {
     path: from_torch(_as_float32(tensors[network.names[name]], name), path)
     for name, (path, _) in names.items()
@@ -157,11 +140,11 @@ def to_tensors(
       )
     return tensors | dict(weights.kept), left_out
   counters = {
-    name.replace("running_mean", _COUNTER): np.zeros((), np.int64)
+    name.replace("running_mean", COUNTER): np.zeros((), np.int64)
     for name in tensors
     if name.endswith("running_mean")
   }
-  left_out += [name for name in weights.kept if not name.endswith(_COUNTER)]
+  left_out += [name for name in weights.kept if not name.endswith(COUNTER)]
   return tensors | counters, left_out
 
 
@@ -236,79 +219,6 @@ def _names(
     for path, shape in shapes.items()
     if (name := rename(path, model))
   }
-
-
-def _checked(
-  names: Mapping[str, tuple[Path, tuple[int, ...]]],
-  network: Network,
-  shapes: Mapping[str, tuple[int, ...]],
-) -> tuple[list[tuple[str, str]], list[str]]:
-  """Checks names and shapes, and sorts what is not of the network.
-
-  Returns:
-    Tensors to keep, by their names under the prefix and in the file, and names
-    in the file of those to leave out: heads and other networks.
-
-  Raises:
-    ConvertError: If some are missing, unknown or of another shape; all of them
-      are listed, up to a limit.
-  """
-  found = network.names
-  kept, left_out, unexpected = _sorted_out(names, network, shapes)
-  misshapen = [
-    f"{name} {list(shapes[found[name]])} (expected {list(shape)})"
-    for name, (_, shape) in names.items()
-    if name in found and shapes[found[name]] != shape
-  ]
-  faults = fault_list(
-    {
-      "missing": [name for name in names if name not in found],
-      "unexpected": unexpected,
-      "of another shape": misshapen,
-    }
-  )
-  if faults:
-    model = network.model
-    width = f" of width {model['width']}" if model["width"] > 1 else ""
-    raise ConvertError(
-      f"it looks like {model['name']}{width} with the names of "
-      f"{network.layout}, but these tensors are not as expected:\n{faults}"
-    )
-  return kept, left_out
-
-
-def _sorted_out(
-  names: Collection[str],
-  network: Network,
-  shapes: Mapping[str, tuple[int, ...]],
-) -> tuple[list[tuple[str, str]], list[str], list[str]]:
-  """Returns the tensors to keep, to leave out, and those of no such network."""
-  kept, left_out, unexpected = [], [], []
-  own = {file: name for name, file in network.names.items()}
-  is_others = network.layout == "suncet" and not network.is_suncets
-  classifier = _CLASSIFIERS["torchvision" if is_others else network.layout]
-  for file in shapes:
-    name = own.get(file, file)
-    module, _, leaf = name.rpartition(".")
-    if name in names and file in own:
-      continue
-    if (
-      leaf == _COUNTER and f"{module}.running_mean" in names
-    ) or classifier.fullmatch(name):
-      kept.append((name, file))
-    elif _is_trunk(name, file, network, is_own=file in own):
-      unexpected.append(file)
-    else:
-      left_out.append(file)
-  return kept, left_out, unexpected
-
-
-def _is_trunk(name: str, file: str, network: Network, *, is_own: bool) -> bool:
-  """Returns whether a tensor without a place would change the features."""
-  if is_own:
-    return bool(_TRUNK.fullmatch(name))
-  is_others = any(file.startswith(prefix) for prefix in network.others)
-  return bool(_STRAY.fullmatch(name)) and not is_others
 
 
 def _as_float32(array: np.ndarray, name: str) -> np.ndarray:

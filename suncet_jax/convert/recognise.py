@@ -13,8 +13,8 @@ from suncet_jax.architectures import (
 )
 from suncet_jax.config import base
 from suncet_jax.convert import parts
-from suncet_jax.convert.layouts import LAYOUTS
-from suncet_jax.convert.parts import Shapes
+from suncet_jax.convert.families import FAMILIES, Family, Shapes
+from suncet_jax.convert.layouts import COUNTER, LAYOUTS
 from suncet_jax.convert.weights import ConvertError
 
 # Where facebookresearch/suncet saves an encoder.
@@ -25,7 +25,6 @@ _TRUNK = re.compile(r"(conv|bn|layer)\d+\.")
 _OWN = re.compile(rf"{_TRUNK.pattern}|(fc|pred)\.")
 _NAMED = re.compile(r"fc\.fc\d+\.weight")
 _NORM = ("weight", "bias", "running_mean", "running_var")
-_COUNTER = "num_batches_tracked"
 _NUMBERED = re.compile(r"fc\.\d+\.weight")
 
 
@@ -77,7 +76,7 @@ def recognise(
   """
   chosen, others = parts.choose(shapes, part)
   names = {name: shapes[file] for name, file in chosen.names.items()}
-  spec = parts.FAMILIES[chosen.family]
+  spec = FAMILIES[chosen.family]
   stem_shape = names[spec.stem]
   if len(stem_shape) != 4:
     raise ConvertError(
@@ -115,7 +114,7 @@ def recognise(
   )
 
 
-def _model_name(names: Shapes, spec: parts.Family) -> str:
+def _model_name(names: Shapes, spec: Family) -> str:
   depths: list[int] = []
   while spec.block(len(depths), 0) in names:
     depth = 1
@@ -198,7 +197,7 @@ def _is_in_full(fc: set[str], layers: Sequence[str]) -> bool:
     expected |= {f"fc.fc{i}.{leaf}" for leaf in ("weight", "bias")}
     if i < len(layers):
       expected |= {f"fc.bn{i}.{leaf}" for leaf in _NORM}
-  return {name for name in fc if not name.endswith(_COUNTER)} == expected
+  return {name for name in fc if not name.endswith(COUNTER)} == expected
 
 
 def _is_dense(names: Shapes, fc: set[str], layers: Sequence[str]) -> bool:

@@ -22,8 +22,9 @@ from suncet_jax.convert.weights import ConvertError, Images
 _CONFIG = {
   "architectures": ["ResNetModel"],
   "model_type": "resnet",
-  "depths": [2, 2, 2, 2],
-  "hidden_sizes": [64, 128, 256, 512],
+  "embedding_size": 16,
+  "depths": [1, 1, 1],
+  "hidden_sizes": [16, 32, 64],
   "layer_type": "basic",
 }
 _CONVNEXT = {
@@ -63,16 +64,21 @@ _TIMM = {
 
 
 @functools.cache
-def _network(channels=3):
-  network = networks.ResNet(networks.Basic, (2, 2, 2, 2), channels=channels)
+def _network(depths=(1, 1, 1), planes=16, channels=3):
+  network = networks.ResNet(
+    networks.Basic, depths, planes=planes, channels=channels
+  )
   return networks.filled(network)
 
 
+def _resnet18(channels=3):
+  return _network((2, 2, 2, 2), 64, channels)
+
+
 def _state(is_hugging_face=True):
-  network = _network()
-  if is_hugging_face:
-    network = networks.HuggingFace(network)
-  return networks.tensors(network)
+  if not is_hugging_face:  # timm has no small ones
+    return networks.tensors(_resnet18())
+  return networks.tensors(networks.HuggingFace(_network()))
 
 
 def _folder(folder, config=None, processor=None, is_hugging_face=True):
@@ -190,8 +196,8 @@ def test_normalisations_of_processors(tmp_path, change, mean, std):
     ("hidden_act", "gelu"),
     ("layer_type", "bottleneck"),
     ("depths", [3, 4, 6, 3]),
-    ("hidden_sizes", [64, 128, 256, 1024]),
-    ("embedding_size", 32),
+    ("hidden_sizes", [16, 32, 128]),
+    ("embedding_size", 64),
     ("num_channels", 1),
     ("model_type", "regnet"),
   ],
@@ -295,7 +301,7 @@ def test_damaged_json_is_named(tmp_path, name, text):
   ],
 )
 def test_our_own_folders_come_back(tmp_path, layout, images):
-  weights = pytorch_names.from_tensors(_state(), {})
+  weights = pytorch_names.from_tensors(_state(layout == "huggingface"), {})
   weights = weights._replace(images=images, kept={}, origin={})
   files.write(weights, tmp_path / "a", layout)
   assert files.read(tmp_path / "a").images == images
@@ -325,7 +331,7 @@ def test_our_own_folders_come_back(tmp_path, layout, images):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_processor_keeps_the_channels_of_an_export(tmp_path, channels):
-  network = _network(channels)
+  network = _resnet18(channels)
   weights = pytorch_names.from_tensors(networks.tensors(network), {})
   files.write(weights, tmp_path / "hf", "huggingface")
   files.write(weights, tmp_path / "timm", "timm")
