@@ -7,12 +7,13 @@ from PIL import Image
 from suncet_jax.architectures import MODEL_NAMES
 from suncet_jax.convert.descriptions import feature_sizes
 from suncet_jax.convert.fields import Fields
+from suncet_jax.convert.pytorch_names import NORMALISATIONS
 from suncet_jax.convert.weights import Images, Weights
 
 # The images of a ConvNext processor of this size or larger are not cropped.
 _WHOLE_FROM = 384
 _HALF = (0.5, 0.5, 0.5)
-_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_IMAGENET = NORMALISATIONS["imagenet"]
 _CLIP = (
   (0.48145466, 0.4578275, 0.40821073),
   (0.26862954, 0.26130258, 0.27577711),

@@ -94,7 +94,7 @@ def _sorted_out(
 
 def _is_trunk(name: str, file: str, network: Network, *, is_own: bool) -> bool:
   """Returns whether a tensor without a place would change the features."""
-  if is_own:
-    return bool(_TRUNK.fullmatch(name))
-  is_others = any(file.startswith(prefix) for prefix in network.others)
-  return bool(_STRAY.fullmatch(name)) and not is_others
+  others = [x for x in network.others if file.startswith(x)]
+  if any(len(x) > len(network.prefix) or not is_own for x in others):
+    return False
+  return bool((_TRUNK if is_own else _STRAY).fullmatch(name))

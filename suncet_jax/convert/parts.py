@@ -38,10 +38,7 @@ def choose(shapes: Shapes, part: str) -> tuple[Part, list[str]]:
   found = find(shapes)
   if not found:
     raise ConvertError(_unknown(shapes))
-  named = [x for x in found if _is_named(x.prefix, part)]
-  exact = [x for x in named if x.prefix.rstrip(".") == part.strip(".")]
-  if len(exact) == 1 and part:
-    named = exact
+  named = _named(found, part)
   prefixes = " and ".join(repr(x.prefix) for x in found)
   if not named:
     raise ConvertError(
@@ -137,11 +134,21 @@ def grouped(names: Iterable[str], taken: Iterable[str]) -> list[str]:
   return described
 
 
-def _is_named(prefix: str, part: str) -> bool:
-  """Returns whether the components of `part` follow each other in a prefix."""
-  if part == ".":
-    return not prefix
-  return f".{part.strip('.')}.".replace("..", ".") in f".{prefix}"
+def _named(found: list[Part], part: str) -> list[Part]:
+  """Returns the parts that are named; all, if none is said.
+
+  A prefix counts before an end of one, and that before a middle.
+  """
+  if not part:
+    return found
+  asked = f".{part.strip('.')}." if part.strip(".") else "."
+  dotted = [(x, f".{x.prefix}") for x in found]
+  tiers = (
+    [x for x, prefix in dotted if prefix == asked],
+    [x for x, prefix in dotted if prefix.endswith(asked) and asked != "."],
+    [x for x, prefix in dotted if asked in prefix and asked != "."],
+  )
+  return next(filter(None, tiers), [])
 
 
 def _short_name(found: list[Part]) -> str:

@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 
 from suncet_jax.convert.fields import Fields
+from suncet_jax.convert.pytorch_names import NORMALISATIONS
 from suncet_jax.convert.weights import Images, Weights
 
-_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_IMAGENET = NORMALISATIONS["imagenet"]
 _RESAMPLES = ("bilinear", "bicubic", "nearest", "lanczos", "box", "hamming")
 # The same network by the names of those who trained it; others of these names
 # differ in what has no weights, such as resnetblur50 and resnetaa50.

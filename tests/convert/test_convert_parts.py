@@ -374,6 +374,18 @@ def test_a_part_of_a_file_with_one_encoder(tmp_path, plain):
     files.read(tmp_path / "a.npz", part="teacher")
 
 
+@pytest.mark.parametrize(
+  ("part", "seed"),
+  [(".", 0), ("encoder", 1), ("encoder.", 1), ("ema", 2), ("encoder.ema", 2)],
+)
+def test_a_network_around_another(tmp_path, part, seed):
+  state = _small() | _small("encoder.", seed=1) | _small("encoder.ema.", seed=2)
+  safetensors.save_file(state, tmp_path / "a.safetensors")
+  weights = files.read(tmp_path / "a.safetensors", part=part)
+  expected = pytorch_names.from_tensors(_small(seed=seed), {})
+  _assert_same(weights.leaves, expected.leaves)
+
+
 def test_a_wrapper_and_a_part(tmp_path, plain):
   content = {
     "state_dict": _small(_Q) | _small(_K, seed=1),
