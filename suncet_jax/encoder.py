@@ -1,5 +1,6 @@
 """A trained encoder as a function from images to features."""
 
+import math
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +26,9 @@ from suncet_jax.files import storage
 from suncet_jax.files.paths import expanded
 
 
-def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
+def load_encoder(
+  path: epath.PathLike, *, batch_size: int = 256, part: str = ""
+) -> "Encoder":
   """Loads a trained encoder.
 
   Args:
@@ -33,6 +36,8 @@ def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
       a file or folder of weights that `python -m suncet_jax.convert` writes or
       reads. Local or gs://.
     batch_size: Number of images that go through the network at a time.
+    part: Part of a file with several networks, as prefix of its names or a
+      component of that, such as "encoder_q" or "teacher".
 
   Returns:
     Encoder, to be called with images.
@@ -46,7 +51,7 @@ def load_encoder(path: epath.PathLike, *, batch_size: int = 256) -> "Encoder":
   """
   if batch_size < 1:
     raise UserError(f"batch_size must be at least 1; got {batch_size}.")
-  return Encoder(files.read(path), path, batch_size)
+  return Encoder(files.read(path, part=part), path, batch_size, part)
 
 
 class Encoder:
@@ -63,7 +68,11 @@ class Encoder:
   """
 
   def __init__(
-    self, weights: Weights, path: epath.PathLike, batch_size: int
+    self,
+    weights: Weights,
+    path: epath.PathLike,
+    batch_size: int,
+    part: str = "",
   ) -> None:
     """Initializes without compiling; use `load_encoder`."""
     self.images = weights.images
@@ -75,6 +84,7 @@ class Encoder:
     if not storage.in_bucket(path):  # it may be unpickled in another folder
       self._source = os.path.abspath(self._source)
     self._batch_size = batch_size
+    self._part = part
     self._params, self._batch_stats = jax.device_put(weights.variables)
     self._features = jax.jit(make_features(weights))
     self._projection = jax.jit(make_projection(weights))
@@ -117,11 +127,14 @@ class Encoder:
 
   def __repr__(self) -> str:
     """Returns the representation."""
-    return f"load_encoder({self._source!r}, batch_size={self._batch_size})"
+    part = f", part={self._part!r}" if self._part else ""
+    return (
+      f"load_encoder({self._source!r}, batch_size={self._batch_size}{part})"
+    )
 
   def __reduce__(self) -> tuple[Any, ...]:
     """Returns the path for pickling; unpickling reads the weights again."""
-    return _load, (self._source, self._batch_size)
+    return _load, (self._source, self._batch_size, self._part)
 
   def __deepcopy__(self, memo: dict[int, Any]) -> "Encoder":
     """Returns the encoder itself, as it is immutable."""
@@ -142,8 +155,8 @@ class Encoder:
     return made.astype(np.float32)
 
 
-def _load(path: str, batch_size: int) -> Encoder:
-  return load_encoder(path, batch_size=batch_size)
+def _load(path: str, batch_size: int, part: str = "") -> Encoder:
+  return load_encoder(path, batch_size=batch_size, part=part)
 
 
 def _parts(images: np.ndarray, rows: int) -> Iterator[np.ndarray]:
@@ -193,17 +206,23 @@ def _prepared(images: np.ndarray, spec: Images) -> np.ndarray:
 def _centre(pixels: np.ndarray, spec: Images) -> np.ndarray:
   """Resizes the short side, then takes the centre, like the evaluation.
 
-  The pixels are those of `suncet_jax.data.images.crops.centre`.
+  The pixels are those of `suncet_jax.data.images.crops.centre`, but where the
+  file of the weights names another filter or crop.
   """
   is_grey = spec.channels == 1
   image = Image.fromarray(pixels[..., 0] if is_grey else pixels)
+  shape, resample = (spec.size,) * 2, Image.Resampling[spec.resample.upper()]
+  if spec.crop == "whole":
+    part = image.resize(shape, resample)
+    return np.asarray(part).reshape(*shape, spec.channels)
   short = min(image.size)
   width, height = (extent * spec.resize // short for extent in image.size)
-  left, top = round((width - spec.size) / 2), round((height - spec.size) / 2)
+  whole = math.floor if spec.crop == "floored" else round
+  left, top = whole((width - spec.size) / 2), whole((height - spec.size) / 2)
   across, down = image.width / width, image.height / height
   part = image.resize(
-    (spec.size, spec.size),
-    Image.Resampling.BILINEAR,
+    shape,
+    resample,
     (
       left * across,
       top * down,
@@ -211,4 +230,4 @@ def _centre(pixels: np.ndarray, spec: Images) -> np.ndarray:
       (top + spec.size) * down,
     ),
   )
-  return np.asarray(part).reshape(spec.size, spec.size, spec.channels)
+  return np.asarray(part).reshape(*shape, spec.channels)

@@ -9,12 +9,11 @@ from suncet_jax.architectures import STEMS
 from suncet_jax.console import streams, terminal
 from suncet_jax.console.words import shorten
 from suncet_jax.convert import files, tensor_files
-from suncet_jax.convert.layouts import LAYOUTS
+from suncet_jax.convert.layouts import COUNTER, LAYOUTS
 from suncet_jax.convert.pytorch_names import NORMALISATIONS
 from suncet_jax.convert.weights import FORMAT, Weights
 
 _STABLEHLO = ".stablehlo"
-_COUNTERS = "num_batches_tracked"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     weights = files.read(
       options.input,
       wrapper=options.wrapper,
+      part=options.part,
       stem=options.stem,
       normalize=options.normalise,
     )
@@ -95,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     help="key of the state dict in a PyTorch file, such as target_encoder",
   )
   parser.add_argument(
+    "--part",
+    default="",
+    help="network in a file with several, such as encoder_q or teacher",
+  )
+  parser.add_argument(
     "--size",
     type=int,
     default=0,
@@ -116,11 +121,16 @@ def _description(weights: Weights) -> str:
     )
   ]
   if weights.origin:
-    lines.append(f"Names: {weights.origin['layout']}")
+    names = weights.origin.get("names") or weights.origin["layout"]
+    lines.append(f"Names: {names}")
   mean, std = list(images.mean), list(images.std)
   size = "of the size they come in"
   if images.resize:
-    size = f"resized to {images.resize}, centre {images.size}"
+    size = f"resized to {images.resize} ({images.resample}), " + (
+      "whole"
+      if images.crop == "whole"
+      else f"centre {images.size} ({images.crop})"
+    )
   if images.evaluated:
     size = f"resized to {images.evaluated}"
   lines.append(
@@ -129,15 +139,19 @@ def _description(weights: Weights) -> str:
   )
   if weights.kept:
     lines.append(f"Kept, as our model has no place: {_few(list(weights.kept))}")
+  if weights.left_out:
+    lines.append(
+      f"Left out, as no part of the encoder: {_few(weights.left_out, 30)}"
+    )
   return "\n".join(lines)
 
 
-def _few(names: Sequence[str]) -> str:
+def _few(names: Sequence[str], limit: int = 10) -> str:
   """Returns a short list of names, with the counters of norms as a number."""
-  others = [name for name in names if not name.endswith(_COUNTERS)]
+  others = [name for name in names if not name.endswith(COUNTER)]
   count = len(names) - len(others)
-  counters = [f"{count} x {_COUNTERS}"] if count else []
-  return shorten(counters + others, 10)
+  counters = [f"{count} x {COUNTER}"] if count else []
+  return shorten(counters + others, limit)
 
 
 if __name__ == "__main__":

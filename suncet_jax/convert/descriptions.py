@@ -1,21 +1,26 @@
 """Folders of weights: our own, and those that other libraries load."""
 
 import json
+import math
 from typing import Any
 
 from etils import epath
+from PIL import Image
 
 from suncet_jax.architectures import MODEL_NAMES
 from suncet_jax.convert import tensor_files
-from suncet_jax.convert.weights import Weights
+from suncet_jax.convert.weights import Images, Weights
 
 OWN_FILE = "encoder.safetensors"
 MODEL_FILE = "model.safetensors"  # the name that other libraries expect
+# Beside these the JSON files of a library count; the other one is PyTorch's.
+LIBRARY_FILES = (MODEL_FILE, "pytorch_model.bin")
+CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
 
 
 def weights_file(folder: epath.Path) -> epath.Path | None:
   """Returns the file of weights in a folder; None without one."""
-  for name in (OWN_FILE, MODEL_FILE):
+  for name in (OWN_FILE, *LIBRARY_FILES):
     if (folder / name).exists():
       return folder / name
   return None
@@ -29,15 +34,19 @@ def write_descriptions(
   Raises:
     ConvertError: If they cannot be written.
   """
-  contents: dict[str, Any] = {}
-  if layout == "huggingface":
-    contents["config.json"] = _hugging_face_config(weights)
-    contents["preprocessor_config.json"] = _processor(weights)
-  elif layout == "timm":
-    contents["config.json"] = _timm_config(weights)
-  for name, content in contents.items():
+  for name, content in descriptions(weights, layout).items():
     text = json.dumps(content, indent=2) + "\n"
     tensor_files.write_bytes(folder / name, text.encode())
+
+
+def descriptions(weights: Weights, layout: str) -> dict[str, dict[str, Any]]:
+  """Returns the content of the JSON files of a library by name."""
+  if layout == "huggingface":
+    return {
+      CONFIG: _hugging_face_config(weights),
+      PROCESSOR: _processor(weights.images),
+    }
+  return {CONFIG: _timm_config(weights)} if layout == "timm" else {}
 
 
 def feature_sizes(weights: Weights) -> list[int]:
@@ -65,14 +74,19 @@ def _hugging_face_config(weights: Weights) -> dict[str, Any]:
   }
 
 
-def _processor(weights: Weights) -> dict[str, Any]:
-  images = weights.images
+def _processor(images: Images) -> dict[str, Any]:
+  side = images.resize or images.size
+  is_whole = images.crop == "whole"
   return {
     "image_processor_type": "BitImageProcessor",
+    # It would make three channels of one.
+    "do_convert_rgb": images.channels == 3,
     "do_resize": images.resize > 0,
-    "size": {"shortest_edge": images.resize or images.size},
-    "resample": 2,  # Pillow's number of bilinear
-    "do_center_crop": images.resize > 0,
+    "size": {"height": side, "width": side}
+    if is_whole
+    else {"shortest_edge": side},
+    "resample": int(Image.Resampling[images.resample.upper()]),
+    "do_center_crop": images.resize > 0 and not is_whole,
     "crop_size": {"height": images.size, "width": images.size},
     "do_rescale": True,
     "rescale_factor": 1 / 255,
@@ -88,10 +102,12 @@ def _timm_config(weights: Weights) -> dict[str, Any]:
     "architecture": weights.model["name"],
     "num_classes": 0,
     "num_features": feature_sizes(weights)[-1],
+    "model_args": {"in_chans": images.channels},
     "pretrained_cfg": {
       "input_size": [images.channels, images.size, images.size],
-      "crop_pct": images.size / images.resize if images.resize else 1.0,
-      "interpolation": "bilinear",
+      "crop_pct": _crop_share(images),
+      "interpolation": images.resample,
+      "crop_mode": "squash" if images.crop == "whole" else "center",
       "mean": list(images.mean) or [0.0] * images.channels,
       "std": list(images.std) or [1.0] * images.channels,
       "num_classes": 0,
@@ -99,3 +115,12 @@ def _timm_config(weights: Weights) -> dict[str, Any]:
       "classifier": "fc",
     },
   }
+
+
+def _crop_share(images: Images) -> float:
+  """Returns timm's share of an image in its centre."""
+  resize = images.resize or images.size
+  share = images.size / resize
+  # timm rounds size / share down, and must come back to the same length.
+  is_back = math.floor(images.size / share) == resize
+  return share if is_back else math.nextafter(share, 0)

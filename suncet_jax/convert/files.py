@@ -2,7 +2,13 @@
 
 from etils import epath
 
-from suncet_jax.convert import own_names, pytorch_names, tensor_files
+from suncet_jax.convert import (
+  described,
+  own_names,
+  parts,
+  pytorch_names,
+  tensor_files,
+)
 from suncet_jax.convert.descriptions import (
   MODEL_FILE,
   OWN_FILE,
@@ -22,6 +28,7 @@ def read(
   path: epath.PathLike,
   *,
   wrapper: str = "",
+  part: str = "",
   stem: str = "",
   normalize: str = "",
 ) -> Weights:
@@ -32,6 +39,8 @@ def read(
       PyTorch weights (.pth and the like, .safetensors, .npz) in one of
       `layouts.LAYOUTS`. Local or gs://.
     wrapper: Key of the state dict in a PyTorch file with several of them.
+    part: Part of a file with several networks, as prefix of its names or a
+      component of that, such as "encoder_q" or "teacher".
     stem: Stem, one of `architectures.STEMS`, where names and shapes do not tell
       it.
     normalize: Normalisation of images, one of `pytorch_names.NORMALISATIONS`,
@@ -43,9 +52,9 @@ def read(
   """
   path = expanded(path)
   if path.is_dir():
-    weights = _read_folder(path)
+    weights = _read_folder(path, wrapper, part, stem)
   else:
-    weights = _read_file(path, wrapper, stem)
+    weights = _read_file(path, wrapper, part, stem)
   if normalize:
     mean, std = pytorch_names.NORMALISATIONS[normalize]
     images = weights.images._replace(mean=mean, std=std)
@@ -104,10 +113,12 @@ def write(weights: Weights, path: epath.PathLike, layout: str) -> list[str]:
   return left_out
 
 
-def _read_folder(folder: epath.Path) -> Weights:
+def _read_folder(
+  folder: epath.Path, wrapper: str, part: str, stem: str
+) -> Weights:
   path = weights_file(folder)
   if path is not None:
-    return _read_file(path)
+    return _read_file(path, wrapper, part, stem)
   from suncet_jax.convert import run
 
   if not run.is_run(folder):
@@ -115,19 +126,31 @@ def _read_folder(folder: epath.Path) -> Weights:
       f"{folder} is no folder of a run (config.json and checkpoints), nor are "
       f"there {OWN_FILE} or {MODEL_FILE} in it."
     )
+  _refuse_part(part, folder)
   return run.read(folder)
 
 
-def _read_file(path: epath.Path, wrapper: str = "", stem: str = "") -> Weights:
-  file = tensor_files.read(path, wrapper)
+def _read_file(path: epath.Path, wrapper: str, part: str, stem: str) -> Weights:
+  file = tensor_files.read(path, wrapper, part)
   try:
     if own_names.is_ours(file.metadata):
+      _refuse_part(part, path)
       return own_names.from_tensors(file.tensors, file.metadata)
-    return pytorch_names.from_tensors(
+    file, beside, part = parts.unwrapped(file, part)
+    weights = pytorch_names.from_tensors(
       file.tensors,
       file.metadata,
       wrapper=file.wrapper,
       stem=stem,
+      part=part,
     )
+    weights = weights._replace(left_out=[*weights.left_out, *beside])
+    is_known = FORMAT in file.metadata
   except ConvertError as error:
     raise ConvertError(f"{path}: {error}") from error
+  return described.completed(path, weights, is_known=is_known)
+
+
+def _refuse_part(part: str, path: epath.Path) -> None:
+  if part:
+    raise ConvertError(f"{path} holds one encoder: drop --part={part}.")

@@ -21,6 +21,8 @@ _LEAVES = {
   "mean": "running_mean",
   "var": "running_var",
 }
+# Of norms in PyTorch; nothing reads it.
+COUNTER = "num_batches_tracked"
 _TORCHVISION_RESNETS = (
   "resnet18",
   "resnet34",

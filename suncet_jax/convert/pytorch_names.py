@@ -2,7 +2,6 @@
 
 import functools
 import json
-import re
 from collections.abc import Mapping
 
 import jax
@@ -11,14 +10,16 @@ from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from suncet_jax import models
-from suncet_jax.console.words import fault_list
 from suncet_jax.convert.layouts import (
+  COUNTER,
   LAYOUTS,
   Model,
   from_torch,
   to_torch,
   torch_shape,
 )
+from suncet_jax.convert.leftovers import sort_out
+from suncet_jax.convert.parts import grouped
 from suncet_jax.convert.recognise import Network, recognise
 from suncet_jax.convert.weights import (
   ConvertError,
@@ -35,13 +36,6 @@ NORMALISATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
   "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
 }
 
-_COUNTER = "num_batches_tracked"
-# Tensors that a network of these layouts may hold and our model does not:
-# counters of norms that nothing reads, classifiers, and the prediction head of
-# PAWS.
-_KEPT = re.compile(
-  rf".*\.{_COUNTER}|fc\.(weight|bias)|classifier\.1\.(weight|bias)|pred\..+"
-)
 _ANY_SIZE = 32  # size of images; shapes of parameters do not depend on it
 
 
@@ -51,6 +45,7 @@ def from_tensors(
   *,
   wrapper: str = "",
   stem: str = "",
+  part: str = "",
 ) -> Weights:
   """Returns the weights in the tensors of a file.
 
@@ -61,6 +56,7 @@ def from_tensors(
     wrapper: Key of the tensors in a PyTorch file.
     stem: Stem, one of `architectures.STEMS`; empty: the one that metadata or
       shapes tell.
+    part: Part of the file, as `parts.choose` takes it.
 
   Raises:
     ConvertError: If the layout or network is unknown.
@@ -68,27 +64,36 @@ def from_tensors(
   known = from_metadata(metadata) or {}
   stem = stem or known.get("model", {}).get("stem", "")
   shapes = {name: x.shape for name, x in tensors.items()}
-  network = recognise(shapes, stem)
+  network = recognise(
+    shapes, stem, part=part, wrapper=wrapper, is_known=bool(known)
+  )
   if known:
     network = network._replace(layout=_known_layout(known["layout"]))
-  images = known.get("images") or _images(network)
   names = _names(network.model, network.layout, shapes_of(network))
+  kept, left_out = sort_out(names, network, shapes)
   leaves = {
-    path: from_torch(_as_float32(tensors[network.prefix + name], name), path)
-    for name, path in _checked(names, network, shapes).items()
+    path: from_torch(_as_float32(tensors[network.names[name]], name), path)
+    for name, (path, _) in names.items()
   }
-  mapped = {network.prefix + name for name in names}
+  prefix = network.names[next(iter(names))].removesuffix(next(iter(names)))
+  is_exact = (
+    not left_out
+    and "." not in wrapper
+    and all(network.names[name] == prefix + name for name in names)
+  )
   return Weights(
     model=network.model,
     precision=known.get("precision", "float32"),
-    images=images,
+    images=known.get("images") or _images(network),
     leaves=leaves,
-    kept={name: x for name, x in tensors.items() if name not in mapped},
+    kept={(file if is_exact else own): tensors[file] for own, file in kept},
     origin={
       "layout": network.layout,
-      "prefix": network.prefix,
-      "wrapper": wrapper,
+      "prefix": prefix if is_exact else "",
+      "wrapper": wrapper if is_exact else "",
+      "names": _described(network),
     },
+    left_out=grouped(left_out, (network.names[name] for name in names)),
   )
 
 
@@ -135,11 +140,11 @@ def to_tensors(
       )
     return tensors | dict(weights.kept), left_out
   counters = {
-    name.replace("running_mean", _COUNTER): np.zeros((), np.int64)
+    name.replace("running_mean", COUNTER): np.zeros((), np.int64)
     for name in tensors
     if name.endswith("running_mean")
   }
-  left_out += [name for name in weights.kept if not name.endswith(_COUNTER)]
+  left_out += [name for name in weights.kept if not name.endswith(COUNTER)]
   return tensors | counters, left_out
 
 
@@ -177,7 +182,7 @@ def _shapes(model: str, channels: int) -> Mapping[Path, tuple[int, ...]]:
 def _images(network: Network) -> Images:
   """Returns the preparation of images in the library of a file."""
   is_large = network.model["stem"] == "imagenet"
-  if network.layout != "suncet":
+  if network.layout != "suncet" or not network.is_suncets:
     normalise = "imagenet"
   elif not network.model["head"]["batch_norm"] or not network.has_head:
     normalise = "none"  # the first release of facebookresearch/suncet
@@ -190,7 +195,18 @@ def _images(network: Network) -> Images:
     resize=256 if is_large else 0,
     mean=mean,
     std=std,
+    crop="floored" if network.layout == "huggingface" else "rounded",
   )
+
+
+def _described(network: Network) -> str:
+  """Returns words for the layout and the prefix of a file's names."""
+  words = network.layout
+  if network.layout == "suncet" and not network.is_suncets:
+    words = "torchvision"  # for more networks than it has
+  elif network.has_head and not network.model["head"]["batch_norm"]:
+    words = "suncet, as in the first release, which does not normalise images"
+  return words + (f", under {network.prefix!r}" if network.prefix else "")
 
 
 def _names(
@@ -203,47 +219,6 @@ def _names(
     for path, shape in shapes.items()
     if (name := rename(path, model))
   }
-
-
-def _checked(
-  names: Mapping[str, tuple[Path, tuple[int, ...]]],
-  network: Network,
-  shapes: Mapping[str, tuple[int, ...]],
-) -> dict[str, Path]:
-  """Checks names and shapes; returns the path of every name.
-
-  Raises:
-    ConvertError: If some are missing, unknown or of another shape; all of them
-      are listed, up to a limit.
-  """
-  prefix = network.prefix
-  missing = [name for name in names if prefix + name not in shapes]
-  mapped = {prefix + name for name in names}
-  unexpected = [
-    name
-    for name in shapes
-    if name not in mapped and not _KEPT.fullmatch(name.removeprefix(prefix))
-  ]
-  misshapen = [
-    f"{name} {list(shapes[prefix + name])} (expected {list(shape)})"
-    for name, (_, shape) in names.items()
-    if shapes.get(prefix + name, shape) != shape
-  ]
-  faults = fault_list(
-    {
-      "missing": missing,
-      "unexpected": unexpected,
-      "of another shape": misshapen,
-    }
-  )
-  if faults:
-    model = network.model
-    width = f" of width {model['width']}" if model["width"] > 1 else ""
-    raise ConvertError(
-      f"it looks like {model['name']}{width} with the names of "
-      f"{network.layout}, but these tensors are not as expected:\n{faults}"
-    )
-  return {name: path for name, (path, _) in names.items()}
 
 
 def _as_float32(array: np.ndarray, name: str) -> np.ndarray:

@@ -1,21 +1,31 @@
 """Recognition of a network by the names and shapes of its tensors."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ml_collections import ConfigDict
-
-from suncet_jax.architectures import MODEL_NAMES, STEMS, WIDTHS, model_faults
+from suncet_jax.architectures import (
+  HEAD_LAYERS,
+  MODEL_NAMES,
+  STEMS,
+  WIDTHS,
+  model_faults,
+)
 from suncet_jax.config import base
-from suncet_jax.console.words import shorten
-from suncet_jax.convert.layouts import LAYOUTS
+from suncet_jax.convert import parts
+from suncet_jax.convert.families import FAMILIES, Family, Shapes
+from suncet_jax.convert.layouts import COUNTER, LAYOUTS
 from suncet_jax.convert.weights import ConvertError
 
-Shapes = Mapping[str, tuple[int, ...]]
+# Where facebookresearch/suncet saves an encoder.
+_WRAPPERS = ("", "encoder", "target_encoder")
+_PREFIXES = ("", "module.")
 
-_HUGGING_FACE_STEM = "embedder.embedder.convolution.weight"
-_PYTORCH_STEM = "conv1.weight"
+_TRUNK = re.compile(r"(conv|bn|layer)\d+\.")
+_OWN = re.compile(rf"{_TRUNK.pattern}|(fc|pred)\.")
+_NAMED = re.compile(r"fc\.fc\d+\.weight")
+_NORM = ("weight", "bias", "running_mean", "running_var")
+_NUMBERED = re.compile(r"fc\.\d+\.weight")
 
 
 class Network(NamedTuple):
@@ -27,6 +37,10 @@ class Network(NamedTuple):
     channels: Number of channels of the images.
     model: Fields of `config.model`.
     has_head: Whether there is a projection head.
+    is_suncets: Whether names and place are those of facebookresearch/suncet,
+      not only the layout that can express the network.
+    names: Names in the file by name under the prefix, heads included.
+    others: Prefixes of the other networks of the file.
   """
 
   layout: str
@@ -34,100 +48,73 @@ class Network(NamedTuple):
   channels: int
   model: dict[str, Any]
   has_head: bool
+  is_suncets: bool = False
+  names: Mapping[str, str] = {}
+  others: Sequence[str] = ()
 
 
-class _Family(NamedTuple):
-  """Names of one family of layouts that tell the architecture."""
-
-  stem: str
-  first_block: str
-  # Function from stage and index of a block, from 0 on, to its first
-  # convolution.
-  block: Callable[[int, int], str]
-  # A convolution that only bottlenecks have.
-  third: str
-
-
-_FAMILIES = {
-  "pytorch": _Family(
-    _PYTORCH_STEM,
-    "layer1.0.conv1.weight",
-    lambda stage, i: f"layer{stage + 1}.{i}.conv1.weight",
-    "layer1.0.conv3.weight",
-  ),
-  "huggingface": _Family(
-    _HUGGING_FACE_STEM,
-    "encoder.stages.0.layers.0.layer.0.convolution.weight",
-    lambda stage, i: (
-      f"encoder.stages.{stage}.layers.{i}.layer.0.convolution.weight"
-    ),
-    "encoder.stages.0.layers.0.layer.2.convolution.weight",
-  ),
-}
-
-
-def recognise(shapes: Shapes, stem: str = "") -> Network:
+def recognise(
+  shapes: Shapes,
+  stem: str = "",
+  *,
+  part: str = "",
+  wrapper: str = "",
+  is_known: bool = False,
+) -> Network:
   """Returns the network that tensors belong to.
 
   Args:
     shapes: Shapes by name, as in PyTorch.
     stem: Stem, one of `architectures.STEMS`, where it is known. A kernel of
       3 x 3 does not tell its stride; without a stem, 1 is assumed.
+    part: Part of the file, as `parts.choose` takes it.
+    wrapper: Key of the tensors in a PyTorch file.
+    is_known: Whether this package wrote the file.
 
   Raises:
     ConvertError: If this package does not have the network.
   """
-  family, prefix = _find(shapes)
-  names = {
-    name.removeprefix(prefix): shape
-    for name, shape in shapes.items()
-    if name.startswith(prefix)
-  }
-  spec = _FAMILIES[family]
+  chosen, others = parts.choose(shapes, part)
+  names = {name: shapes[file] for name, file in chosen.names.items()}
+  spec = FAMILIES[chosen.family]
   stem_shape = names[spec.stem]
   if len(stem_shape) != 4:
     raise ConvertError(
-      f"{prefix}{spec.stem} has shape {list(stem_shape)}, expected four axes."
+      f"{chosen.prefix}{spec.stem} has shape {list(stem_shape)}, expected four "
+      "axes."
     )
-  name = _model_name(names, spec)
-  head = _head(names)
+  is_place = is_known or (
+    chosen.is_literal
+    and chosen.prefix in _PREFIXES
+    and wrapper in _WRAPPERS
+    and len(names) == len(shapes)
+    and all(map(_OWN.match, names))
+  )
+  head = _head(names, is_place)
   model = base().model
-  model.name = name
-  model.width = _width(stem_shape[0], name)
-  model.stem = stem or _stem(stem_shape[2], name)
+  model.name = _model_name(names, spec)
+  model.width = _width(stem_shape[0], model.name)
+  model.stem = stem or _stem(stem_shape[2], model.name)
   model.head.update(head)
   faults = model_faults(model)
   if faults:
     raise ConvertError(" ".join(faults))
-  layout = _layout(family, names, model, channels=stem_shape[1])
-  return Network(layout, prefix, stem_shape[1], model.to_dict(), bool(head))
+  fits = LAYOUTS["torchvision"].fault(model, stem_shape[1]) == ""
+  layout = "suncet" if head or not fits else "torchvision"
+  return Network(
+    "huggingface" if chosen.family == "huggingface" else layout,
+    chosen.prefix,
+    stem_shape[1],
+    model.to_dict(),
+    bool(head),
+    is_suncets=bool(head)
+    or (is_place and wrapper != "" and all(map(_TRUNK.match, names))),
+    names=chosen.names,
+    others=others,
+  )
 
 
-def _find(shapes: Shapes) -> tuple[str, str]:
-  """Returns the family and the prefix of the only network."""
-  found = [
-    (family, name.removesuffix(spec.stem))
-    for family, spec in _FAMILIES.items()
-    for name in shapes
-    if name.endswith(spec.stem)
-    and name.removesuffix(spec.stem) + spec.first_block in shapes
-  ]
-  if not found:
-    raise ConvertError(
-      "it is of no layout that is known: there is neither conv1.weight with "
-      "layer1.0.conv1.weight (torchvision, timm, facebookresearch/suncet, "
-      f"PAWS) nor {_HUGGING_FACE_STEM} (Hugging Face). It holds "
-      f"{shorten(list(shapes), 3) or 'nothing'}."
-    )
-  if len(found) > 1:
-    prefixes = " and ".join(repr(prefix) for _, prefix in found)
-    raise ConvertError(
-      f"it holds several networks, with the prefixes {prefixes}; expected one."
-    )
-  return found[0]
-
-
-def _model_name(names: Shapes, spec: _Family) -> str:
+def _model_name(names: Shapes, spec: Family) -> str:
   depths: list[int] = []
   while spec.block(len(depths), 0) in names:
     depth = 1
@@ -175,35 +162,57 @@ def _stem(kernel_size: int, name: str) -> str:
   )
 
 
-def _head(names: Shapes) -> dict[str, Any]:
-  """Returns the fields of the projection head; empty without one."""
-  named = re.compile(r"fc\.fc\d+\.weight")
-  numbered = re.compile(r"fc\.\d+\.weight")
-  layers = [
-    name for name in names if named.fullmatch(name) or numbered.fullmatch(name)
-  ]
-  if not layers:
+def _head(names: Shapes, is_place: bool) -> dict[str, Any]:
+  """Returns the fields of the projection head; empty without one.
+
+  Others call their heads fc too, such as MoCo v2: without norms they count as
+  facebookresearch/suncet's only in its place, with norms in full only.
+  """
+  fc = {name for name in names if name.startswith("fc.")}
+  named = sorted(filter(_NAMED.fullmatch, fc), key=_number)
+  numbered = sorted(filter(_NUMBERED.fullmatch, fc), key=_number)
+  has_norms = any(name.startswith("fc.bn") for name in fc)
+  if named and (_is_in_full(fc, named) or (is_place and has_norms)):
+    layers = named
+    flat = [name for name in layers if not names[name]]
+    if flat:
+      raise ConvertError(f"{', '.join(flat)} has no axes, expected two.")
+  elif is_place and _is_dense(names, fc, numbered):
+    layers = numbered
+  else:
     return {}
-  flat = [name for name in layers if not names[name]]
-  if flat:
-    raise ConvertError(f"{', '.join(flat)} has no axes, expected two.")
-  layers.sort(key=lambda name: int("".join(filter(str.isdigit, name))))
   return {
     "layers": len(layers),
     "hidden": names[layers[0]][0] if len(layers) > 1 else 0,
     "out": names[layers[-1]][0],
-    "batch_norm": any(map(named.fullmatch, layers)),
+    "batch_norm": layers is named,
     "output_batch_norm": False,
   }
 
 
-def _layout(
-  family: str, names: Shapes, model: ConfigDict, *, channels: int
-) -> str:
-  """Returns the layout of a family that can express the network."""
-  if family == "huggingface":
-    return "huggingface"
-  has_head = any(name.startswith(("fc.fc", "fc.0.", "pred.")) for name in names)
-  if has_head or LAYOUTS["torchvision"].fault(model, channels):
-    return "suncet"
-  return "torchvision"
+def _is_in_full(fc: set[str], layers: Sequence[str]) -> bool:
+  """Returns whether fc is fc1, bn1, ..., fcN with all of their tensors."""
+  expected = set()
+  for i in range(1, len(layers) + 1):
+    expected |= {f"fc.fc{i}.{leaf}" for leaf in ("weight", "bias")}
+    if i < len(layers):
+      expected |= {f"fc.bn{i}.{leaf}" for leaf in _NORM}
+  return {name for name in fc if not name.endswith(COUNTER)} == expected
+
+
+def _is_dense(names: Shapes, fc: set[str], layers: Sequence[str]) -> bool:
+  """Returns whether fc is dense layers 0, 2, ... with ReLUs between them."""
+  return (
+    0 < len(layers) <= max(HEAD_LAYERS)
+    and all(len(names[layer]) == 2 for layer in layers)
+    and fc
+    == {
+      f"fc.{2 * i}.{leaf}"
+      for i in range(len(layers))
+      for leaf in ("weight", "bias")
+    }
+  )
+
+
+def _number(name: str) -> int:
+  return int("".join(filter(str.isdigit, name)))

@@ -39,13 +39,14 @@ _DTYPES = {
 }
 
 
-def read(path: epath.PathLike, wrapper: str = "") -> TensorFile:
+def read(path: epath.PathLike, wrapper: str = "", part: str = "") -> TensorFile:
   """Reads a file of tensors, local or gs://.
 
   Args:
     path: File, whose suffix tells the format.
-    wrapper: Key of the state dict in a PyTorch file; empty: one of the usual
-      keys.
+    wrapper: Key of the state dict in a PyTorch file; empty: all of the file.
+    part: Part of the file that is meant; where it is said, usual keys may be
+      several.
 
   Raises:
     ConvertError: If the file is missing, damaged or of another format.
@@ -69,7 +70,7 @@ def read(path: epath.PathLike, wrapper: str = "") -> TensorFile:
       return _read_npz(content)
     from suncet_jax.convert import torch_files
 
-    return torch_files.read(content, wrapper)
+    return torch_files.read(content, wrapper, part)
   except ConvertError as error:
     raise ConvertError(f"{path}: {error}") from error
 
@@ -124,7 +125,8 @@ def _read_safetensors(content: bytes) -> TensorFile:
   import safetensors
 
   try:
-    described = safetensors.deserialize(content)
+    # In an order of its own at each call.
+    described = sorted(safetensors.deserialize(content), key=lambda x: x[0])
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
   except (safetensors.SafetensorError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import warnings
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from suncet_jax.console.words import shorten
+from suncet_jax.convert.refusals import reason, refusal
 from suncet_jax.convert.weights import ConvertError, TensorFile
 
 # Keys under which published checkpoints hold a state dict.
@@ -21,39 +23,42 @@ WRAPPERS = (
 )
 
 
-def read(content: bytes, wrapper: str) -> TensorFile:
-  """Reads the state dict in a checkpoint; see `tensor_files.read`."""
+_DEPTH = 8  # of dicts within dicts; a pickle may hold one within itself
+
+
+def read(content: bytes, wrapper: str, part: str = "") -> TensorFile:
+  """Reads the tensors of a checkpoint; see `tensor_files.read`."""
   torch = _torch()
   try:
-    checkpoint = torch.load(
-      io.BytesIO(content), map_location="cpu", weights_only=True
-    )
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")  # what is wrong is said below
+      checkpoint = torch.load(
+        io.BytesIO(content), map_location="cpu", weights_only=True
+      )
   except pickle.UnpicklingError as error:
+    raise ConvertError(refusal(error, content)) from error
+  # A file may hold any bytes, and its reader fails on them in any way.
+  except Exception as error:
     raise ConvertError(
-      "it holds more than tensors and plain values, or is damaged, and "
-      "nothing is ever unpickled"
-      f" ({_first_line(error)}). If you trust it, load it in PyTorch, save "
-      "the state dict alone as safetensors, and convert that."
-    ) from error
-  except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-    raise ConvertError(
-      f"it is not a PyTorch file, or an incomplete one ({_first_line(error)})."
+      f"it is not a PyTorch file, or an incomplete one ({reason(error)})."
     ) from error
   if not isinstance(checkpoint, Mapping):
     raise ConvertError(
       f"it holds a {type(checkpoint).__name__}, expected a dict of tensors."
     )
-  state, wrapper = _unwrapped(checkpoint, wrapper)
-  others = [name for name, x in state.items() if not torch.is_tensor(x)]
-  if others:
+  state = _unwrapped(checkpoint, wrapper, part)
+  tensors: dict[str, Any] = {}
+  dicts: list[str] = []
+  _flatten(torch, state, "", tensors, dicts)
+  if not tensors:
     raise ConvertError(
-      f"it holds {', '.join(map(repr, others[:5]))} beside tensors, expected a "
-      "state dict of tensors only."
+      f"it holds no tensors, but {shorten([str(x) for x in state], 10)}."
     )
   return TensorFile(
-    {str(name): _array(torch, str(name), x) for name, x in state.items()},
+    {name: _array(torch, name, x) for name, x in tensors.items()},
     {},
     wrapper,
+    dicts,
   )
 
 
@@ -69,9 +74,9 @@ def encoded(tensors: Mapping[str, np.ndarray], wrapper: str) -> bytes:
 
 
 def _unwrapped(
-  checkpoint: Mapping[str, Any], wrapper: str
-) -> tuple[Mapping[str, Any], str]:
-  """Returns the state dict in a checkpoint, and its key."""
+  checkpoint: Mapping[Any, Any], wrapper: str, part: str
+) -> Mapping[Any, Any]:
+  """Returns the dict that is meant of a checkpoint; all, if that is unsaid."""
   present = [x for x in WRAPPERS if isinstance(checkpoint.get(x), Mapping)]
   if wrapper:
     if not isinstance(checkpoint.get(wrapper), Mapping):
@@ -79,15 +84,36 @@ def _unwrapped(
         f"it has no dict {wrapper!r} (--wrapper); there are: "
         f"{shorten([str(name) for name in checkpoint], 10)}."
       )
-    return checkpoint[wrapper], wrapper
-  if len(present) > 1:
+    return checkpoint[wrapper]
+  if len(present) > 1 and not part:
     raise ConvertError(
       f"it holds {' and '.join(present)}: say which with --wrapper, such as "
-      f"--wrapper={present[0]}."
+      f"--wrapper={present[0]}, or with --part."
     )
-  if present:
-    return checkpoint[present[0]], present[0]
-  return checkpoint, ""
+  return checkpoint
+
+
+def _flatten(
+  torch: ModuleType,
+  tree: Mapping[Any, Any],
+  prefix: str,
+  tensors: dict[str, Any],
+  dicts: list[str],
+  depth: int = _DEPTH,
+) -> None:
+  """Collects tensors in dicts within dicts, by their keys with dots between.
+
+  Optimizers number their tensors; what has no name is no part of a network.
+  """
+  for key, value in tree.items():
+    if not isinstance(key, str):
+      continue
+    path = prefix + key
+    if torch.is_tensor(value):
+      tensors[path] = value
+    elif isinstance(value, Mapping) and depth:
+      dicts.append(path)
+      _flatten(torch, value, f"{path}.", tensors, dicts, depth - 1)
 
 
 def _array(torch: ModuleType, name: str, tensor: Any) -> np.ndarray:
@@ -100,12 +126,8 @@ def _array(torch: ModuleType, name: str, tensor: Any) -> np.ndarray:
     raise ConvertError(
       f"{name} is {tensor.dtype}, {tensor.layout}, on {tensor.device}; "
       "expected a dense tensor of numbers that NumPy has "
-      f"({_first_line(error)})."
+      f"({reason(error)})."
     ) from error
-
-
-def _first_line(error: Exception) -> str:
-  return next(iter(str(error).strip().splitlines()), repr(error)).rstrip(".")
 
 
 def _torch() -> ModuleType:

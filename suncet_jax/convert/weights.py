@@ -1,7 +1,7 @@
 """Weights of an encoder, with everything that is needed to use them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +37,10 @@ class Images(NamedTuple):
       only if `mean` is.
     evaluated: Height and width that all images are resized to at the end, in
       pixels (`config.evals.image_size`); 0: they are not.
+    resample: Filter that resizes, by the name that Pillow has for it.
+    crop: Kind of crop after resizing: "rounded" or "floored" (left and top of
+      the centre, in pixels), or "whole" (all of the image is resized to `size`,
+      whatever its shape).
   """
 
   channels: int
@@ -45,6 +49,8 @@ class Images(NamedTuple):
   mean: tuple[float, ...] = ()
   std: tuple[float, ...] = ()
   evaluated: int = 0
+  resample: str = "bilinear"
+  crop: str = "rounded"
 
 
 class Weights(NamedTuple):
@@ -58,7 +64,10 @@ class Weights(NamedTuple):
       with "backbone" or "head"; there may be no head.
     kept: Tensors that the model has no place for, by their names in the
       original file, so that converting back is exact.
-    origin: Layout, prefix and wrapper in that file; empty for a run.
+    origin: Layout, prefix and wrapper in that file, and words for its names;
+      empty for a run.
+    left_out: Names of the tensors of the file that are not kept: heads and
+      other networks; many under one prefix as that prefix.
   """
 
   model: dict[str, Any]
@@ -67,6 +76,7 @@ class Weights(NamedTuple):
   leaves: Leaves
   kept: Mapping[str, np.ndarray] = {}
   origin: Mapping[str, Any] = {}
+  left_out: Sequence[str] = ()
 
   @property
   def has_head(self) -> bool:
@@ -98,10 +108,19 @@ def to_metadata(weights: Weights, layout: str) -> dict[str, str]:
     "layout": layout,
     "model": weights.model,
     "precision": weights.precision,
-    "images": weights.images._asdict(),
+    "images": _described(weights.images),
     "origin": dict(weights.origin),
   }
   return {FORMAT: json.dumps(content)}
+
+
+def _described(images: Images) -> dict[str, Any]:
+  """Returns the fields of images; new ones, which old readers lack, if used."""
+  fields, usual = images._asdict(), Images._field_defaults
+  for name in ("resample", "crop"):
+    if fields[name] == usual[name]:
+      del fields[name]
+  return fields
 
 
 def from_metadata(metadata: Mapping[str, str]) -> dict[str, Any] | None:
@@ -138,8 +157,11 @@ class TensorFile(NamedTuple):
     tensors: Tensors by name.
     metadata: Metadata, text by name; empty if the format or the file has none.
     wrapper: Key of the tensors in a PyTorch file; empty if they are at the top.
+    dicts: Dicts in a PyTorch file that hold tensors, as paths of keys with
+      dots, which are prefixes of the tensors' names.
   """
 
   tensors: dict[str, np.ndarray]
   metadata: dict[str, str]
   wrapper: str = ""
+  dicts: Sequence[str] = ()
