@@ -305,31 +305,11 @@ SUNCET_HANDLER(suncet_convolution, ForwardHandler);
 SUNCET_HANDLER(suncet_convolution_image_gradient, ImageGradientHandler);
 SUNCET_HANDLER(suncet_convolution_kernel_gradient, KernelGradientHandler);
 
-// What a user may want to know, and whether this processor has bfloat16.
+// What a user may want to know.
 extern "C" const char* suncet_onednn_version() {
   const dnnl::version_t* version = dnnl::version();
   static const std::string text = std::to_string(version->major) + "." +
                                   std::to_string(version->minor) + "." +
                                   std::to_string(version->patch);
   return text.c_str();
-}
-
-extern "C" int suncet_onednn_has_bfloat16() {
-  using suncet::Geometry;
-  const Geometry geometry = {dnnl::memory::data_type::bf16,
-                             dnnl::memory::data_type::bf16,
-                             {1, 16, 4, 4},
-                             {16, 16, 3, 3},
-                             {1, 16, 4, 4},
-                             {1, 1},
-                             {1, 1},
-                             {1, 1}};
-  try {
-    suncet::Forward(geometry, 1);
-    suncet::ImageGradient(geometry, 1);
-    suncet::KernelGradient(geometry, 1, 16);
-    return 1;
-  } catch (...) {
-    return 0;  // "unimplemented": a processor without it
-  }
 }

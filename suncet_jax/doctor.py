@@ -14,6 +14,7 @@ import jax
 from suncet_jax import convolution
 from suncet_jax.console import streams, terminal
 from suncet_jax.data.images import resample
+from suncet_jax.devices import cpu
 from suncet_jax.devices.host import available_cpus
 
 _PACKAGES = (
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ("Python", f"{platform.python_version()} on {_system()}"),
     ("devices", f"{len(devices)} x {devices[0].device_kind}"),
     ("convolution", "{} ({})".format(*convolution.in_use())),
+    ("bfloat16", _bfloat16(devices[0].platform)),
     ("resize", "{} ({})".format(*resample.in_use())),
   ]
   terminal.show(
@@ -55,6 +57,18 @@ def _versions() -> Iterator[str]:
       yield f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
       continue
+
+
+def _bfloat16(device_platform: str) -> str:
+  """Returns what `precision=bfloat16` and `matmul_dtype` are computed in."""
+  if device_platform != "cpu":
+    return "computed in bfloat16"
+  if cpu.has_bfloat16():
+    return "computed in bfloat16 (this CPU has instructions for it)"
+  return (
+    "rounded to bfloat16, computed in float32 (this CPU is not known to have"
+    " instructions for bfloat16): no faster than precision=float32"
+  )
 
 
 def _system() -> str:

@@ -84,7 +84,8 @@ def _suits_onednn(
 ) -> bool:
   return (
     kernel.dtype in (images.dtype, jnp.float32)
-    and images.dtype in library.status().dtypes
+    and images.dtype in library.DTYPES
+    and not library.status().reason
     and min(min(pads) for pads in padding) >= 0
     # Of images narrower than a stride its kernel gradient in bfloat16 reads
     # beyond their end (oneDNN 3.2).

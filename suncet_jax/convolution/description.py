@@ -25,10 +25,16 @@ def in_use(
   if status.reason:
     slow = "2 to 4 times slower in training than oneDNN: "
     return "XLA", slow + status.reason
-  if jax.numpy.dtype(dtype) not in status.dtypes:
-    return "XLA", f"oneDNN {status.version} has no {dtype} on this processor"
+  if jax.numpy.dtype(dtype) not in library.DTYPES:
+    return "XLA", f"oneDNN {status.version} has no {dtype}"
   if jax.device_count() > 1:
     mesh = f"a mesh of {jax.device_count()} devices, which XLA partitions"
     return "XLA", f"{mesh}; on one of them it is oneDNN {status.version}"
   names = " and ".join(dtype.name for dtype in status.dtypes)
-  return f"oneDNN {status.version}", f"one CPU device, {names}"
+  others = [each.name for each in library.DTYPES if each not in status.dtypes]
+  rounded = "".join(
+    f"; {name} is rounded to and computed in float32, as this processor has no"
+    " instructions for it"
+    for name in others
+  )
+  return f"oneDNN {status.version}", f"one CPU device, {names}{rounded}"

@@ -16,6 +16,13 @@ FORWARD = "suncet_convolution"
 IMAGE_GRADIENT = "suncet_convolution_image_gradient"
 KERNEL_GRADIENT = "suncet_convolution_kernel_gradient"
 
+# Dtypes that it convolves. One without instructions is rounded to and computed
+# in float32: oneDNN would emulate it, which takes several times as long.
+DTYPES = (jnp.dtype("float32"), jnp.dtype("bfloat16"))
+
+# Bit of `dnnl_cpu_isa_t`: AVX-512 with products of bfloat16, or better.
+_BFLOAT16_ISA = 0x80
+
 _PACKAGE = "onednn-cpu-gomp"
 
 
@@ -24,7 +31,7 @@ class Status(NamedTuple):
 
   Attributes:
     version: Version of oneDNN; empty if it is not available.
-    dtypes: Dtypes that it supports here.
+    dtypes: Dtypes among `DTYPES` that this processor has instructions for.
     reason: Reason why it is not available, and what to do; empty if it is.
   """
 
@@ -51,12 +58,12 @@ def _load() -> Status:
   path = _native_part()
   try:
     # oneDNN first: the native part then finds it by its name.
-    ctypes.CDLL(str(_onednn()))
+    onednn = ctypes.CDLL(str(_onednn()))
     library = ctypes.CDLL(str(path))
     for name in (FORWARD, IMAGE_GRADIENT, KERNEL_GRADIENT):
       handler = jax.ffi.pycapsule(getattr(library, name))
       jax.ffi.register_ffi_target(name, handler, platform="cpu")
-    return _describe(library)
+    return _describe(library, onednn)
   # JAX raises RuntimeError if the library was built for another jaxlib.
   except (OSError, AttributeError, RuntimeError) as error:
     raise _UnavailableError(
@@ -65,12 +72,13 @@ def _load() -> Status:
     ) from error
 
 
-def _describe(library: ctypes.CDLL) -> Status:
+def _describe(library: ctypes.CDLL, onednn: ctypes.CDLL) -> Status:
   library.suncet_onednn_version.restype = ctypes.c_char_p
-  dtypes = [jnp.dtype("float32")]
-  if library.suncet_onednn_has_bfloat16():
-    dtypes.append(jnp.dtype("bfloat16"))
-  return Status(library.suncet_onednn_version().decode(), tuple(dtypes))
+  has_bfloat16 = onednn.dnnl_get_effective_cpu_isa() & _BFLOAT16_ISA
+  return Status(
+    library.suncet_onednn_version().decode(),
+    DTYPES if has_bfloat16 else DTYPES[:1],
+  )
 
 
 def _check_platform() -> None:

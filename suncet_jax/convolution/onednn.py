@@ -35,6 +35,16 @@ def _primitive(
   lower_portable = mlir.lower_fun(portable, multiple_results=False)
   lower_native = jax.ffi.ffi_lowering(name)
 
+  def rounded(*operands: jax.Array, **params: Any) -> jax.Array:
+    dtype = operands[0].dtype
+    operands = tuple(_rounded(each, dtype) for each in operands)
+    result = params.get("dtype", dtype)
+    if "dtype" in params:
+      params["dtype"] = np.dtype(np.float32)
+    return primitive.bind(*operands, **params).astype(result)
+
+  lower_rounded = mlir.lower_fun(rounded, multiple_results=False)
+
   def lower_for_cpu(
     context: mlir.LoweringRuleContext,
     *operands: Any,
@@ -44,9 +54,11 @@ def _primitive(
   ) -> Any:
     devices = getattr(context.module_context.axis_context, "num_devices", None)
     shapes = [aval.shape for aval in (*context.avals_in, *context.avals_out)]
+    window = {"strides": strides, "padding": padding}
     if devices != 1 or any(0 in shape for shape in shapes):
-      window = {"strides": strides, "padding": padding}
       return lower_portable(context, *operands, **window, **result)
+    if _dtype(context) not in library.status().dtypes:
+      return lower_rounded(context, *operands, **window, **result)
     return lower_native(
       context,
       *operands,
@@ -57,6 +69,20 @@ def _primitive(
   mlir.register_lowering(primitive, lower_portable)
   mlir.register_lowering(primitive, lower_for_cpu, platform="cpu")
   return primitive
+
+
+def _dtype(context: mlir.LoweringRuleContext) -> Any:
+  """Returns the dtype of images and products."""
+  images: Any = context.avals_in[0]
+  return images.dtype
+
+
+def _rounded(array: jax.Array, dtype: Any) -> jax.Array:
+  """Returns float32 numbers that are representable in a narrower dtype."""
+  # Of a conversion there and back the compiler would leave nothing.
+  info = jax.numpy.finfo(dtype)
+  array = array.astype(np.float32)
+  return jax.lax.reduce_precision(array, info.nexp, info.nmant)
 
 
 def _forward_type(images: Any, kernel: Any, **window: Any) -> Any:

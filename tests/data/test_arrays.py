@@ -30,6 +30,9 @@ def test_without_labels_all_are_unlabelled():
   assert source.labels.tolist() == [-1, -1, -1]
 
 
+_TWO = np.zeros((2, 4, 4), np.uint8)
+
+
 @pytest.mark.parametrize(
   ("images", "labels", "error", "message"),
   [
@@ -45,6 +48,18 @@ def test_without_labels_all_are_unlabelled():
     (np.zeros((2, 4, 4), np.uint8), [0.5, 1], TypeError, "expected integers"),
     (np.zeros((2, 4, 4), np.uint8), [0], ValueError, "one per image"),
     (np.zeros((2, 4, 4), np.uint8), [0, -2], ValueError, "label -2 of image 1"),
+    (
+      _TWO,
+      [0, 2**32 + 1],
+      ValueError,
+      "label 4294967297 of image 1.*2147483647",
+    ),
+    (_TWO, [2**63, -1], ValueError, f"label {2**63} of image 0"),
+    (_TWO, np.array([0, 2**64 - 1], np.uint64), ValueError, "of image 1"),
+    (_TWO, [0, -(2**33)], ValueError, f"label -{2**33} of image 1"),
+    (_TWO, np.eye(2, dtype=int), ValueError, r"labels\.argmax\(axis=1\)"),
+    (_TWO, np.ma.masked_less([0, -1], 0), TypeError, r"labels\.filled\(-1\)"),
+    (_TWO, ["cat", "dog"], TypeError, r"np\.unique\(labels"),
   ],
 )
 def test_what_is_wrong_is_named(images, labels, error, message):

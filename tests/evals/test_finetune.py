@@ -244,3 +244,10 @@ def test_says_which_setting_to_lower_when_it_diverges():
 def test_refuses_arguments_that_do_not_fit(changes, message):
   with pytest.raises(ValueError, match=message):
     _finetune(**changes)
+
+
+@pytest.mark.parametrize("wrong", [-1, 2, 2**32 + 1])
+def test_labels_of_other_classes_are_refused(wrong):
+  labels = np.array([wrong, *LABELS[1:]])
+  with pytest.raises(ValueError, match=rf"labels must be in \[0, 2\).*{wrong}"):
+    _finetune(train_batch=lambda step: (IMAGES, labels))

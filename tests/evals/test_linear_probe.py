@@ -119,6 +119,7 @@ def test_says_that_features_were_not_finite():
     ({"batch_size": 0}, "batch_size must be > 0, got 0"),
     ({"learning_rate": -1.0}, "learning_rate must be > 0, got -1"),
     ({"class_count": 2}, r"labels must be in \[0, 2\)"),
+    ({"labels": LABELS + 2**32}, "got values from 4294967296 to"),
     ({"features": FEATURES[:7]}, r"shape \(7,\), got \(20,\)"),
     ({"features": FEATURES[0]}, r"features must be a matrix.*\(5,\)"),
   ],

@@ -152,6 +152,13 @@ def test_bfloat16_is_computed_in_float32():
     ({"bank": np.zeros((0, 6))}, ValueError, r"bank .* \(0, 6\)"),
     ({"bank_labels": LABELS[:-1]}, ValueError, r"\(30,\), got \(29,\)"),
     ({"bank_labels": LABELS * 1.0}, TypeError, "float64"),
+    ({"bank_labels": LABELS + 2**32}, ValueError, "from 4294967296 to"),
+    ({"bank_labels": np.eye(30)}, TypeError, r"bank_labels\.argmax\(axis=1\)"),
+    (
+      {"bank_labels": np.ma.masked_less(LABELS, 1)},
+      TypeError,
+      r"bank_labels are a masked array.*filled\(-1\)",
+    ),
     ({"class_count": 3}, ValueError, r"in \[0, 3\), got values from 0 to 3"),
     ({"temperature": 0.0}, ValueError, "temperature must be > 0, got 0"),
     ({"k": 0}, ValueError, "k must be > 0, got 0"),
