@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 
 import pytest
@@ -20,9 +21,9 @@ _DEMO = (
 )
 
 
-def _call(*arguments, cwd, **environment):
+def _call(*arguments, cwd, python=sys.executable, **environment):
   done = subprocess.run(
-    [sys.executable, *map(str, arguments)],
+    [python, *map(str, arguments)],
     cwd=cwd,
     env=os.environ | environment,
     stdout=subprocess.PIPE,
@@ -58,15 +59,24 @@ def _build(folder, *options, **environment):
 
 
 def _demo(wheel, folder):
-  """Installs a wheel alone, runs the demo; returns its output."""
+  """Installs a wheel in an empty environment, runs the demo there.
+
+  The requirements come from this one's site-packages, by their path: an
+  editable installation of this package, which is in a .pth file, does not.
+
+  Returns:
+    What the demo prints.
+  """
   site, elsewhere = folder / "site", folder / "elsewhere"
   elsewhere.mkdir()
+  _call("-m", "venv", "--without-pip", folder / "venv", cwd=folder)
   install = ("-m", "pip", "install", "-q", "--no-deps", "--target", site)
   _call(*install, wheel, cwd=elsewhere)
   output = _call(
     *("-m", "suncet_jax.main", *_DEMO),
     cwd=elsewhere,
-    PYTHONPATH=str(site),
+    python=folder / "venv" / "bin" / "python",
+    PYTHONPATH=os.pathsep.join([str(site), sysconfig.get_path("purelib")]),
     JAX_PLATFORMS="cpu",
   )
   result = json.loads((elsewhere / "run" / "result.json").read_text())
