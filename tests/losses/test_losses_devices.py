@@ -9,93 +9,10 @@ import jax
 import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
+from ways import AXIS, mesh, run
 
 from suncet_jax import losses
 from suncet_jax.losses import _contrast, _row_blocks
-
-_AXIS = "data"
-
-
-def _mesh(device_count, axis_type=jax.sharding.AxisType.Auto):
-  return jax.make_mesh((device_count,), (_AXIS,), axis_types=(axis_type,))
-
-
-def _gradients_inside(functions, weights, batch):
-  """What a training step does inside a mapped axis: `pmean`, never `psum`."""
-  outputs = [
-    jax.value_and_grad(function)(weights, batch, _AXIS)
-    for function in functions
-  ]
-  return [(loss, jax.lax.pmean(grad, _AXIS)) for loss, grad in outputs]
-
-
-def _run_shard_map(functions, weights, batch, mesh, check_vma):
-  mapped = jax.shard_map(
-    functools.partial(_gradients_inside, functions),
-    mesh=mesh,
-    in_specs=(PartitionSpec(), PartitionSpec(_AXIS)),
-    out_specs=PartitionSpec(),
-    check_vma=check_vma,
-  )
-  return jax.jit(mapped)(weights, batch)
-
-
-def _run_shard_map_inside_grad(functions, weights, batch, mesh):
-  def mapped_loss(function):
-    return jax.shard_map(
-      functools.partial(function, axis_name=_AXIS),
-      mesh=mesh,
-      in_specs=(PartitionSpec(), PartitionSpec(_AXIS)),
-      out_specs=PartitionSpec(),
-    )
-
-  def step(weights, batch):
-    return [
-      jax.value_and_grad(mapped_loss(f))(weights, batch) for f in functions
-    ]
-
-  return jax.jit(step)(weights, batch)
-
-
-def _run_jit(functions, weights, batch, mesh):
-  def step(weights, batch):
-    return [jax.value_and_grad(f)(weights, batch, None) for f in functions]
-
-  batch = jax.device_put(batch, NamedSharding(mesh, PartitionSpec(_AXIS)))
-  weights = jax.device_put(weights, NamedSharding(mesh, PartitionSpec()))
-  return jax.jit(step)(weights, batch)
-
-
-def _run_pmap(functions, weights, batch, device_count):
-  def split(rows):
-    return rows.reshape(device_count, -1, *rows.shape[1:])
-
-  mapped = jax.pmap(
-    functools.partial(_gradients_inside, functions),
-    axis_name=_AXIS,
-    in_axes=(None, 0),
-    devices=jax.devices()[:device_count],
-  )
-  outputs = mapped(weights, jax.tree.map(split, batch))
-  for leaf in jax.tree.leaves(outputs):  # replicated, as promised
-    np.testing.assert_array_equal(leaf, np.broadcast_to(leaf[:1], leaf.shape))
-  return jax.tree.map(lambda leaf: leaf[0], outputs)
-
-
-def _run(way, functions, weights, batch, device_count):
-  """Returns [(loss, gradient of the weights)] of every function."""
-  if way == "pmap":
-    return _run_pmap(functions, weights, batch, device_count)
-  if way == "explicit_jit":
-    mesh = _mesh(device_count, jax.sharding.AxisType.Explicit)
-    return _run_jit(functions, weights, batch, mesh)
-  mesh = _mesh(device_count)
-  if way == "jit":
-    return _run_jit(functions, weights, batch, mesh)
-  if way == "shard_map_inside_grad":
-    return _run_shard_map_inside_grad(functions, weights, batch, mesh)
-  check_vma = way == "shard_map"
-  return _run_shard_map(functions, weights, batch, mesh, check_vma)
 
 
 def _pair_loss(loss, first, second, **options):
@@ -159,7 +76,7 @@ def test_golden_of_four_ranks(x64, golden, way, device_count, block_size):
     _label_loss(losses.suncet, "rows", "labels", block_size=block_size),
   ]
   weights = {"first": pairs["W"], "rows": labelled["W"]}
-  outputs = _run(way, functions, weights, batch, device_count)
+  outputs = run(way, functions, weights, batch, device_count)
   names, cases = ("first", "rows"), (pairs, labelled)
   for name, data, (loss, grad) in zip(names, cases, outputs, strict=True):
     np.testing.assert_allclose(
@@ -220,7 +137,7 @@ def _on_one_device(dtype):
   rng = np.random.default_rng(1)
   weights = {"first": rng.normal(size=(4, 5)).astype(dtype)}
   functions = _functions(block_size=0) + _DIAGNOSTICS
-  return weights, _run("jit", functions, weights, _mixed_batch(dtype), 1)
+  return weights, run("jit", functions, weights, _mixed_batch(dtype), 1)
 
 
 def _assert_equal(outputs, expected, tolerance):
@@ -247,7 +164,7 @@ def _assert_equal(outputs, expected, tolerance):
 def test_all_functions_equal_one_device(x64, way, block_size):
   weights, expected = _on_one_device(np.float64)
   functions = _functions(block_size=block_size) + _DIAGNOSTICS
-  outputs = _run(way, functions, weights, _mixed_batch(np.float64), 8)
+  outputs = run(way, functions, weights, _mixed_batch(np.float64), 8)
   _assert_equal(outputs, expected, 1e-11)
 
 
@@ -265,19 +182,19 @@ def test_all_functions_equal_one_device_in_float32(way, device_count):
   weights, expected = _on_one_device(np.float32)
   functions = _functions(block_size=2) + _DIAGNOSTICS
   batch = _mixed_batch(np.float32)
-  outputs = _run(way, functions, weights, batch, device_count)
+  outputs = run(way, functions, weights, batch, device_count)
   _assert_equal(outputs, expected, 1e-6)
 
 
 def _compiled(function, way, device_count, *arrays):
   """Returns the text of a compiled value and gradient of sharded rows."""
-  mesh = _mesh(device_count)
-  rows = NamedSharding(mesh, PartitionSpec(_AXIS))
+  devices = mesh(device_count)
+  rows = NamedSharding(devices, PartitionSpec(AXIS))
   if way == "shard_map":
     function = jax.shard_map(
-      functools.partial(function, axis_name=_AXIS),
-      mesh=mesh,
-      in_specs=PartitionSpec(_AXIS),
+      functools.partial(function, axis_name=AXIS),
+      mesh=devices,
+      in_specs=PartitionSpec(AXIS),
       out_specs=PartitionSpec(),
     )
   arrays = [jax.device_put(array, rows) for array in arrays]
@@ -348,15 +265,15 @@ def test_no_device_compares_all_of_its_rows_at_once(way):
   assert "f32[4,64]" in blocks
 
 
-@pytest.mark.parametrize("spec", [(), (None, _AXIS)])
+@pytest.mark.parametrize("spec", [(), (None, AXIS)])
 @pytest.mark.parametrize("block_size", [0, 4])
 def test_whole_rows_on_an_explicit_mesh(spec, block_size):
-  mesh = _mesh(8, jax.sharding.AxisType.Explicit)
+  devices = mesh(8, jax.sharding.AxisType.Explicit)
   rows = np.random.default_rng(0).normal(size=(16, 8)).astype(np.float32)
   labels = np.arange(16) % 3
   loss = functools.partial(losses.suncet, block_size=block_size)
   step = jax.jit(jax.value_and_grad(loss))
-  whole = jax.device_put(rows, NamedSharding(mesh, PartitionSpec(*spec)))
+  whole = jax.device_put(rows, NamedSharding(devices, PartitionSpec(*spec)))
   for got, expected in zip(
     step(whole, labels), step(rows, labels), strict=True
   ):
@@ -377,7 +294,7 @@ def test_blocks_are_chosen(monkeypatch, way):
   monkeypatch.setattr(_row_blocks, "TILE_SIZE", 40)
   weights, expected = _on_one_device(np.float32)
   functions = _functions() + _DIAGNOSTICS
-  outputs = _run(way, functions, weights, _mixed_batch(np.float32), 2)
+  outputs = run(way, functions, weights, _mixed_batch(np.float32), 2)
   jax.clear_caches()
   _assert_equal(outputs, expected, 1e-6)
 
@@ -407,6 +324,6 @@ def test_no_valid_anchor_on_any_device(way, block_size):
   batch = {"rows": np.eye(8, dtype=np.float32), "labels": np.arange(8)}
   function = _label_loss(losses.suncet, "rows", "labels", block_size=block_size)
   weights = {"rows": np.eye(8, 3, dtype=np.float32)}
-  [(loss, grad)] = _run(way, [function], weights, batch, 4)
+  [(loss, grad)] = run(way, [function], weights, batch, 4)
   assert loss == 0
   np.testing.assert_array_equal(grad["rows"], np.zeros((8, 3)))
