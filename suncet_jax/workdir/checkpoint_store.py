@@ -146,7 +146,7 @@ class Store:
       DamagedError: If it cannot.
     """
     try:
-      self._intact(step, lambda step: self._whole(step, arrays))
+      self._intact(step, lambda step: self._exactly(step, arrays))
     except Exception as error:  # as in `_try`
       raise DamagedError(
         f"what was written cannot be read back ({self._reason(error)})"
@@ -303,13 +303,20 @@ class Store:
     meta = self._read(step, meta=ocp.args.JsonRestore())["meta"]
     check_same_tree(meta["leaves"], described(template), step)
     wanted = self._as_saved(step, template)
-    args = ocp.args.StandardRestore(wanted)
-    arrays = self._read(step, state=args)["state"]
+    arrays, digests, meta = self._exactly(step, wanted)
     if wanted is not template:
       arrays = template.replace(
         **{_RENAMED.get(name, name): tree for name, tree in arrays.items()}
       )
-    return arrays, leaf_digests(arrays), meta
+      digests = leaf_digests(arrays)
+    return arrays, digests, meta
+
+  def _exactly(self, step: int, template: Any) -> _Content:
+    """Reads a step whose fields have the names of the template."""
+    args = ocp.args.StandardRestore(template)
+    read = self._read(step, state=args, meta=ocp.args.JsonRestore())
+    arrays = read["state"]
+    return arrays, leaf_digests(arrays), read["meta"]
 
   def _as_saved(self, step: int, template: Any) -> Any:
     """Returns the template with the names of fields in the saved step."""
