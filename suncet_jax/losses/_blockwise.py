@@ -25,7 +25,6 @@ from suncet_jax.losses._row_blocks import pad
 from suncet_jax.losses._similarity import (
   AxisName,
   axis_size,
-  operand,
   own_rows,
   positions_of,
 )
@@ -136,7 +135,7 @@ def _evaluate(
 ) -> _Result:
   scale = Scale(1 / temperature, options.is_bounded, options.matmul_dtype)
   if options.matmul_dtype is not None:
-    units = operand(units, options.matmul_dtype)
+    units = units.astype(options.matmul_dtype)
   positions = positions_of(labels.size, options.axis_name)
   rows = Request(units, labels, labels >= 0, positions)
   on_one, on_many = (

@@ -166,7 +166,9 @@ def _classes(labels: np.ndarray) -> np.ndarray:
   if labels.size and labels.max() > np.iinfo(np.int32).max:
     _, numbers = np.unique(labels, return_inverse=True)
     labels = np.where(labels < 0, -1, numbers.reshape(labels.shape))
-  return np.maximum(labels, -1).astype(np.int32)
+  if labels.dtype.kind != "u":
+    labels = np.maximum(labels, -1)
+  return labels.astype(np.int32)
 
 
 def checked_options(

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from suncet_jax.devices import cpu
 from suncet_jax.losses import _blockwise, _materialised
 from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._similarity import (
@@ -94,6 +95,10 @@ def _contrast(
   Returns:
     Scalar in the dtype of the units, the same on all devices.
   """
+  if _is_slow(matmul_dtype):
+    info = jnp.finfo(matmul_dtype)
+    units = jax.lax.reduce_precision(units, info.nexp, info.nmant)
+    matmul_dtype = None
   if not _is_blockwise(units.shape[0], axis_name, block_size):
     return _materialised.mean_value(
       units,
@@ -114,6 +119,15 @@ def _contrast(
   )
   temperature = jnp.asarray(temperature, units.dtype)
   return _blockwise.mean_value(units, labels, temperature, options)
+
+
+def _is_slow(matmul_dtype: DTypeLike | None) -> bool:
+  """Returns whether products take longer than those of rounded float32."""
+  return (
+    matmul_dtype == jnp.bfloat16
+    and jax.default_backend() == "cpu"
+    and not cpu.has_bfloat16()
+  )
 
 
 def _is_blockwise(

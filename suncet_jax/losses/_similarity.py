@@ -6,8 +6,6 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
-from suncet_jax.devices import cpu
-
 AxisName: TypeAlias = str | tuple[str, ...]
 
 # Rows shorter than this are not stretched to length 1.
@@ -141,7 +139,7 @@ def multiply(
     # available by naming a `matmul_dtype`, even float32.
     precision = jax.lax.Precision.HIGHEST
   else:
-    left, right = operand(left, matmul_dtype), operand(right, matmul_dtype)
+    left, right = left.astype(matmul_dtype), right.astype(matmul_dtype)
   return jax.lax.dot_general(
     left,
     right,
@@ -149,25 +147,3 @@ def multiply(
     precision=precision,
     preferred_element_type=dtype,
   )
-
-
-def operand(matrix: jax.Array, matmul_dtype: DTypeLike) -> jax.Array:
-  """Rounds a matrix to a dtype, for products.
-
-  Args:
-    matrix: Floating matrix.
-    matmul_dtype: Dtype to round to.
-
-  Returns:
-    The matrix in that dtype. In the wider one that it had, where products of
-    bfloat16 are not faster: on CPUs without instructions for them.
-  """
-  is_slow = (
-    matmul_dtype == jnp.bfloat16
-    and jax.default_backend() == "cpu"
-    and not cpu.has_bfloat16()
-  )
-  if not is_slow:
-    return matrix.astype(matmul_dtype)
-  info = jnp.finfo(matmul_dtype)
-  return jax.lax.reduce_precision(matrix, info.nexp, info.nmant)

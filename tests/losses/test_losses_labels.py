@@ -41,7 +41,7 @@ def test_large_labels_are_compared_exactly(loss, labels):
 
 
 @_BY_LABEL
-@pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
 def test_unsigned_labels(loss, dtype):
   high = np.iinfo(dtype).max
   labels = np.array([high, high - 1, high, high - 1, 0, 7], dtype)
