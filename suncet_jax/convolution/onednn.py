@@ -78,11 +78,13 @@ def _dtype(context: mlir.LoweringRuleContext) -> Any:
 
 
 def _rounded(array: jax.Array, dtype: Any) -> jax.Array:
-  """Returns float32 numbers that are representable in a narrower dtype."""
+  """Returns float32 numbers that bfloat16 holds."""
   # Of a conversion there and back the compiler would leave nothing.
-  info = jax.numpy.finfo(dtype)
-  array = array.astype(np.float32)
-  return jax.lax.reduce_precision(array, info.nexp, info.nmant)
+  if array.dtype == np.float32:
+    info = jax.numpy.finfo(dtype)
+    return jax.lax.reduce_precision(array, info.nexp, info.nmant)
+  bits = jax.lax.bitcast_convert_type(array, np.uint16).astype(np.uint32)
+  return jax.lax.bitcast_convert_type(bits << 16, np.float32)
 
 
 def _forward_type(images: Any, kernel: Any, **window: Any) -> Any:

@@ -45,17 +45,16 @@ class Conv(nn.Module):
       images.shape[-1],
       self.features,
     )
-    compute, store, implementation = self.numerics
+    compute, store = self.numerics.dtype, self.numerics.param_dtype
     kernel = self.param("kernel", self.kernel_init, shape, store)
     # Not "SAME", which pads strided convolutions of even sizes only at the
     # bottom and right, unlike the reference implementation.
     side = (self.kernel_size // 2, self.kernel_size // 2)
     images = convolve(
-      images.astype(compute),
-      kernel,
+      *self.numerics.operands(images, kernel),
       strides=(self.stride, self.stride),
       padding=(side, side) if self.padding is None else self.padding,
-      implementation=implementation,
+      implementation=self.numerics.convolution,
     )
     if not self.use_bias:
       return images

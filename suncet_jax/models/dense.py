@@ -25,13 +25,13 @@ class Dense(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [b, f] to [b, features] in the compute dtype."""
-    compute, store, _ = self.numerics
+    compute, store = self.numerics.dtype, self.numerics.param_dtype
     fan_in = x.shape[-1]
     kernel = self.param(
       "kernel", initializers.uniform_fan_in, (fan_in, self.features), store
     )
     multiply = _multiply if compute == store else _multiply_rounding
-    x = multiply(x.astype(compute), kernel)
+    x = multiply(*self.numerics.operands(x, kernel))
     if not self.use_bias:
       return x
     bias_init = initializers.uniform_bias(fan_in)

@@ -125,7 +125,7 @@ class BatchNorm(nn.Module):
     Raises:
       ValueError: There is only one row in training, which has no variance.
     """
-    compute, store, _ = self.numerics
+    compute, store = self.numerics.dtype, self.numerics.param_dtype
     shape = (x.shape[-1],)
     running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape, store)
     running_var = self.variable("batch_stats", "var", jnp.ones, shape, store)
