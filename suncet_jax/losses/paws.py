@@ -218,25 +218,30 @@ def _terms(
   label_smoothing: ArrayLike,
   axis_name: AxisName | None,
 ) -> PawsTerms:
-  def predict(rows: jax.Array, held: jax.Array) -> jax.Array:
+  def predict(rows: jax.Array, held: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns log-probabilities [n, k] and whether there is any support."""
     keys = _supports(held, labels, class_count, axis_name)
     logs = _log_predictions(l2_normalize(rows), keys, temperature)
-    return _smoothed(logs, keys.is_present, label_smoothing)
+    logs = _smoothed(logs, keys.is_present, label_smoothing)
+    return logs, keys.is_present.any()
 
   swapped = [
-    jax.nn.softmax(predict(rows, target_supports) / sharpening)
+    jax.nn.softmax(predict(rows, target_supports)[0] / sharpening)
     for rows in reversed(targets)
   ]
   small = [(swapped[0] + swapped[1]) / 2] * (len(views) - 2)
   wanted = jax.lax.stop_gradient(jnp.concatenate([*swapped, *small]))
   wanted = jnp.where(wanted < _LEAST_TARGET, 0, wanted)
-  logs = predict(jnp.concatenate(views), supports)
+  logs, has_support = predict(jnp.concatenate(views), supports)
   values = cross_entropies(wanted, logs)
   mean = _mean_rows(jax.nn.softmax(logs / sharpening), axis_name)
+  # The logarithm of 0 has no gradient.
+  entropy = jnp.sum(mean * jnp.log(jnp.where(mean > 0, mean, 1)))
   return PawsTerms(
-    mean_over_anchors(values, jnp.ones_like(values, bool), axis_name),
-    # The logarithm of 0 has no gradient.
-    jnp.sum(mean * jnp.log(jnp.where(mean > 0, mean, 1))),
+    mean_over_anchors(
+      values, jnp.broadcast_to(has_support, values.shape), axis_name
+    ),
+    jnp.where(has_support, entropy, 0),
   )
 
 
