@@ -10,7 +10,7 @@ import running
 
 from suncet_jax import load_encoder
 
-pytestmark = pytest.mark.slow  # every day: tests/workdir/test_odd_names.py
+pytestmark = pytest.mark.slow  # every day: tests/workdir/test_literal_path.py
 
 _PARENT, _RUN = "a[1]*?\\b {x}", "-näive [run] %20"
 
