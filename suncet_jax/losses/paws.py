@@ -223,7 +223,10 @@ def _terms(
     keys = _supports(held, labels, class_count, axis_name)
     logs = _log_predictions(l2_normalize(rows), keys, temperature)
     logs = _smoothed(logs, keys.is_present, label_smoothing)
-    return logs, keys.is_present.any()
+    count = jnp.sum(keys.is_present)
+    # Gathered labels are the same on all devices, which JAX does not know.
+    count = count if axis_name is None else jax.lax.pmax(count, axis_name)
+    return logs, count > 0
 
   swapped = [
     jax.nn.softmax(predict(rows, target_supports)[0] / sharpening)
