@@ -46,6 +46,7 @@ def warmup_cosine(
   return _warmed_up(cosine, start, peak, warmup_steps, includes_peak)
 
 
+@explained("optim")
 def cosine_7_16(
   *,
   start: float,
@@ -150,6 +151,7 @@ def lars(
   )
 
 
+@explained("optim")
 def larc(
   schedule: optax.Schedule,
   *,

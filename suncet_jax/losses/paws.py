@@ -218,26 +218,27 @@ def _terms(
   label_smoothing: ArrayLike,
   axis_name: AxisName | None,
 ) -> PawsTerms:
-  def predict(rows: jax.Array, held: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns log-probabilities [n, k] and whether there is any support."""
-    keys = _supports(held, labels, class_count, axis_name)
+  def predict(rows: jax.Array, keys: _Supports) -> jax.Array:
     logs = _log_predictions(l2_normalize(rows), keys, temperature)
-    logs = _smoothed(logs, keys.is_present, label_smoothing)
-    count = jnp.sum(keys.is_present)
-    # Gathered labels are the same on all devices, which JAX does not know.
-    count = count if axis_name is None else jax.lax.pmax(count, axis_name)
-    return logs, count > 0
+    return _smoothed(logs, keys.is_present, label_smoothing)
 
+  keys = _supports(supports, labels, class_count, axis_name)
+  target_keys = _supports(target_supports, labels, class_count, axis_name)
   swapped = [
-    jax.nn.softmax(predict(rows, target_supports)[0] / sharpening)
+    jax.nn.softmax(predict(rows, target_keys) / sharpening)
     for rows in reversed(targets)
   ]
   small = [(swapped[0] + swapped[1]) / 2] * (len(views) - 2)
   wanted = jax.lax.stop_gradient(jnp.concatenate([*swapped, *small]))
   wanted = jnp.where(wanted < _LEAST_TARGET, 0, wanted)
-  logs, has_support = predict(jnp.concatenate(views), supports)
+  logs = predict(jnp.concatenate(views), keys)
   values = cross_entropies(wanted, logs)
   mean = _mean_rows(jax.nn.softmax(logs / sharpening), axis_name)
+  count = jnp.sum(keys.is_present)
+  if axis_name is not None:
+    # Gathered labels are the same on all devices, which JAX does not know.
+    count = jax.lax.pmax(count, axis_name)
+  has_support = count > 0
   # The logarithm of 0 has no gradient.
   entropy = jnp.sum(mean * jnp.log(jnp.where(mean > 0, mean, 1)))
   return PawsTerms(
