@@ -141,8 +141,26 @@ AUGMENT: Fields = {
     (0.08, 1.0), "Area of a crop as a share of the image's.", _CROP_SCALE
   ),
   "crop_ratio": Field((3 / 4, 4 / 3), "Width / height of a crop.", interval()),
+  "pad_crop": Field(
+    0,
+    "Pixels of a mirrored border, from which a window of the same size is "
+    "taken in place of the resized crop; 0: none. Not for image files.",
+    NOT_NEGATIVE,
+  ),
   "flip_prob": Field(
     0.5, "Probability of a mirror image, left to right.", FRACTION
+  ),
+  "operations": Field(
+    0, "Layers of RandAugment's 14 operations.", NOT_NEGATIVE
+  ),
+  "operation_prob": Field(
+    0.5, "Probability of an operation, per layer.", FRACTION
+  ),
+  "operation_levels": Field(
+    (1, 9), "Least and largest level of an operation, of 10.", interval(10)
+  ),
+  "cutout": Field(
+    0.0, "Side of a grey square, as a share of the view's.", FRACTION
   ),
   "jitter_prob": Field(
     0.8, "Probability of the four colour operations that follow.", FRACTION

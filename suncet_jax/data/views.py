@@ -29,7 +29,13 @@ class Augmentation:
     crop_scale: Range of the crop's area as a fraction of the image; None means
       no crop, and then images must come with height and width `size`.
     crop_ratio: Range of the crop's width / height, drawn log-uniformly.
+    pad_crop: Pixels p of a mirrored border from which a window of the same
+      size is taken, in place of the resized crop; 0: none.
     flip_prob: Probability of a mirror image, left to right.
+    operations: Layers of RandAugment's 14 operations.
+    operation_prob: Probability of an operation, per layer.
+    operation_levels: Least and largest level of an operation, integers of 10.
+    cutout: Side of a grey square as a share of the image's, on every image.
     jitter_prob: Probability of the four colour operations that follow.
     brightness: Strength x; the factor is uniform in [max(0, 1 - x), 1 + x].
     contrast: Strength, as for `brightness`.
@@ -54,7 +60,12 @@ class Augmentation:
   size: int
   crop_scale: Pair | None
   crop_ratio: Pair = (3 / 4, 4 / 3)
+  pad_crop: int = 0
   flip_prob: float = 0.5
+  operations: int = 0
+  operation_prob: float = 0.5
+  operation_levels: tuple[int, int] = (1, 9)
+  cutout: float = 0.0
   jitter_prob: float = 0.8
   brightness: float = 0.8
   contrast: float = 0.8
@@ -106,6 +117,14 @@ def _number_faults(augmentation: Augmentation) -> Iterator[str]:
     value = getattr(augmentation, field.name)
     if field.name.endswith("_prob") and not 0 <= value <= 1:
       yield f"{field.name} must be in [0, 1], got {value}"
+  if not 0 <= augmentation.pad_crop < augmentation.size:
+    yield (
+      f"pad_crop must be at least 0 and below size, got {augmentation.pad_crop}"
+    )
+  if augmentation.operations < 0:
+    yield f"operations must be at least 0, got {augmentation.operations}"
+  if not 0 <= augmentation.cutout <= 1:
+    yield f"cutout must be in [0, 1], got {augmentation.cutout}"
   for name in ("brightness", "contrast", "saturation"):
     value = getattr(augmentation, name)
     if not value >= 0:
@@ -118,6 +137,7 @@ def _range_faults(augmentation: Augmentation) -> Iterator[str]:
   """Yields the faults of pairs (low, high)."""
   for name, limit in (
     ("crop_scale", 1.0),
+    ("operation_levels", 10),
     ("crop_ratio", float("inf")),
     ("blur_sigma", float("inf")),
   ):

@@ -1,11 +1,11 @@
-"""Brightness, contrast and saturation as cases of one operation.
+"""Brightness, contrast, saturation and sharpness as one operation.
 
 The operation is a blend
 
     factor * image + (1 - factor) * reference
 
-with black, the mean grey or the grey image as the reference. Their order can
-then differ per image without computing all three at every position.
+with black, the mean grey, the grey image or the smoothed one as the reference.
+Their order can then differ per image without computing all at every position.
 """
 
 import enum
@@ -24,6 +24,7 @@ class Reference(enum.IntEnum):
   BLACK = 0  # changes the brightness
   MEAN = 1  # the mean grey of the image: changes the contrast
   GREY = 2  # the image without colours: changes the saturation
+  SMOOTH = 3  # the image smoothed: changes the sharpness
 
 
 def blend(
@@ -35,7 +36,8 @@ def blend(
   """Blends each image with its reference and clips to [0, 1].
 
   Equal to torchvision's `adjust_brightness`, `adjust_contrast` and
-  `adjust_saturation`. A factor of 1 leaves every bit unchanged.
+  `adjust_saturation`, and to Pillow's `ImageEnhance`. A factor of 1 leaves
+  every bit unchanged.
 
   Args:
     planes: Images, c arrays [b, h, w], float32 in [0, 1]; c is 1 or 3.
@@ -58,8 +60,26 @@ def blend(
     addend += weight(Reference.MEAN) * mean
   if Reference.GREY in possible:
     addend += weight(Reference.GREY) * grey
+  addends = [addend] * len(planes)
+  if Reference.SMOOTH in possible:
+    share = weight(Reference.SMOOTH)
+    addends = [addend + share * _smoothed(plane) for plane in planes]
   factor = factor[:, None, None]
-  return tuple(jnp.clip(factor * plane + addend, 0.0, 1.0) for plane in planes)
+  return tuple(
+    jnp.clip(factor * plane + each, 0.0, 1.0)
+    for plane, each in zip(planes, addends, strict=True)
+  )
+
+
+def _smoothed(plane: jax.Array) -> jax.Array:
+  """Returns means of 3 x 3 pixels, the centre five times; borders as they are.
+
+  Pillow's `ImageFilter.SMOOTH`.
+  """
+  lines = plane[:, :-2] + plane[:, 1:-1] + plane[:, 2:]
+  total = lines[..., :-2] + lines[..., 1:-1] + lines[..., 2:]
+  inner = (total + 4 * plane[:, 1:-1, 1:-1]) / 13
+  return plane.at[:, 1:-1, 1:-1].set(inner)
 
 
 def blend_in_order(

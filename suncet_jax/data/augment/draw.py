@@ -4,6 +4,7 @@ Each operation has its own numbers, so that switching one on or off does not
 change what the others draw.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -57,6 +58,40 @@ def sample(keys: jax.Array) -> Draws:
 
   unit = jax.vmap(sample_one)(keys)
   return Draws(*jnp.split(unit, np.cumsum(_COUNTS)[:-1], axis=1))
+
+
+class ExtraDraws(NamedTuple):
+  """Numbers of the operations that came later, uniform in [0, 1), float32.
+
+  Attributes:
+    pad_crop: Vertical and horizontal offset, [b, 2].
+    cutout: Line and column of the centre, [b, 2].
+    operations: Operation, decision, level and sign of each layer, [b, k, 4].
+  """
+
+  pad_crop: jax.Array
+  cutout: jax.Array
+  operations: jax.Array
+
+
+def sample_extra(keys: jax.Array, layers: int) -> ExtraDraws:
+  """Draws the numbers of `ExtraDraws`, of a stream of their own.
+
+  Args:
+    keys: Typed PRNG keys [b], as for `sample`, whose numbers do not change.
+    layers: Number of layers of operations.
+  """
+
+  def sample_one(key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    squares, operations = jax.random.split(jax.random.fold_in(key, 1))
+    layer_keys = jax.vmap(functools.partial(jax.random.fold_in, operations))(
+      jnp.arange(layers)
+    )
+    draw = functools.partial(jax.random.uniform, shape=(4,), dtype=jnp.float32)
+    return draw(squares), jax.vmap(draw)(layer_keys)
+
+  squares, operations = jax.vmap(sample_one)(keys)
+  return ExtraDraws(squares[:, :2], squares[:, 2:], operations)
 
 
 def between(

@@ -1,4 +1,4 @@
-"""Solarize and equalize: changes of the tone curve, as Pillow defines them."""
+"""Changes of the tone curve, as Pillow defines them."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from suncet_jax.data.augment import planes
 from suncet_jax.data.augment.planes import Planes
 
-_MAX_LEVEL = 255  # of 8 bits
+_BITS = 8
+_MAX_LEVEL = 255
 
 
 def random_solarize(
@@ -30,6 +31,21 @@ def solarize(plane: jax.Array, threshold: jax.Array) -> jax.Array:
   """Inverts the pixels of [b, h, w] at or above a [b] threshold."""
   is_bright = plane >= threshold[:, None, None]
   return jnp.where(is_bright, 1.0 - plane, plane)
+
+
+def posterize(plane: jax.Array, bits: jax.Array) -> jax.Array:
+  """Keeps the highest bits of each pixel's 8, [b, h, w], by [b] counts."""
+  step = jnp.exp2(_BITS - bits)[:, None, None]
+  levels = jnp.round(plane * _MAX_LEVEL)
+  return jnp.floor(levels / step) * step / _MAX_LEVEL
+
+
+def autocontrast(plane: jax.Array) -> jax.Array:
+  """Stretches each image of [b, h, w] to [0, 1], unless it is constant."""
+  low = plane.min(axis=(1, 2), keepdims=True)
+  extent = plane.max(axis=(1, 2), keepdims=True) - low
+  stretched = (plane - low) / jnp.where(extent > 0, extent, 1.0)
+  return jnp.where(extent > 0, stretched, plane)
 
 
 def random_equalize(

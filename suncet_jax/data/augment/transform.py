@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from suncet_jax.data.augment import blur, colour, draw, planes, tone
-from suncet_jax.data.augment.draw import Draws
+from suncet_jax.data.augment import blur, colour, draw, operations, planes, tone
+from suncet_jax.data.augment.draw import Draws, ExtraDraws
 from suncet_jax.data.augment.geometry import (
   crop_and_resize,
   random_flip,
@@ -24,10 +24,10 @@ def augment(
 ) -> jax.Array:
   """Draws one view of each image.
 
-  The order is crop and resize, flip, colour jitter, grayscale, blur, solarize,
-  equalize, normalize. Image i of the result depends on `images[i]`, `keys[i]`
-  and `augmentation` only, not on the rest of the batch or its layout over
-  devices. Inside a jitted step the call is inlined.
+  The order is crop, flip, operations, cutout, colour jitter, grayscale, blur,
+  solarize, equalize, normalize. Image i of the result depends on `images[i]`,
+  `keys[i]` and `augmentation` only, not on the rest of the batch or its layout
+  over devices. Inside a jitted step the call is inlined.
 
   Args:
     images: Images [b, h, w, c], uint8, or floating point in [0, 1]; c is 1 or
@@ -48,7 +48,7 @@ def augment(
   check_keys(keys, len(images))
   draws = draw.sample(keys)
   channels = planes.split(_to_unit(images))
-  channels = _change_geometry(channels, draws, augmentation)
+  channels = _change_geometry(channels, keys, draws, augmentation)
   channels = _change_colours(channels, draws, augmentation)
   channels = _change_texture(channels, draws, augmentation)
   return _normalize(planes.join(channels), augmentation)
@@ -82,12 +82,35 @@ def to_float(
 
 
 def _change_geometry(
-  images: Planes, draws: Draws, augmentation: Augmentation
+  images: Planes, keys: jax.Array, draws: Draws, augmentation: Augmentation
 ) -> Planes:
-  """Applies crop and flip."""
+  """Applies crop, flip, operations and cutout."""
+  a = augmentation
+  # Drawn only if used, so that other programs do not change.
+  extra = None
+  if a.pad_crop or a.operations or a.cutout:
+    extra = draw.sample_extra(keys, a.operations)
+  images = _crop(images, draws, extra, a)
+  if a.flip_prob:
+    images = random_flip(images, draws.flip, a.flip_prob)
+  if extra is not None and a.operations:
+    images = operations.random_operations(
+      images, extra.operations, a.operation_prob, a.operation_levels
+    )
+  if extra is not None and a.cutout:
+    images = operations.random_cutout(images, extra.cutout, a.cutout)
+  return images
+
+
+def _crop(
+  images: Planes,
+  draws: Draws,
+  extra: ExtraDraws | None,
+  augmentation: Augmentation,
+) -> Planes:
   _, h, w = images[0].shape
   size = augmentation.size
-  if augmentation.crop_scale is not None:
+  if augmentation.crop_scale is not None and not augmentation.pad_crop:
     boxes = sample_boxes(
       draws.crop, (h, w), augmentation.crop_scale, augmentation.crop_ratio
     )
@@ -95,10 +118,12 @@ def _change_geometry(
   elif (h, w) != (size, size):
     raise UserError(
       f"images are {h} x {w} and augmentation.size is {size}: without "
-      "crop_scale they must already have that size."
+      "crop_scale, or with pad_crop, they must already have that size."
     )
-  if augmentation.flip_prob:
-    images = random_flip(images, draws.flip, augmentation.flip_prob)
+  if extra is not None and augmentation.pad_crop:
+    images = operations.random_pad_crop(
+      images, extra.pad_crop, augmentation.pad_crop
+    )
   return images
 
 
