@@ -12,7 +12,7 @@ import functools
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -51,7 +51,8 @@ class Groups(NamedTuple):
   """The views of each image that the steps of an epoch encode, by name.
 
   Names are those of `suncet_jax.data.augment.view.named_views`: "view" is
-  `config.augment`, "small" the same with the crops of `config.multicrop`.
+  `config.augment`, "small" the same with the crops of `config.multicrop`,
+  "weak" and "strong" the groups of these names, which `MethodSpec.views` adds.
 
   Attributes:
     unlabelled: Views of each image of the pool; empty: none are loaded.
@@ -62,6 +63,22 @@ class Groups(NamedTuple):
   labelled: tuple[str, ...] = ()
 
 
+class Symptom(NamedTuple):
+  """A sign, in what a method logs, that its training goes wrong.
+
+  Attributes:
+    series: Name of the metric.
+    is_bad: Whether a value of it is such a sign.
+    meaning: Sentence on what it means, and which setting to change.
+    share: Share of the training for which it must last.
+  """
+
+  series: str
+  is_bad: Callable[[float], bool]
+  meaning: str
+  share: float = 0.1
+
+
 class MethodSpec:
   """Declaration of a method; a folder's spec.py holds one as `SPEC`.
 
@@ -70,12 +87,15 @@ class MethodSpec:
     summary: Its loss, with the paper, in one line.
     fields: Its fields, `config.method.<field>`.
     series: Metrics that it logs besides "loss".
+    views: Kinds of views, of "weak" and "strong", that it needs besides those
+      of all methods; each adds a group of its name to the configuration.
   """
 
   title: str
   summary: str
   fields: Fields = {}
   series: tuple[Series, ...] = ()
+  views: tuple[str, ...] = ()
 
   def groups(self, config: Any, epoch: int) -> Groups:
     """Returns the views of an epoch; the step is compiled once for each.
@@ -100,6 +120,16 @@ class MethodSpec:
     """Yields what is wrong with how its fields fit the others."""
     del config
     yield from ()
+
+  def symptoms(self, config: Any, class_count: int) -> tuple[Symptom, ...]:
+    """Returns signs of a collapse, which a run names when it sees them.
+
+    Args:
+      config: The whole configuration.
+      class_count: Number of classes.
+    """
+    del config, class_count
+    return ()
 
 
 class EvaluationSpec:

@@ -4,8 +4,10 @@ python -m suncet_jax.config
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from suncet_jax import plugins
+from suncet_jax.config.data_fields import OTHER_VIEWS
 from suncet_jax.config.schema import all_fields
 from suncet_jax.console import streams, terminal
 from suncet_jax.fields import Field, Fields, flatten
@@ -15,14 +17,16 @@ _COLUMNS = "| field | default | expected | meaning |\n|---|---|---|---|"
 
 def tables() -> str:
   """Returns the tables, with those of every method."""
-  fields = dict(all_fields(plugins.method_names()[0]))
+  fields: dict[str, Any] = {}
+  for method in plugins.method_names():
+    fields |= all_fields(method)
   single = {n: f for n, f in fields.items() if isinstance(f, Field)}
   parts = ["\n".join(_table(single, ""))]
   for name, group in fields.items():
     if name == "method":
       parts += _methods()
     elif not isinstance(group, Field):
-      parts.append(_section(f"config.{name}", group, f"{name}."))
+      parts.append(_section(name, group))
   return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -39,9 +43,17 @@ def _methods() -> Iterator[str]:
     yield f"{title}\n\n{table}" if spec.fields else f"{title} No fields."
 
 
-def _section(title: str, fields: Fields, prefix: str) -> str:
-  table = "\n".join(_table(fields, prefix))
-  return f"## {title}\n\n{table}"
+def _section(name: str, fields: Fields) -> str:
+  table = "\n".join(_table(fields, f"{name}."))
+  note = ""
+  if name in OTHER_VIEWS:
+    having = [
+      f"`{method}`"
+      for method in plugins.method_names()
+      if name in plugins.method_spec(method).views
+    ]
+    note = f"Of {', '.join(having)}; size, mean and std are of `augment`.\n\n"
+  return f"## config.{name}\n\n{note}{table}"
 
 
 def _table(fields: Fields, prefix: str) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """Fields of `config.data`, `config.augment` and `config.multicrop`."""
 
+from collections.abc import Mapping
+
 from suncet_jax.fields import (
   FRACTION,
   NOT_NEGATIVE,
@@ -38,6 +40,9 @@ _LABELLED: Fields = {
   ),
   "images_per_class": Field(2, "Images per step and class.", POSITIVE),
   "views": Field(1, "Augmented views of each labelled image.", POSITIVE),
+  "in_pool": Field(
+    True, "Whether labelled images are in the unlabelled pool, too."
+  ),
 }
 _VALIDATION: Fields = {
   "per_class": Field(
@@ -135,7 +140,7 @@ DATA: Fields = {
 
 _CROP_SCALE = interval(1.0)
 
-AUGMENT: Fields = {
+AUGMENT: dict[str, Field] = {
   "size": Field(32, "Height and width of a view, in pixels.", POSITIVE),
   "crop_scale": Field(
     (0.08, 1.0), "Area of a crop as a share of the image's.", _CROP_SCALE
@@ -188,6 +193,27 @@ AUGMENT: Fields = {
   ),
   "mean": Field((), "Subtracted per channel; empty: images stay in [0, 1]."),
   "std": Field((), "Divided by per channel; empty exactly if mean is."),
+}
+
+# Views that a method declares besides: a group of the configuration for each.
+# Size, mean and std are those of AUGMENT.
+_OF_ONE_VIEW = {
+  **{k: v for k, v in AUGMENT.items() if k not in ("size", "mean", "std")},
+  "jitter_prob": AUGMENT["jitter_prob"]._replace(default=0.0),
+  "grayscale_prob": AUGMENT["grayscale_prob"]._replace(default=0.0),
+  "blur_prob": AUGMENT["blur_prob"]._replace(default=0.0),
+}
+OTHER_VIEWS: Mapping[str, Fields] = {
+  "weak": {
+    **_OF_ONE_VIEW,
+    "crop_scale": AUGMENT["crop_scale"]._replace(default=(0.2, 1.0)),
+  },
+  "strong": {
+    **_OF_ONE_VIEW,
+    "crop_scale": AUGMENT["crop_scale"]._replace(default=(0.2, 1.0)),
+    "operations": AUGMENT["operations"]._replace(default=2),
+    "cutout": AUGMENT["cutout"]._replace(default=0.5),
+  },
 }
 
 MULTICROP: Fields = {

@@ -6,7 +6,12 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from suncet_jax import plugins
-from suncet_jax.config.data_fields import AUGMENT, DATA, MULTICROP
+from suncet_jax.config.data_fields import (
+  AUGMENT,
+  DATA,
+  MULTICROP,
+  OTHER_VIEWS,
+)
 from suncet_jax.config.run_fields import (
   CHECKPOINT,
   EVALS,
@@ -62,6 +67,7 @@ def all_fields(method: str) -> Fields:
     "data": DATA,
     "augment": AUGMENT,
     "multicrop": MULTICROP,
+    **{view: OTHER_VIEWS[view] for view in spec.views},
     "model": MODEL,
     "optim": OPTIM,
     "train": TRAIN,

@@ -18,8 +18,9 @@ class Splits(NamedTuple):
   """Indices into the training set, int64, each sorted.
 
   Attributes:
-    pool: Images whose labels are not used: all training images, including
-      labelled ones, without the held-out ones (unless `validation.in_pool`).
+    pool: Images whose labels are not used: all training images, with the
+      labelled ones (`labelled.in_pool`), without the held-out ones (unless
+      `validation.in_pool`).
     labelled: Images whose labels are used.
     validation: Held-out images for monitoring; disjoint from `labelled`.
   """
@@ -74,9 +75,11 @@ def make_splits(
   if labelled is None:
     totals = np.bincount(labels[labels >= 0], minlength=class_count)
     labelled = _drawn(shuffled, totals, data.labelled, class_names)
-  everything = np.arange(len(labels))
-  in_pool = data.validation.in_pool
-  pool = everything if in_pool else np.setdiff1d(everything, validation)
+  pool = np.arange(len(labels))
+  if not data.validation.in_pool:
+    pool = np.setdiff1d(pool, validation)
+  if not data.labelled.in_pool:
+    pool = np.setdiff1d(pool, labelled)
   return Splits(pool, np.sort(labelled), np.sort(validation))
 
 

@@ -13,6 +13,7 @@ from suncet_jax.train.monitor import Monitor
 from suncet_jax.train.phases import Phase, phases
 from suncet_jax.train.state import TrainState
 from suncet_jax.train.stop import StopRequest
+from suncet_jax.train.watch import Watch
 from suncet_jax.workdir.checkpoints import Checkpoints, SaveError
 
 
@@ -48,6 +49,10 @@ class Loop:
     self._stop, self._validate, self._metadata = stop, validate, metadata
     config, per_epoch = experiment.config, experiment.steps_per_epoch
     self._latest: dict[str, jax.Array] = {}
+    self._watch = Watch(
+      experiment.spec.symptoms(config, experiment.pipeline.class_count),
+      experiment.total_steps,
+    )
     self._log_every = config.log.every_steps
     self._save_every = max(1, round(config.checkpoint.every_epochs * per_epoch))
     every = config.evals.every_epochs
@@ -146,6 +151,7 @@ class Loop:
     if step % self._log_every == 0 or is_measured or is_last:
       values = {k: float(v) for k, v in jax.device_get(metrics).items()}
       self._check_finite(step, values)
+      self._watch.see(step, values)
       if is_measured:
         with self._monitor.outside_of_training():
           values |= self._validate(state)

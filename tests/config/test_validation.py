@@ -92,7 +92,9 @@ def test_a_configuration_holds_the_fields_of_its_own_method_only():
     "temperature",
     "stop_gradient_keys",
   }
-  assert set(base("supervised").method) == {"name"}
+  assert set(base("supervised").method) == {"name", "view"}
+  assert "strong" in base("supervised")
+  assert "strong" not in base("simclr")
 
 
 def test_another_methods_fields_are_refused_with_the_way_to_choose_one():

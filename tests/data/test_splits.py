@@ -116,3 +116,11 @@ def test_labels_out_of_range_are_named():
   labels[17] = 3
   with pytest.raises(ValueError, match="image 17 has label 3, expected 0 to 2"):
     _split(_config(per_class=1), labels=labels)
+
+
+def test_labelled_images_can_be_taken_out_of_the_pool():
+  inside = _split(_config(per_class=3))
+  outside = _split(_config(per_class=3, in_pool=False))
+  np.testing.assert_array_equal(outside.labelled, inside.labelled)
+  np.testing.assert_array_equal(outside.validation, inside.validation)
+  assert set(outside.pool) == set(inside.pool) - set(inside.labelled)

@@ -56,3 +56,14 @@ def test_a_step_sees_labelled_images_only_and_has_a_classifier():
   assert np.any(
     before != np.asarray(state.params["logits"]["dense1"]["kernel"])
   )
+
+
+def test_its_views_may_be_weak_or_strong_ones():
+  fields = {"method.view": "strong", "strong.operations": 3, "augment.size": 8}
+  strong = tiny.experiment(**fields).batch_spec(0).labelled[0].augmentation
+  assert (strong.size, strong.operations, strong.cutout) == (8, 3, 0.5)
+  assert strong.jitter_prob == strong.blur_prob == 0
+  weak = tiny.experiment(**fields | {"method.view": "weak"}).batch_spec(0)
+  assert weak.labelled[0].augmentation.operations == 0
+  plain = tiny.experiment(**fields | {"method.view": "view"}).batch_spec(0)
+  assert plain.labelled[0].augmentation.jitter_prob == 0.8

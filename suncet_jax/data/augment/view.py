@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import jax
 from ml_collections import ConfigDict
 
+from suncet_jax.config.data_fields import OTHER_VIEWS
 from suncet_jax.data.augment.transform import augment
 from suncet_jax.data.source import Crop
 from suncet_jax.data.views import Augmentation
@@ -61,12 +62,14 @@ def named_views(config: ConfigDict, *, is_cropped: bool) -> Mapping[str, View]:
   """Returns the kinds of views that a method may request, by name.
 
   Args:
-    config: The whole configuration; `augment` and `multicrop` are read.
+    config: The whole configuration; `augment`, `multicrop` and the groups of
+      the method's own views are read.
     is_cropped: Whether the source crops on the host.
 
   Returns:
-    "view" as in `config.augment`, and "small", the same with the crops and the
-    size of `config.multicrop`.
+    "view" as in `config.augment`; "small", the same with the crops and the
+    size of `config.multicrop`; "weak" and "strong" of the groups of these
+    names, where the method has them.
   """
   large = Augmentation.from_config(config.augment)
   small = dataclasses.replace(
@@ -74,4 +77,8 @@ def named_views(config: ConfigDict, *, is_cropped: bool) -> Mapping[str, View]:
     size=config.multicrop.size,
     crop_scale=tuple(config.multicrop.crop_scale),
   )
-  return {"view": View(large, is_cropped), "small": View(small, is_cropped)}
+  found = {"view": large, "small": small}
+  shared = {name: config.augment[name] for name in ("size", "mean", "std")}
+  for name in OTHER_VIEWS.keys() & config.keys():
+    found[name] = Augmentation.from_config({**config[name], **shared})
+  return {name: View(made, is_cropped) for name, made in found.items()}

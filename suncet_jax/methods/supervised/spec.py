@@ -3,6 +3,7 @@
 from typing import Any
 
 from suncet_jax.architectures import MLP
+from suncet_jax.fields import Field, one_of
 from suncet_jax.plugins import Groups, MethodSpec, Series
 
 
@@ -11,6 +12,14 @@ class SupervisedSpec(MethodSpec):
 
   title = "labels alone"
   summary = "Cross-entropy of the labelled images: the baseline without others."
+  fields = {
+    "view": Field(
+      "view",
+      'Kind of the views: "view" (config.augment), "weak" or "strong".',
+      one_of("view", "weak", "strong"),
+    ),
+  }
+  views = ("weak", "strong")
   series = (
     Series("cross_entropy", "cross-entropy", "Losses", unit="nats"),
     Series(
@@ -25,7 +34,7 @@ class SupervisedSpec(MethodSpec):
   def groups(self, config: Any, epoch: int) -> Groups:
     """Returns the views of each labelled image; no other is loaded."""
     del epoch
-    return Groups(labelled=("view",) * config.data.labelled.views)
+    return Groups(labelled=(config.method.view,) * config.data.labelled.views)
 
   def heads(self, config: Any, class_count: int) -> dict[str, MLP]:
     """Returns a linear classifier on the features."""
