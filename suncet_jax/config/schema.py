@@ -118,6 +118,21 @@ def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
   return {**values, "method": method}
 
 
+def default_epochs(method: str, name: str, otherwise: int) -> int:
+  """Returns how long a method trains on a data set if nobody says.
+
+  Args:
+    method: Name of the method.
+    name: Name of the recipe.
+    otherwise: Epochs of a method whose recipes.py has none in `EPOCHS`.
+  """
+  own: Mapping[str, int] = {}
+  if plugins.has_part(method, "recipes"):
+    module = plugins.method_module(method, "recipes")
+    own = getattr(module, "EPOCHS", own)
+  return own.get(name, otherwise)
+
+
 def apply_recipe(config: ConfigDict, name: str) -> None:
   """Sets the method's own numbers for a data set.
 
