@@ -11,6 +11,7 @@ class SupervisedSpec(MethodSpec):
 
   title = "labels alone"
   summary = "Cross-entropy of the labelled images: the baseline without others."
+  predictor = "classifier"
   series = (
     Series("cross_entropy", "cross-entropy", "Losses", unit="nats"),
     Series(
