@@ -15,6 +15,7 @@ from suncet_jax.config.data_fields import (
 from suncet_jax.config.run_fields import (
   CHECKPOINT,
   EVALS,
+  FINAL,
   LOG,
   MODEL,
   OPTIM,
@@ -60,6 +61,7 @@ def all_fields(method: str) -> Fields:
     method, f"Method: {', '.join(plugins.method_names())}, or yours."
   )
   evaluations = plugins.evaluations().items()
+  usual = (*FINAL.default, spec.predictor)
   return {
     "seed": SEED,
     "precision": PRECISION,
@@ -72,6 +74,9 @@ def all_fields(method: str) -> Fields:
     "optim": OPTIM,
     "train": TRAIN,
     "evals": {
+      "final": FINAL._replace(
+        default=tuple(key for key, _ in evaluations if key in usual)
+      ),
       **EVALS,
       **{key: found.fields for key, found in evaluations if found.fields},
     },
