@@ -1,5 +1,8 @@
 """Heads between the features and the losses."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import flax.linen as nn
 import jax
 
@@ -23,6 +26,8 @@ class MLPHead(nn.Module):
     output_batch_norm: Whether a norm with gamma but no beta follows the last
       layer. The Dense layers then carry no bias.
     numerics: Numerics of all layers.
+    stop_after: Hidden layer whose output, after norm and ReLU, is that of the
+      head; 0: the last layer's is.
   """
 
   layers: int
@@ -31,16 +36,19 @@ class MLPHead(nn.Module):
   batch_norm: bool
   output_batch_norm: bool
   numerics: Numerics
+  stop_after: int = 0
 
   @nn.compact
   def __call__(self, features: jax.Array, *, train: bool) -> jax.Array:
-    """Maps rows [b, f] to [b, out] in the stored dtype."""
+    """Maps rows [b, f] to [b, out], or [b, hidden], in the stored dtype."""
     x = features
     for i in range(1, self.layers):
       x = self._dense(x, self.hidden, f"dense{i}")
       if self.batch_norm:
         x = BatchNorm(self.numerics, name=f"norm{i}")(x, train=train)
       x = nn.relu(x)
+      if i == self.stop_after:
+        return x.astype(self.numerics.param_dtype)
     x = self._dense(x, self.out, f"dense{self.layers}")
     if self.output_batch_norm:
       norm = BatchNorm(self.numerics, use_bias=False, name=f"norm{self.layers}")
@@ -50,3 +58,14 @@ class MLPHead(nn.Module):
   def _dense(self, x: jax.Array, units: int, name: str) -> jax.Array:
     use_bias = not self.output_batch_norm
     return Dense(units, self.numerics, use_bias, name=name)(x)
+
+
+def first_layers(variables: Mapping[str, Any], count: int) -> dict[str, Any]:
+  """Returns parameters, or statistics, of the first layers of an `MLPHead`.
+
+  Args:
+    variables: Those of all layers.
+    count: Number of layers.
+  """
+  kept = {f"{kind}{i + 1}" for kind in ("dense", "norm") for i in range(count)}
+  return {name: part for name, part in variables.items() if name in kept}
