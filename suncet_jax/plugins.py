@@ -157,6 +157,16 @@ class EvaluationSpec:
   metrics: Mapping[str, str] = {}
   notes: Mapping[str, str] = {}
 
+  def faults(self, config: Any, heads: Mapping[str, MLP]) -> Iterator[str]:
+    """Yields what is wrong with how its fields fit the others.
+
+    Args:
+      config: The whole configuration.
+      heads: Heads of the method by name.
+    """
+    del config, heads
+    yield from ()
+
   def run(self, context: Any) -> dict[str, float]:
     """Measures a state on the test images.
 
