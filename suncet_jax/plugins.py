@@ -63,6 +63,19 @@ class Groups(NamedTuple):
   labelled: tuple[str, ...] = ()
 
 
+class Encoded(NamedTuple):
+  """The views that the steps of an epoch encode, for an estimate of the cost.
+
+  Attributes:
+    trained: Views whose outputs have a gradient; it costs two further passes.
+    constant: Views whose outputs have none, those of a teacher. A view may be
+      in both.
+  """
+
+  trained: Groups
+  constant: Groups = Groups()
+
+
 class Symptom(NamedTuple):
   """A sign, in what a method logs, that its training goes wrong.
 
@@ -109,6 +122,15 @@ class MethodSpec:
       epoch: Epoch over the unlabelled pool, from 0.
     """
     raise NotImplementedError
+
+  def encoded(self, config: Any, epoch: int) -> Encoded:
+    """Returns the views that are encoded, by default all with a gradient.
+
+    Args:
+      config: The whole configuration.
+      epoch: Epoch over the unlabelled pool, from 0.
+    """
+    return Encoded(self.groups(config, epoch))
 
   def heads(self, config: Any, class_count: int) -> dict[str, MLP]:
     """Returns the heads of the encoder by name; by default a projection.

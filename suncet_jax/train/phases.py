@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from suncet_jax import models
 from suncet_jax.architectures import MLP
 from suncet_jax.methods.base import BatchSpec
+from suncet_jax.plugins import Groups
 from suncet_jax.train.experiment import Experiment
 
 # The gradient needs the products of the forward pass twice: once for the
@@ -60,7 +61,7 @@ def phases(experiment: Experiment) -> list[Phase]:
     start = covered[0] * experiment.steps_per_epoch
     stop = (covered[-1] + 1) * experiment.steps_per_epoch
     rows = rows_per_step(experiment, spec)
-    cost = flops_per_step(experiment, spec)
+    cost = flops_per_step(experiment, covered[0])
     parts.append(Phase(start, stop, spec, images, rows, flops, cost))
     images, flops = parts[-1].images_at(stop), parts[-1].flops_at(stop)
   return parts
@@ -73,20 +74,32 @@ def rows_per_step(experiment: Experiment, spec: BatchSpec) -> int:
   return batch_size * len(spec.unlabelled) + of_labelled
 
 
-def flops_per_step(experiment: Experiment, spec: BatchSpec) -> float:
-  """Estimates the floating-point operations of a step."""
+def flops_per_step(experiment: Experiment, epoch: int) -> float:
+  """Estimates the floating-point operations of a step of an epoch."""
+  encoded = experiment.spec.encoded(experiment.config, epoch)
+  constant = _training_flops_of(experiment, encoded.constant)
+  return (
+    _training_flops_of(experiment, encoded.trained) + constant / _FORWARD_PASSES
+  )
+
+
+def _training_flops_of(experiment: Experiment, groups: Groups) -> float:
+  """Estimates the operations of training on the views of a step."""
   config, pipeline = experiment.config, experiment.pipeline
   channels = pipeline.train.image_shape[-1]
   heads = experiment.heads
   counts = (
-    (spec.unlabelled, pipeline.batch_size),
-    (spec.labelled, pipeline.order.labelled_batch_size),
+    (groups.unlabelled, pipeline.batch_size),
+    (groups.labelled, pipeline.order.labelled_batch_size),
   )
+  sizes = [
+    (experiment.views[name].size, count)
+    for names, count in counts
+    for name in names
+  ]
   return sum(
-    count
-    * training_flops(config.model, heads, (view.size, view.size, channels))
-    for views, count in counts
-    for view in views
+    count * training_flops(config.model, heads, (size, size, channels))
+    for size, count in sizes
   )
 
 

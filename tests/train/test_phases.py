@@ -40,8 +40,7 @@ def test_a_step_pays_for_every_view_of_every_image():
   parts = tiny.experiment(method="suncet")
   of_one = training_flops(parts.config.model, _HEADS, (8, 8, 1))
   # Two views of 16 images, and one of 4 classes x 2 labelled images.
-  spec = parts.batch_spec(0)
-  assert flops_per_step(parts, spec) == pytest.approx((2 * 16 + 4 * 2) * of_one)
+  assert flops_per_step(parts, 0) == pytest.approx((2 * 16 + 4 * 2) * of_one)
 
 
 def test_operations_add_up_over_segments():

@@ -1,0 +1,1 @@
+"""FixMatch: confident predictions of weak views label strong ones."""
