@@ -86,7 +86,7 @@ def _kept(model: Model, encoder: tuple[Any, Any], layers: int) -> _Kept:
     head = first_layers(tree[part], layers)
     return {"backbone": tree["backbone"], part: head}
 
-  hidden = head.module.hidden
+  hidden = head.module.mlp.hidden or model.feature_size
   return _Kept(apply, kept(params), kept(batch_stats), hidden)
 
 
