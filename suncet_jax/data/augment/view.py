@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from suncet_jax.data.augment.transform import augment
 from suncet_jax.data.source import Crop
 from suncet_jax.data.views import Augmentation
+from suncet_jax.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +68,29 @@ def named_views(config: ConfigDict, *, is_cropped: bool) -> Mapping[str, View]:
   Returns:
     "view" as in `config.augment`, and "small", the same with the crops and the
     size of `config.multicrop`.
+
+  Raises:
+    ValueError: If a view wants `pad_crop` of image files.
   """
   large = Augmentation.from_config(config.augment)
   small = dataclasses.replace(
     large,
     size=config.multicrop.size,
     crop_scale=tuple(config.multicrop.crop_scale),
+    pad_crop=0,
   )
-  return {"view": View(large, is_cropped), "small": View(small, is_cropped)}
+  return {
+    "view": _view("augment", large, is_cropped=is_cropped),
+    "small": _view("augment", small, is_cropped=is_cropped),
+  }
+
+
+def _view(group: str, augmentation: Augmentation, *, is_cropped: bool) -> View:
+  """Returns the view that a group of the configuration describes."""
+  if is_cropped and augmentation.pad_crop:
+    raise UserError(
+      f"{group}.pad_crop is {augmentation.pad_crop}, but image files come as "
+      f"resized crops; expected 0. Set {group}.crop_scale instead, such as "
+      "(0.2, 1.0)."
+    )
+  return View(augmentation, is_cropped)
