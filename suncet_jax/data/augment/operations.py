@@ -3,6 +3,11 @@
 An image has one operation per layer. A layer is one warp, one blend and one
 change of tones for all images, each of which does nothing to most of them:
 choosing among 14 branches under `vmap` would compute all of them.
+
+The arguments of a level are those of FixMatch's PyTorch form (kekmodel's).
+google-research's and CoMatch's are other scales, which are not offered: what
+CoMatch has in common with these is its fixed level, `operation_levels` of
+(10, 10).
 """
 
 import enum

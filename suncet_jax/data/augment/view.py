@@ -11,6 +11,11 @@ from suncet_jax.config.data_fields import OTHER_VIEWS
 from suncet_jax.data.augment.transform import augment
 from suncet_jax.data.source import Crop
 from suncet_jax.data.views import Augmentation
+from suncet_jax.errors import UserError
+
+
+# Groups of the configuration that are not named as their views are.
+_GROUPS = {"view": "augment", "small": "augment"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,15 +75,33 @@ def named_views(config: ConfigDict, *, is_cropped: bool) -> Mapping[str, View]:
     "view" as in `config.augment`; "small", the same with the crops and the
     size of `config.multicrop`; "weak" and "strong" of the groups of these
     names, where the method has them.
+
+  Raises:
+    ValueError: If a view wants `pad_crop` of image files.
   """
   large = Augmentation.from_config(config.augment)
   small = dataclasses.replace(
     large,
     size=config.multicrop.size,
     crop_scale=tuple(config.multicrop.crop_scale),
+    pad_crop=0,
   )
   found = {"view": large, "small": small}
   shared = {name: config.augment[name] for name in ("size", "mean", "std")}
   for name in OTHER_VIEWS.keys() & config.keys():
     found[name] = Augmentation.from_config({**config[name], **shared})
-  return {name: View(made, is_cropped) for name, made in found.items()}
+  return {
+    name: _view(_GROUPS.get(name, name), made, is_cropped=is_cropped)
+    for name, made in found.items()
+  }
+
+
+def _view(group: str, augmentation: Augmentation, *, is_cropped: bool) -> View:
+  """Returns the view that a group of the configuration describes."""
+  if is_cropped and augmentation.pad_crop:
+    raise UserError(
+      f"{group}.pad_crop is {augmentation.pad_crop}, but image files come as "
+      f"resized crops; expected 0. Set {group}.crop_scale instead, such as "
+      "(0.2, 1.0)."
+    )
+  return View(augmentation, is_cropped)

@@ -17,6 +17,7 @@ _ENHANCERS = {
   Reference.BLACK: ImageEnhance.Brightness,
   Reference.MEAN: ImageEnhance.Contrast,
   Reference.GREY: ImageEnhance.Color,
+  Reference.SMOOTH: ImageEnhance.Sharpness,
 }
 
 
@@ -231,7 +232,7 @@ def test_factors_and_shifts_are_uniform_and_independent_of_the_order():
   config = Augmentation(6, None, jitter_prob=1.0)
   strengths = colour.blend_strengths(config, has_colour=True)
   jitter = colour.sample_jitter(_unit(2000), config, strengths)
-  for reference in Reference:
+  for reference in strengths:
     factors = np.asarray(jitter.factor)[jitter.reference == reference]
     assert stats.kstest(factors, "uniform", (0.2, 1.6)).pvalue > 0.01
   shifts = np.asarray(jitter.hue_shift)

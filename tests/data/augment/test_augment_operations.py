@@ -9,7 +9,14 @@ import pytest
 from PIL import Image, ImageEnhance, ImageOps
 from sklearn.datasets import load_sample_image
 
-from suncet_jax.data.augment import Augmentation, augment, operations, planes
+from suncet_jax.data.augment import (
+  Augmentation,
+  augment,
+  draw,
+  operations,
+  planes,
+  tone,
+)
 from suncet_jax.data.augment.operations import Operation
 
 _LEVELS = range(1, 11)
@@ -127,12 +134,61 @@ def test_layers_are_drawn_for_each_image():
   two = _draw(_plain(operations=2, operation_prob=1.0), images)
   never = _draw(_plain(operations=2, operation_prob=0.0), images)
   np.testing.assert_array_equal(never, _draw(_plain(), images))
-  # Those of the first layer do not depend on whether there is a second.
   assert (two == one).all(axis=(1, 2, 3)).mean() > 1 / 14 / 2
   half = _draw(_plain(operations=1), images)
   unchanged = (half == never).all(axis=(1, 2, 3)).mean()
   assert 0.45 < unchanged < 0.65  # the half, and a few that change nothing
   assert len({image.tobytes() for image in one}) > 100
+
+
+def test_no_layers_are_no_program_of_their_own():
+  images, keys = _photographs(3), jax.random.split(jax.random.key(0), 19)
+  plain = augment.lower(images, keys, _plain()).as_text()
+  none = _plain(operations=0, operation_prob=1.0, cutout=0.0, pad_crop=0)
+  assert augment.lower(images, keys, none).as_text() == plain
+
+
+def test_layers_draw_operations_of_their_own():
+  keys = jax.random.split(jax.random.key(0), 4000)
+  unit = np.asarray(draw.sample_extra(keys, 2).operations)
+  assert unit.shape == (4000, 2, 4)
+  first, second = np.floor(unit[:, :, 0].T * 14).astype(int)
+  both = np.histogram2d(first, second, bins=14)[0] / 4000
+  np.testing.assert_allclose(both, 1 / 14**2, atol=0.004)
+  # The first layer does not depend on whether there is a second.
+  np.testing.assert_array_equal(
+    unit[:, :1], draw.sample_extra(keys, 1).operations
+  )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_view_does_not_depend_on_the_batch(channels):
+  images = np.tile(_photographs(channels), (4, 1, 1, 1))[:64]
+  keys = jax.random.split(jax.random.key(5), 64)
+  strong = _plain(
+    pad_crop=4, operations=2, operation_prob=1.0, cutout=0.5, flip_prob=0.5
+  )
+  together = np.asarray(augment(images, keys, strong))
+  for rows in (slice(0, 9), slice(41, 48)):  # no multiples of a group
+    part = augment(images[rows], keys[rows], strong)
+    np.testing.assert_allclose(together[rows], part, atol=1e-6)
+  mesh = jax.make_mesh(
+    (4,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,)
+  )
+  rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("rows"))
+  spread = augment(
+    jax.device_put(images, rows), jax.device_put(keys, rows), strong
+  )
+  np.testing.assert_allclose(together, spread, atol=1e-6)
+
+
+def test_equalizing_few_images_is_equalizing_them():
+  images = planes.split(jnp.asarray(_photographs(3)[:16], jnp.float32) / 255)
+  for chosen in (np.zeros(16, bool), np.ones(16, bool), np.arange(16) % 5 == 2):
+    found = jax.jit(tone.equalize_few)(images, jnp.asarray(chosen))
+    for plane, before in zip(found, images, strict=True):
+      expected = np.where(chosen[:, None, None], tone.equalize(before), before)
+      np.testing.assert_array_equal(plane, expected)
 
 
 def test_levels_are_within_their_range():
@@ -185,7 +241,7 @@ def test_other_draws_do_not_move():
   assert np.abs(jittered - spotted).mean() < 0.02
 
 
-def test_image_files_are_not_pad_cropped():
+def test_values_out_of_range_are_refused():
   with pytest.raises(ValueError, match=r"below size, got 32"):
     _plain(pad_crop=32)
   with pytest.raises(ValueError, match=r"operation_levels must be .* <= 10"):
