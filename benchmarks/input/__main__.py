@@ -1,8 +1,8 @@
 """Times input: views per core, opening far into a training, and waiting.
 
     python -m benchmarks.input [--repeats=9] [--out=table.md]
-        [--rows=arrays,arrays_blur,jpegs] [--columns=pil,tensor,ours_host,ours]
-        [--extras=parts,opening,training]
+        [--rows=arrays,arrays_blur,weak_strong,jpegs]
+        [--columns=pil,tensor,ours_host,ours] [--extras=parts,opening,training]
 
 The rows: images per second and core, two views of each. All columns of a row
 do one pass over the same images in turn, each in a process of its own (see
@@ -53,7 +53,7 @@ COLUMNS = {
 # Ratios: images of the second column by those of the first in the same time.
 RATIOS = (("pil", "ours_host"), ("pil", "ours"), ("tensor", "ours"))
 
-_DEFAULT_ROWS = "arrays,arrays_blur,jpegs"
+_DEFAULT_ROWS = "arrays,arrays_blur,weak_strong,jpegs"
 _PACKAGES = ("jax", "jaxlib", "numpy", "torchvision", "pillow")
 _TORCH_COLUMNS = {"pil", "tensor"}
 # Arrays need no decoding: the host has no part in them.

@@ -33,6 +33,23 @@ _CIFAR: dict[str, Any] = {
   "saturation": 0.4,
   "hue": 0.1,
 }
+# FixMatch's views of CIFAR. An operation is certain here, as in torchvision's
+# RandAugment; in ours its time does not depend on that.
+_WEAK: dict[str, Any] = {
+  "size": 32,
+  "crop_scale": None,
+  "pad_crop": 4,
+  "flip_prob": 0.5,
+  "jitter_prob": 0.0,
+  "grayscale_prob": 0.0,
+  "blur_prob": 0.0,
+}
+_STRONG: dict[str, Any] = {
+  **_WEAK,
+  "operations": 2,
+  "operation_prob": 1.0,
+  "cutout": 0.5,
+}
 
 
 class ImageSet(NamedTuple):
@@ -44,6 +61,7 @@ class ImageSet(NamedTuple):
     shape: Width and height of an image, in pixels.
     is_encoded: Whether they are JPEG files, else arrays.
     augment: Fields of an `Augmentation`.
+    second: Fields for the second view, if they are others.
   """
 
   title: str
@@ -51,6 +69,12 @@ class ImageSet(NamedTuple):
   shape: tuple[int, int]
   is_encoded: bool
   augment: dict[str, Any]
+  second: dict[str, Any] | None = None
+
+  @property
+  def both(self) -> list[dict[str, Any]]:
+    """Fields of the first and of the second view."""
+    return [self.augment, self.second or self.augment]
 
 
 ROWS = {
@@ -63,6 +87,14 @@ ROWS = {
   ),
   "arrays_blur": ImageSet(
     "arrays of 32x32, CIFAR recipe with blur", 256, (32, 32), False, _CIFAR
+  ),
+  "weak_strong": ImageSet(
+    "arrays of 32x32, a weak and a strong view",
+    256,
+    (32, 32),
+    False,
+    _WEAK,
+    _STRONG,
   ),
   "jpegs": ImageSet(
     "JPEGs of 500x375, views of 224x224, ImageNet recipe",

@@ -38,8 +38,12 @@ def make(row: str, folder: str, *, host_only: bool) -> CoreJob:
   keep_freed_memory()
   wanted = ROWS[row]
   source = _source(wanted, pathlib.Path(folder))
-  augmentation = Augmentation.from_config(wanted.augment)
-  spec = BatchSpec((View(augmentation, source.crops_on_host),) * 2)
+  spec = BatchSpec(
+    tuple(
+      View(Augmentation.from_config(fields), source.crops_on_host)
+      for fields in wanted.both
+    )
+  )
   batches = enumerate(
     _stream(source, wanted.images).batches(range(_ENDLESS), spec.unlabelled)
   )

@@ -15,6 +15,17 @@ file): nothing here may be chosen by looking at a result.
   So a second figure asks only the ends of runs: the smallest cost of a FINISHED
   run of SuNCEt, among its budgets, whose accuracy is at least the target.
 - Means: the same of the accuracies' mean over seeds, checkpoint by checkpoint.
+
+Added later, and before the runs that compare all methods:
+
+- Every method is judged as SuNCEt is: `first_hit` of its run, of each seed and
+  of the means, in each of `ACCURACIES` and in the accuracy of its predictor.
+- A method's predictor is the evaluation by which it classifies, which it
+  declares (`MethodSpec.predictor`): its own classifier if it has one. By it
+  methods are ranked, at the end of their runs, and the target is SimCLR's end
+  by SimCLR's predictor. Differences to labels alone are taken within a seed.
+- Costs are what training encodes with a gradient. Passes without one, such as a
+  teacher's, are not counted, neither as images nor as operations.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,8 +89,15 @@ def first_finished(
 
 
 def mean_curve(curves: Sequence[Curve]) -> list[dict[str, float]]:
-  """Averages runs of several seeds, checkpoint by checkpoint."""
+  """Averages runs of several seeds, checkpoint by checkpoint.
+
+  What some of the runs were not measured by is left out.
+  """
   return [
-    {name: float(np.mean([p[name] for p in points])) for name in points[0]}
+    {
+      name: float(np.mean([p[name] for p in points]))
+      for name in points[0]
+      if all(name in p for p in points)
+    }
     for points in zip(*curves, strict=True)
   ]

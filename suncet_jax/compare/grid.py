@@ -63,7 +63,9 @@ def make_grid(
   """Returns the runs of a comparison, seed by seed.
 
   A budget is the number of images that the reference (SimCLR) processes in the
-  epochs of the configuration; a share of it is rounded to whole epochs.
+  epochs of the configuration; a share of it is rounded to whole epochs. A
+  method that encodes more views of an image has fewer epochs. Passes without a
+  gradient, such as a teacher's, are not counted.
 
   Args:
     path: Path of the configuration, `file.py` or `file.py:epochs=8`; its

@@ -8,13 +8,14 @@ from ml_collections import ConfigDict
 
 from suncet_jax.console import terminal
 from suncet_jax.files.formats import read_json_if_there, write_json
+from suncet_jax.plugins import method_spec, suitable_evaluations
 from suncet_jax.train import evaluation
 from suncet_jax.train.experiment import Experiment, build
 from suncet_jax.train.phases import Phase, phases
 from suncet_jax.workdir.checkpoints import Checkpoints
 from suncet_jax.workdir.folder import RunFolder
 
-EVALUATIONS = ("knn", "linear", "finetune")
+_EVALUATIONS = ("classifier", "knn", "soft_nn", "linear", "finetune")
 
 
 def measure(
@@ -33,6 +34,8 @@ def measure(
   run, path = RunFolder(folder), folder / "measures.json"
   known: dict[str, Any] = read_json_if_there(path)
   dataset = None
+  spec, suitable = method_spec(config.method.name), suitable_evaluations(config)
+  wanted = (*_EVALUATIONS, spec.predictor)
   for name, settings in measured.items():
     experiment = build(settings, dataset)
     dataset = experiment.pipeline.dataset
@@ -48,7 +51,7 @@ def measure(
         restored = checkpoints.restore(template, step)
         assert restored is not None  # or `restore` would have said so
         row = _cost(ways, step) | {"epochs": step / experiment.steps_per_epoch}
-        for measure_name in EVALUATIONS:
+        for measure_name in filter(wanted.__contains__, suitable):
           row |= evaluator.evaluate(restored[0], measure_name)
         rows.append(row)
         rows.sort(key=lambda row: row["step"])

@@ -121,6 +121,8 @@ class Recipe:
 def images(config: ConfigDict) -> float:
   """Returns the number of views that a run encodes, per image of the pool.
 
+  Those that the spec names, once each: a teacher's passes are not counted.
+
   Args:
     config: Configuration with `data.labelled.classes_per_batch` above 0.
   """

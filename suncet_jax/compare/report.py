@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 from etils import epath
 
-from suncet_jax.compare import criterion, tables
+from suncet_jax.compare import criterion, ranking, tables
 from suncet_jax.compare.folder import Measured
 from suncet_jax.console.words import counted
 from suncet_jax.files import storage
@@ -32,6 +32,10 @@ _AXES = {
   "epochs": "epochs",
 }
 _TABLES = {
+  "Which method (percent; differences within a seed)": ranking.which_method,
+  "First checkpoint as good as SimCLR's end, of every method": (
+    ranking.first_hits
+  ),
   "SuNCEt's first checkpoint that is as good": tables.claim,
   "SuNCEt's cheapest finished run that is as good (means)": (
     tables.finished_claim
@@ -68,7 +72,7 @@ def write_report(
   out = workdir / "comparison.html"
   storage.write(out, encoded(_page(results, command)))
   for labels, group in _by_labels(results).items():
-    for accuracy, name in tables.MEASURES.items():
+    for accuracy, name in tables.measures(group).items():
       stem = accuracy.removesuffix("_top1")
       path = workdir / f"labels{labels}-{stem}.png"
       _picture(path, f"{name}, labels={labels}", _series(group, accuracy))
@@ -94,7 +98,7 @@ def _page(results: Sequence[Measured], command: str) -> str:
   for labels, group in _by_labels(results).items():
     colors = chart.color_names(list(tables.by_name(group)))
     draw = functools.partial(_chart, group)
-    charts = [draw(accuracy) for accuracy in tables.MEASURES]
+    charts = [draw(*measure) for measure in tables.measures(group).items()]
     curves = chart.ChartGroup(charts, colors, list(_AXES))
     parts.append(Section(f"labels={labels}", [curves, *_tables(group)]))
   words = (criterion.__doc__ or "").strip()
@@ -104,9 +108,11 @@ def _page(results: Sequence[Measured], command: str) -> str:
   return page("Methods compared at equal budgets", parts, seeds)
 
 
-def _chart(results: Sequence[Measured], accuracy: str) -> chart.Chart:
+def _chart(
+  results: Sequence[Measured], accuracy: str, title: str
+) -> chart.Chart:
   return chart.curves(
-    tables.MEASURES[accuracy],
+    title,
     _series(results, accuracy),
     y_label="test accuracy",
     kind="percent",
@@ -117,7 +123,10 @@ def _series(
   results: Sequence[Measured], accuracy: str
 ) -> dict[str, chart.Series]:
   """Returns the curves of each horizontal axis, by name, one per seed."""
-  groups = tables.by_name(results)
+  # Runs that were not measured by it are left out.
+  groups = tables.by_name(
+    r for r in results if all(accuracy in point for point in r.curve)
+  )
   return {
     label: {
       name: [_points(run.curve, key, accuracy) for run in group]

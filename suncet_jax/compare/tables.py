@@ -21,7 +21,7 @@ from suncet_jax.plugins import metric_titles
 
 CLAIMANT = "suncet"
 NEVER = "never"
-MEASURES = {name: metric_titles()[name] for name in ACCURACIES}
+NOTHING = "-"
 
 
 class Table(NamedTuple):
@@ -47,16 +47,16 @@ def claim(results: Sequence[Measured]) -> Table | None:
   if not simclr or simclr.keys() != suncet.keys():
     return None
   rows = []
-  for accuracy, text in MEASURES.items():
-    mean = first_hit(_mean(simclr), _mean(suncet), accuracy)
+  for accuracy in ACCURACIES:
+    mean = first_hit(mean_of(simclr), mean_of(suncet), accuracy)
     seeds = [first_hit(simclr[s], suncet[s], accuracy) for s in simclr]
     kept = sum(share.holds_at_end for share in seeds)
     rows.append(
       [
-        text,
-        _percent(mean.target),
-        *(_share(mean, cost) for cost in COSTS),
-        ", ".join(_share(share, "images") for share in seeds),
+        metric_titles()[accuracy],
+        percent(mean.target),
+        *(share_of(mean, cost) for cost in COSTS),
+        ", ".join(share_of(share, "images") for share in seeds),
         f"{kept} of {len(seeds)}",
       ]
     )
@@ -91,11 +91,12 @@ def finished_claim(results: Sequence[Measured]) -> Table | None:
   if REFERENCE not in means or not runs:
     return None
   rows = []
-  for accuracy, text in MEASURES.items():
+  for accuracy in ACCURACIES:
     share = first_finished(means[REFERENCE], runs, accuracy)
-    reached = NEVER if share.reached is None else _percent(share.reached)
-    costs = [_share(share, cost) for cost in COSTS]
-    rows.append([text, _percent(share.target), reached, *costs])
+    reached = NEVER if share.reached is None else percent(share.reached)
+    costs = [share_of(share, cost) for cost in COSTS]
+    text = metric_titles()[accuracy]
+    rows.append([text, percent(share.target), reached, *costs])
   header = [
     "measure",
     "SimCLR ends at",
@@ -113,10 +114,10 @@ def final_accuracies(results: Sequence[Measured]) -> Table:
   Args:
     results: Results with one number of labels.
   """
-  rows = []
+  rows, shown = [], measures(results)
   for name, group in by_name(results).items():
     ends = [r.curve[-1] for r in group]
-    spread = [_spread([end[a] for end in ends]) for a in ACCURACIES]
+    spreads = [spread([end.get(a) for end in ends]) for a in shown]
     rows.append(
       [
         name,
@@ -124,11 +125,11 @@ def final_accuracies(results: Sequence[Measured]) -> Table:
         f"{ends[0]['images']:,}",
         f"{ends[0]['flops']:.2e}",
         str(len(group)),
-        *spread,
+        *spreads,
       ]
     )
   header = ["runs", "epochs", "images processed", "FLOPs", "seeds"]
-  return Table([*header, *MEASURES.values()], rows)
+  return Table([*header, *shown.values()], rows)
 
 
 def every_run(results: Sequence[Measured]) -> Table:
@@ -137,16 +138,27 @@ def every_run(results: Sequence[Measured]) -> Table:
   Args:
     results: Results with one number of labels.
   """
+  shown = measures(results)
   rows = [
     [
       r.name,
       str(r.seed),
-      *(_percent(r.curve[-1][accuracy]) for accuracy in ACCURACIES),
+      *(percent(r.curve[-1].get(accuracy)) for accuracy in shown),
       f"{r.seconds / 60:.1f}",
     ]
     for r in sorted(results, key=lambda r: (r.name, r.seed))
   ]
-  return Table(["run", "seed", *MEASURES.values(), "minutes"], rows)
+  return Table(["run", "seed", *shown.values(), "minutes"], rows)
+
+
+def measures(results: Iterable[Measured]) -> dict[str, str]:
+  """Returns the titles of the top-1 accuracies that any run has, by name."""
+  found = {name for r in results for point in r.curve for name in point}
+  return {
+    name: title
+    for name, title in metric_titles().items()
+    if name in found and name.endswith("_top1")
+  }
 
 
 def by_name(results: Iterable[Measured]) -> dict[str, list[Measured]]:
@@ -172,20 +184,27 @@ def markdown(table: Table) -> str:
   return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _mean(curves: Mapping[int, Curve]) -> Curve:
+def mean_of(curves: Mapping[int, Curve]) -> Curve:
+  """Returns the mean of the curves of several seeds."""
   return mean_curve(list(curves.values()))
 
 
-def _percent(fraction: float) -> str:
-  return f"{100 * fraction:.1f}"
+def percent(fraction: float | None) -> str:
+  """Returns an accuracy in percent; None: it was not measured."""
+  return NOTHING if fraction is None else f"{100 * fraction:.1f}"
 
 
-def _share(share: Share, cost: str) -> str:
+def share_of(share: Share, cost: str) -> str:
+  """Returns a share of SimCLR's cost, or that it was never reached."""
   return f"{share.shares[cost]:.2f}" if share.shares else NEVER
 
 
-def _spread(fractions: Sequence[float]) -> str:
-  mean = _percent(float(np.mean(fractions)))
-  if len(fractions) < 2:
+def spread(fractions: Sequence[float | None]) -> str:
+  """Returns mean and sample standard deviation of accuracies, in percent."""
+  known = [value for value in fractions if value is not None]
+  if len(known) < len(fractions):
+    return NOTHING
+  mean = percent(float(np.mean(known)))
+  if len(known) < 2:
     return mean
-  return f"{mean} ± {_percent(float(np.std(fractions, ddof=1)))}"
+  return f"{mean} ± {percent(float(np.std(known, ddof=1)))}"

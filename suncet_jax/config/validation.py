@@ -74,14 +74,12 @@ def _combination_faults(config: ConfigDict) -> Iterator[str]:
   yield from data_faults(config)
   yield from _schedule_faults(config)
   yield from model_faults(config.model)
-  yield from plugins.method_spec(config.method.name).faults(config)
-  known = plugins.evaluations()
-  unknown = sorted(set(config.evals.final) - set(known))
-  if unknown:
-    yield (
-      f"evals.final has {', '.join(unknown)}, expected some of "
-      f"{', '.join(known)}."
-    )
+  method = plugins.method_spec(config.method.name)
+  yield from method.faults(config)
+  yield from plugins.evaluation_faults(config, config.evals.final)
+  heads = method.heads(config, class_count=2)  # which is not known yet
+  for evaluation in plugins.evaluations().values():
+    yield from evaluation.faults(config, heads)
 
 
 def _schedule_faults(config: ConfigDict) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """Heads between the features and the losses."""
 
 import functools
+from collections.abc import Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -26,14 +28,17 @@ class MLPHead(nn.Module):
   Attributes:
     mlp: Layers of the head.
     numerics: Numerics of all layers.
+    stop_after: Hidden layer whose output, after norm and ReLU, is that of the
+      head; 0: the last layer's is.
   """
 
   mlp: MLP
   numerics: Numerics
+  stop_after: int = 0
 
   @nn.compact
   def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
-    """Maps rows [b, f] to [b, out] in the stored dtype."""
+    """Maps rows [b, f] to [b, out], or [b, hidden], in the stored dtype."""
     mlp = self.mlp
     norm = functools.partial(BatchNorm, self.numerics)
     x = _unit_rows(inputs) if mlp.unit_inputs else inputs
@@ -44,6 +49,8 @@ class MLPHead(nn.Module):
       if mlp.batch_norm:
         x = norm(name=f"norm{i}")(x, train=train)
       x = ACTIVATIONS[mlp.activation](x)
+      if i == self.stop_after:
+        return x.astype(self.numerics.param_dtype)
     x = self._dense(x, mlp.out, f"dense{mlp.layers}")
     if mlp.output_batch_norm:
       x = norm(use_bias=False, name=f"norm{mlp.layers}")(x, train=train)
@@ -59,3 +66,14 @@ def _unit_rows(x: jax.Array) -> jax.Array:
   """Scales rows to length 1; a row of zeros stays, with a finite gradient."""
   squares = jnp.sum(jnp.square(x), axis=-1, keepdims=True)
   return x * jax.lax.rsqrt(jnp.where(squares > _SHORT, squares, 1))
+
+
+def first_layers(variables: Mapping[str, Any], count: int) -> dict[str, Any]:
+  """Returns parameters, or statistics, of the first layers of an `MLPHead`.
+
+  Args:
+    variables: Those of all layers.
+    count: Number of layers.
+  """
+  kept = {f"{kind}{i}" for kind in ("dense", "norm") for i in range(count + 1)}
+  return {name: part for name, part in variables.items() if name in kept}

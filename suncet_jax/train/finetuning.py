@@ -1,6 +1,7 @@
 """Fine-tuning of a trained state on the labelled images of its run."""
 
 from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -11,6 +12,9 @@ from suncet_jax.data.stream import draw_crops, host_crops, load_rows
 from suncet_jax.data.views import Augmentation
 from suncet_jax.devices.mesh import RowPlacement
 from suncet_jax.evals.finetune import FineTuned, finetune
+from suncet_jax.evals.finetune_step import ApplyBackbone
+from suncet_jax.models.heads import first_layers
+from suncet_jax.models.model import Model, Network, part_name
 from suncet_jax.rng import RngStream, permutation
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.state import TrainState
@@ -20,7 +24,8 @@ def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
   """Trains backbone and a new linear classifier, as `evals.finetune` says.
 
   The protocol of Assran et al. 2020 (arXiv 2006.10803): crop and flip only,
-  the projection head dropped; settings are `config.evals.finetune`.
+  the projection head dropped; settings are `config.evals.finetune`, whose
+  `first_layers` keeps layers of the head (SimCLRv2, arXiv 2006.10029).
 
   Args:
     experiment: Gives the images and the settings.
@@ -32,13 +37,13 @@ def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
   settings = experiment.config.evals.finetune
   batches = _LabelledBatches(experiment)
   loaded = iter(batches)
-  params, batch_stats = state.encoder
+  kept = _kept(experiment.model, state.encoder, settings.first_layers)
   return finetune(
-    experiment.model.apply_backbone,
-    params["backbone"],
-    batch_stats["backbone"],
+    kept.apply,
+    kept.params,
+    kept.batch_stats,
     lambda step: next(loaded),  # asked for in order: 0, 1, 2, ...
-    feature_size=experiment.model.feature_size,
+    feature_size=kept.feature_size,
     class_count=experiment.pipeline.class_count,
     steps=settings.epochs * batches.steps_per_epoch,
     learning_rate_peak=settings.learning_rate * batches.batch_size / 256,
@@ -46,6 +51,43 @@ def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
     prepare=_prepare(experiment),
     seed=experiment.config.seed,
   )
+
+
+class _Kept(NamedTuple):
+  """The network that a new classifier is put on."""
+
+  apply: ApplyBackbone
+  params: Any
+  batch_stats: Any
+  feature_size: int
+
+
+def _kept(model: Model, encoder: tuple[Any, Any], layers: int) -> _Kept:
+  """Returns the backbone with so many layers of the projection head."""
+  params, batch_stats = encoder
+  if not layers:
+    backbone = params["backbone"], batch_stats["backbone"]
+    return _Kept(model.apply_backbone, *backbone, model.feature_size)
+  whole, part = model.heads["projection"].network, part_name("projection")
+  head = Network(whole.module.clone(stop_after=layers))
+
+  def apply(
+    params: Any, batch_stats: Any, images: jax.Array, *, train: bool
+  ) -> tuple[jax.Array, Any]:
+    features, new = model.apply_backbone(
+      params["backbone"], batch_stats["backbone"], images, train=train
+    )
+    outputs, new_of_head = head.apply(
+      params[part], batch_stats[part], features, train=train
+    )
+    return outputs, {"backbone": new, part: new_of_head}
+
+  def kept(tree: Any) -> Any:
+    head = first_layers(tree[part], layers)
+    return {"backbone": tree["backbone"], part: head}
+
+  hidden = head.module.hidden
+  return _Kept(apply, kept(params), kept(batch_stats), hidden)
 
 
 class _LabelledBatches:

@@ -50,7 +50,10 @@ def test_a_comparison_from_start_to_report(tmp_path, cache, monkeypatch):
   assert [point["images"] for point in simclr] == [9 * 256, 18 * 256]
   assert [point["images"] for point in suncet] == [9 * (256 + 100)]
   for point in [*simclr, *suncet]:
-    assert {"knn_top1", "linear_top1", "finetune_top1"} <= point.keys()
+    assert {
+      f"{name}_top1" for name in ("knn", "soft_nn", "linear", "finetune")
+    } <= point.keys()
+    assert "classifier_top1" not in point
     assert 0.1 < point["knn_top1"] <= 1
     assert point["flops"] > 1e9
   assert "SimCLR ends at" in output

@@ -60,5 +60,8 @@ def test_means_are_taken_checkpoint_by_checkpoint():
   assert first["knn_top1"] == pytest.approx(0.3)
   assert second["knn_top1"] == pytest.approx(0.6)
   assert second["images"] == 200
+  # One of the runs was measured before there was this accuracy.
+  newer = [{**point, "soft_nn_top1": 0.5} for point in _curve(0.4)]
+  assert "soft_nn_top1" not in mean_curve([_curve(0.2), newer])[0]
   with pytest.raises(ValueError, match="zip"):
     mean_curve([_curve(0.2), _curve(0.2, 0.4)])

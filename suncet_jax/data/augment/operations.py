@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from suncet_jax.data.augment import blend, tone, warp
 from suncet_jax.data.augment.blend import Reference
-from suncet_jax.data.augment.planes import Planes
+from suncet_jax.data.augment.planes import Planes, resample
 
 _STRONGEST = 10  # level at which an operation is as strong as it can be
 _MOST_DEGREES = 30
@@ -98,7 +98,8 @@ def apply(
   _, h, w = images[0].shape
   warped = warp.warp(images, _matrices(operation, strength, sign, (h, w)))
   blended = _blended(warped, operation, strength)
-  return tuple(_toned(plane, operation, strength) for plane in blended)
+  toned = tuple(_toned(plane, operation, strength) for plane in blended)
+  return tone.equalize_few(toned, operation == Operation.EQUALIZE)
 
 
 def _matrices(
@@ -142,7 +143,6 @@ def _toned(
   threshold = (256 - jnp.floor(256 * strength)) / 255
   changed = {
     Operation.AUTOCONTRAST: tone.autocontrast(plane),
-    Operation.EQUALIZE: tone.equalize(plane),
     Operation.POSTERIZE: tone.posterize(plane, bits),
     Operation.SOLARIZE: tone.solarize(plane, threshold),
   }
@@ -189,17 +189,15 @@ def random_pad_crop(images: Planes, unit: jax.Array, pixels: int) -> Planes:
   Returns:
     c arrays [b, h, w].
   """
+  _, h, w = images[0].shape
   offsets = jnp.floor(unit * (2 * pixels + 1)).astype(jnp.int32) - pixels
 
-  def lines(plane: jax.Array, offset: jax.Array) -> jax.Array:
-    """Takes lines of [b, h, w] from [b] offsets on."""
-    length = plane.shape[1]
+  def weights(offset: jax.Array, length: int) -> jax.Array:
+    """Returns [b, length, length] with a 1 at the place of each input line."""
     place = jnp.abs(jnp.arange(length) + offset[:, None])
     place = jnp.where(place >= length, 2 * (length - 1) - place, place)
-    return jnp.take_along_axis(plane, place[:, :, None], axis=1)
+    return jax.nn.one_hot(place, length, dtype=jnp.float32)
 
-  def one(plane: jax.Array) -> jax.Array:
-    moved = lines(plane, offsets[:, 0])
-    return lines(moved.swapaxes(1, 2), offsets[:, 1]).swapaxes(1, 2)
-
-  return tuple(map(one, images))
+  # Exact, and on a CPU faster than gathers, which XLA computes anew for the
+  # flip and for each channel.
+  return resample(images, weights(offsets[:, 0], h), weights(offsets[:, 1], w))

@@ -76,7 +76,7 @@ def warp(images: Planes, matrices: Matrices) -> Planes:
 
   def one(plane: jax.Array) -> jax.Array:
     flat = plane.reshape(-1, h * w)
-    taken = jnp.take_along_axis(flat, pixel, axis=1)
+    taken = jnp.take_along_axis(flat, pixel, axis=1, mode="promise_in_bounds")
     return jnp.where(is_inside, taken.reshape(plane.shape), 0.0)
 
   return tuple(map(one, images))

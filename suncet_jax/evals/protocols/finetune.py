@@ -1,5 +1,9 @@
 """Fine-tuning: the whole network, trained further on the labelled images."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from suncet_jax.architectures import MLP
 from suncet_jax.evals.protocols.base import Context
 from suncet_jax.fields import FRACTION, NOT_NEGATIVE, POSITIVE, Field, interval
 from suncet_jax.plugins import EvaluationSpec
@@ -9,7 +13,8 @@ class FineTuning(EvaluationSpec):
   """Backbone and a new classifier; see `suncet_jax.train.finetuning`.
 
   The protocol of Assran et al. 2020 (arXiv 2006.10803): crop and flip only, the
-  projection head dropped.
+  projection head dropped. SimCLRv2 (arXiv 2006.10029) and PAWS (arXiv
+  2104.13963) keep its first layer.
   """
 
   title = "fine-tuned"
@@ -27,6 +32,13 @@ class FineTuning(EvaluationSpec):
       "evaluation mode, and only the classifier is trained.",
       NOT_NEGATIVE,
     ),
+    "first_layers": Field(
+      0,
+      "Dense layers of the projection head, with their norms and ReLUs, that "
+      "stay below the classifier and are trained as the backbone is; 1 in "
+      "SimCLRv2 and PAWS.",
+      NOT_NEGATIVE,
+    ),
     "crop_scale": Field(
       (0.08, 1.0), "Area of a crop as a share of the image's.", interval(1.0)
     ),
@@ -41,6 +53,22 @@ class FineTuning(EvaluationSpec):
       "the same, counted as right if among the five most likely classes"
     )
   }
+
+  def faults(self, config: Any, heads: Mapping[str, MLP]) -> Iterator[str]:
+    """Yields what is wrong with the number of layers that stay."""
+    layers = config.evals.finetune.first_layers
+    text = f"evals.finetune.first_layers is {layers}, but"
+    if layers and "projection" not in heads:
+      yield (
+        f"{text} method {config.method.name} has no projection head; "
+        "expected 0."
+      )
+    elif layers and layers >= heads["projection"].layers:
+      most = heads["projection"].layers - 1
+      yield (
+        f"{text} the projection head has {most} layers before its last, which "
+        f"has no ReLU: expected at most {most}; model.head.layers adds some."
+      )
 
   def run(self, context: Context) -> dict[str, float]:
     """Returns `finetune_top1` and `finetune_top5`."""
