@@ -112,9 +112,9 @@ class CoMatch(Method):
     if seen.other is not None:
       graph = self._graph(seen.strong, seen.other, pseudo_labels, state, encode)
       value += self._graph_weight(moment) * graph
-      metrics["graph"] = graph
+      metrics["comatch_graph"] = graph
     metrics |= {
-      "consistency": consistency,
+      "comatch_consistency": consistency,
       **pseudo_label_metrics(pseudo_labels, mean, self.threshold),
     }
     state = self._pushed(state, seen, predicted, pseudo_labels, views.labels)

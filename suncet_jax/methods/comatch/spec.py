@@ -80,9 +80,14 @@ class CoMatchSpec(MethodSpec):
   series = (
     *SUPERVISED.series,
     Series(
-      "consistency", "consistency with pseudo-labels", "Losses", unit="nats"
+      "comatch_consistency",
+      "CoMatch: consistency with pseudo-labels",
+      "Losses",
+      unit="nats",
     ),
-    Series("graph", "contrast by the graph", "Losses", unit="nats"),
+    Series(
+      "comatch_graph", "CoMatch: contrast by the graph", "Losses", unit="nats"
+    ),
     CONFIDENT,
     PREDICTION_ENTROPY,
   )
