@@ -16,16 +16,16 @@ class History(NamedTuple):
 
   Attributes:
     means: Mean predictions [steps, c]; zeros where there was no step yet.
-    count: Number of steps that `means` holds, int32.
+    seen: Number of steps that `means` holds, int32.
   """
 
   means: jax.Array
-  count: jax.Array
+  seen: jax.Array
 
   @property
   def mean(self) -> jax.Array:
     """Mean prediction [c] of the steps."""
-    return self.means.sum(axis=0) / jnp.maximum(self.count, 1)
+    return self.means.sum(axis=0) / jnp.maximum(self.seen, 1)
 
 
 class Bank(NamedTuple):
@@ -76,7 +76,7 @@ def remember(history: History, mean: jax.Array) -> History:
   """Returns the history with a further mean prediction [c]."""
   return History(
     _newest(history.means, mean[None]),
-    jnp.minimum(history.count + 1, len(history.means)),
+    jnp.minimum(history.seen + 1, len(history.means)),
   )
 
 
