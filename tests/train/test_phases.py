@@ -49,3 +49,12 @@ def test_operations_add_up_over_segments():
   second = Phase(10, 20, plan, 70, 3, first.flops_at(10), 2.0)
   assert second.flops_at(10) == 50.0
   assert second.flops_at(15) == 60.0
+
+
+def test_a_teacher_pays_for_forward_passes_only():
+  parts = tiny.experiment(method="comatch", **{"method.momentum_encoder": True})
+  of_one = training_flops(parts.config.model, parts.heads, (8, 8, 1))
+  # The encoder sees strong and labelled views, its average weak, third and
+  # labelled ones.
+  expected = (16 + 8) * of_one + (2 * 16 + 8) * of_one / 3
+  assert flops_per_step(parts, 0) == pytest.approx(expected)

@@ -1,0 +1,1 @@
+"""CoMatch: pseudo-labels and embeddings that teach each other."""
