@@ -58,3 +58,17 @@ def mean_over_anchors(
     # No mean of means: devices may hold unequal numbers of valid anchors.
     total, count = jax.lax.psum((total, count), axis_name)
   return total / jnp.maximum(count, 1).astype(total.dtype)
+
+
+def mean_of_rows(rows: jax.Array, axis_name: AxisName | None) -> jax.Array:
+  """Averages rows of all devices, each of which has as many.
+
+  Args:
+    rows: Rows [n, c] of this device.
+    axis_name: Mapped axis that rows are spread over.
+
+  Returns:
+    Mean [c], the same on all devices; 0 without rows.
+  """
+  mean = jnp.sum(rows, axis=0) / max(rows.shape[0], 1)
+  return mean if axis_name is None else jax.lax.pmean(mean, axis_name)

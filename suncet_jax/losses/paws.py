@@ -11,15 +11,17 @@ from jax.typing import ArrayLike
 from suncet_jax.calls import explained
 from suncet_jax.losses import _checks
 from suncet_jax.losses._logits import cross_entropies
-from suncet_jax.losses._partition import everywhere, maps_explicit_rows
-from suncet_jax.losses._reduce import masked_logsumexp, mean_over_anchors
-from suncet_jax.losses._row_blocks import map_rows
-from suncet_jax.losses._similarity import AxisName, l2_normalize, multiply
+from suncet_jax.losses._partition import maps_explicit_rows
+from suncet_jax.losses._reduce import mean_of_rows, mean_over_anchors
+from suncet_jax.losses._similarity import AxisName
+from suncet_jax.losses._soft_neighbours import (
+  all_classes,
+  all_supports,
+  log_predictions,
+)
 
 # Smaller probabilities of a target are taken as 0, as in the published code.
 _LEAST_TARGET = 1e-4
-# Logarithm of the probability of a class without support.
-_NEVER = -1e30
 
 
 class PawsTerms(NamedTuple):
@@ -33,20 +35,6 @@ class PawsTerms(NamedTuple):
 
   consistency: jax.Array
   negative_entropy: jax.Array
-
-
-class _Supports(NamedTuple):
-  """Labelled images of all devices.
-
-  Attributes:
-    units: Rows [s, d] of length 1.
-    labels: Labels [s], `class_count` for rows that do not count.
-    is_present: Mask [k] of the classes that have a row.
-  """
-
-  units: jax.Array
-  labels: jax.Array
-  is_present: jax.Array
 
 
 @explained("losses")
@@ -218,23 +206,20 @@ def _terms(
   label_smoothing: ArrayLike,
   axis_name: AxisName | None,
 ) -> PawsTerms:
-  def predict(rows: jax.Array, keys: _Supports) -> jax.Array:
-    logs = _log_predictions(l2_normalize(rows), keys, temperature)
-    return _smoothed(logs, keys.is_present, label_smoothing)
+  classes = all_classes(labels, class_count, axis_name)
 
-  keys = _supports(supports, labels, class_count, axis_name)
-  target_keys = _supports(target_supports, labels, class_count, axis_name)
-  swapped = [
-    jax.nn.softmax(predict(rows, target_keys) / sharpening)
-    for rows in reversed(targets)
-  ]
-  small = [(swapped[0] + swapped[1]) / 2] * (len(views) - 2)
-  wanted = jax.lax.stop_gradient(jnp.concatenate([*swapped, *small]))
-  wanted = jnp.where(wanted < _LEAST_TARGET, 0, wanted)
-  logs = predict(jnp.concatenate(views), keys)
+  def predict(rows: jax.Array, held: jax.Array) -> jax.Array:
+    return log_predictions(rows, held, classes, temperature, label_smoothing)
+
+  held = all_supports(supports, labels, class_count, axis_name)
+  target_held = all_supports(target_supports, labels, class_count, axis_name)
+  wanted = _targets(
+    [predict(rows, target_held) / sharpening for rows in targets], len(views)
+  )
+  logs = predict(jnp.concatenate(views), held)
   values = cross_entropies(wanted, logs)
-  mean = _mean_rows(jax.nn.softmax(logs / sharpening), axis_name)
-  count = jnp.sum(keys.is_present)
+  mean = mean_of_rows(jax.nn.softmax(logs / sharpening), axis_name)
+  count = jnp.sum(classes.is_present)
   if axis_name is not None:
     # Gathered labels are the same on all devices, which JAX does not know.
     count = jax.lax.pmax(count, axis_name)
@@ -261,58 +246,9 @@ def _of_one_shape(name: str, views: Sequence[ArrayLike]) -> list[jax.Array]:
   return rows
 
 
-def _supports(
-  rows: jax.Array,
-  labels: jax.Array,
-  class_count: int,
-  axis_name: AxisName | None,
-) -> _Supports:
-  """Returns the supports of all devices."""
-  counts = (labels >= 0) & (labels < class_count)
-  # What does not count must not bring NaN in, either.
-  units = l2_normalize(jnp.where(counts[:, None], rows, 0))
-  classes = everywhere(jnp.where(counts, labels, class_count), axis_name)
-  is_present = jnp.zeros(class_count, bool).at[classes].set(True, mode="drop")
-  return _Supports(everywhere(units, axis_name), classes, is_present)
-
-
-def _log_predictions(
-  rows: jax.Array, supports: _Supports, temperature: ArrayLike
-) -> jax.Array:
-  """Returns log-probabilities [n, k] by unsmoothed labels, 0 if absent."""
-  inverse = 1 / jnp.asarray(temperature, rows.dtype)
-  count = supports.is_present.size
-  is_support = supports.labels < count
-  classes = jax.nn.one_hot(supports.labels, count, dtype=rows.dtype)
-
-  def of_block(block: jax.Array) -> jax.Array:
-    logits = inverse * multiply(block, supports.units, (1, 1), dtype=rows.dtype)
-    mask = jnp.broadcast_to(is_support, logits.shape)
-    logits -= masked_logsumexp(logits, mask)[:, None]
-    # The largest of each class, so that no class underflows as a whole.
-    largest = jax.ops.segment_max(
-      jax.lax.stop_gradient(logits).T, supports.labels, count
-    ).T
-    largest = jnp.where(supports.is_present, largest, 0)
-    own = jnp.take(largest, supports.labels, axis=1, mode="clip")
-    terms = jnp.where(mask, jnp.exp(jnp.where(mask, logits - own, 0)), 0)
-    sums = multiply(terms, classes, (1, 0), dtype=rows.dtype)
-    return largest + jnp.log(jnp.where(supports.is_present, sums, 1))
-
-  return map_rows(of_block, rows, supports.labels.size)
-
-
-def _smoothed(
-  logs: jax.Array, is_present: jax.Array, label_smoothing: ArrayLike
-) -> jax.Array:
-  """Returns log-probabilities [n, k] by smoothed labels, least if absent."""
-  count = jnp.maximum(jnp.sum(is_present), 1).astype(logs.dtype)
-  share = jnp.asarray(label_smoothing, logs.dtype)
-  logs = jnp.logaddexp(logs + jnp.log1p(-share), jnp.log(share / count))
-  return jnp.where(is_present, logs, _NEVER)
-
-
-def _mean_rows(rows: jax.Array, axis_name: AxisName | None) -> jax.Array:
-  """Returns the mean row of all devices."""
-  mean = jnp.sum(rows, axis=0) / max(rows.shape[0], 1)
-  return mean if axis_name is None else jax.lax.pmean(mean, axis_name)
+def _targets(large: list[jax.Array], count: int) -> jax.Array:
+  """Returns the targets of all views, by the sharpened logs of the large."""
+  first, second = (jax.nn.softmax(logs) for logs in large)
+  small = [(second + first) / 2] * (count - 2)
+  wanted = jax.lax.stop_gradient(jnp.concatenate([second, first, *small]))
+  return jnp.where(wanted < _LEAST_TARGET, 0, wanted)

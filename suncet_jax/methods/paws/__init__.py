@@ -1,0 +1,1 @@
+"""PAWS: views of an image agree on its soft nearest labelled neighbours."""
