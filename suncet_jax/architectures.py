@@ -41,17 +41,26 @@ class Stem(NamedTuple):
 
 
 class MLP(NamedTuple):
-  """A head of dense layers with ReLU between them.
+  """A head of dense layers with an activation between them.
 
   Attributes:
     layers: Number of dense layers, 1 to 3; 1: a linear map.
     out: Number of units of the last layer.
-    hidden: Number of units of all other layers; 0: the size of the features.
-    batch_norm: Whether a norm follows each hidden layer, before its ReLU.
-    output_batch_norm: Whether a norm without bias follows the last layer.
+    hidden: Number of units of all other layers; 0: the size of the input.
+    batch_norm: Whether a norm follows each hidden layer, before its activation.
+    output_batch_norm: Whether a norm without bias follows the last layer. The
+      dense layers then have no bias.
     of: Input of the head: "features", or the name of an earlier head.
     over_all_views: Whether its norms see the views of all sizes together;
       otherwise each size by itself, like those of the backbone.
+    activation: Activation after each hidden layer, one of `ACTIVATIONS`;
+      "leaky_relu" has the slope 0.1.
+    input_batch_norm: Whether a norm comes before the first layer.
+    unit_inputs: Whether rows of the input are scaled to length 1 first.
+    use_bias: Whether the dense layers have a bias.
+    init: Start of the dense layers, one of `HEAD_INITS`: "uniform" is PyTorch's
+      default for kernels and biases; "glorot" has normal kernels of variance
+      2 / (inputs + units) and biases of 0.
   """
 
   layers: int
@@ -61,6 +70,11 @@ class MLP(NamedTuple):
   output_batch_norm: bool = False
   of: str = "features"
   over_all_views: bool = False
+  activation: str = "relu"
+  input_batch_norm: bool = False
+  unit_inputs: bool = False
+  use_bias: bool = True
+  init: str = "uniform"
 
   @classmethod
   def from_config(cls, config: Any) -> Self:
@@ -112,6 +126,8 @@ PRECISIONS = ("float32", "bfloat16", "float64")
 CONVOLUTIONS = ("auto", "xla")
 WIDTHS = (1, 2, 4)
 HEAD_LAYERS = (1, 2, 3)
+ACTIVATIONS = ("relu", "leaky_relu")
+HEAD_INITS = ("uniform", "glorot")
 
 
 def model_faults(config: Any) -> list[str]:

@@ -6,7 +6,14 @@ from typing import Any
 import flax.linen as nn
 from flax.core import FrozenDict
 
-from suncet_jax.architectures import MLP, MODEL_NAMES, STEMS, model_faults
+from suncet_jax.architectures import (
+  ACTIVATIONS,
+  HEAD_INITS,
+  MLP,
+  MODEL_NAMES,
+  STEMS,
+  model_faults,
+)
 from suncet_jax.errors import UserError
 from suncet_jax.models.heads import MLPHead
 from suncet_jax.models.model import Head, Model, Network
@@ -49,28 +56,28 @@ def build(
   if faults:
     raise UserError(" ".join(faults))
   numerics = numerics_of(precision, config.convolution)
-  feature_size = _feature_size(config)
   wanted = heads or {"projection": MLP.from_config(config.head)}
   return Model(
-    feature_size=feature_size,
+    feature_size=_feature_size(config),
     backbone=Network(_backbone(config, numerics, remat)),
     # Hashable, so that functions of a model can be cached by it.
     heads=FrozenDict(
-      {n: _head(mlp, feature_size, numerics) for n, mlp in wanted.items()}
+      {name: _head(name, mlp, numerics) for name, mlp in wanted.items()}
     ),
   )
 
 
-def _head(mlp: MLP, feature_size: int, numerics: Numerics) -> Head:
-  module = MLPHead(
-    layers=mlp.layers,
-    hidden=mlp.hidden or feature_size,
-    out=mlp.out,
-    batch_norm=mlp.batch_norm,
-    output_batch_norm=mlp.output_batch_norm,
-    numerics=numerics,
-  )
-  return Head(Network(module), mlp.of, mlp.over_all_views)
+def _head(name: str, mlp: MLP, numerics: Numerics) -> Head:
+  for field, value, valid in (
+    ("activation", mlp.activation, ACTIVATIONS),
+    ("init", mlp.init, HEAD_INITS),
+  ):
+    if value not in valid:
+      raise UserError(
+        f"{field} of the head {name!r} must be one of {', '.join(valid)}; got"
+        f" {value!r}."
+      )
+  return Head(Network(MLPHead(mlp, numerics)), mlp.of, mlp.over_all_views)
 
 
 def _feature_size(config: Any) -> int:

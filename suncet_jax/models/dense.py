@@ -16,25 +16,26 @@ class Dense(nn.Module):
     features: Number of output units.
     numerics: Dtypes of parameters and products.
     use_bias: Whether to add a bias.
+    start: Initializers of kernel and bias.
   """
 
   features: int
   numerics: Numerics
   use_bias: bool = True
+  start: initializers.DenseStart = initializers.DENSE["uniform"]
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [b, f] to [b, features] in the compute dtype."""
     compute, store = self.numerics.dtype, self.numerics.param_dtype
     fan_in = x.shape[-1]
-    kernel = self.param(
-      "kernel", initializers.uniform_fan_in, (fan_in, self.features), store
-    )
+    shape = (fan_in, self.features)
+    kernel = self.param("kernel", self.start.kernel, shape, store)
     multiply = _multiply if compute == store else _multiply_rounding
     x = multiply(*self.numerics.operands(x, kernel))
     if not self.use_bias:
       return x
-    bias_init = initializers.uniform_bias(fan_in)
+    bias_init = self.start.bias(fan_in)
     bias = self.param("bias", bias_init, (self.features,), store)
     # Added in the stored dtype, so that its gradient is summed in that too.
     return (x.astype(store) + bias).astype(compute)

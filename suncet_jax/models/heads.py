@@ -1,52 +1,61 @@
 """Heads between the features and the losses."""
 
+import functools
+
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
+from suncet_jax.architectures import MLP
+from suncet_jax.models import initializers
+from suncet_jax.models.activations import ACTIVATIONS
 from suncet_jax.models.dense import Dense
 from suncet_jax.models.norm import BatchNorm
 from suncet_jax.models.numerics import Numerics
 
+_SHORT = 1e-24  # squared length
+
 
 class MLPHead(nn.Module):
-  """Dense layers with ReLU between them, with or without batch norms.
+  """Dense layers with an activation between them, with or without batch norms.
 
   Chen et al. 2020 (arXiv 2002.05709), section 2.1, has two layers without
   norms. The later release of the reference repository has three layers with
   `batch_norm`, google-research/simclr three with both kinds of norm.
 
   Attributes:
-    layers: Number of Dense layers; 1: a linear map.
-    hidden: Number of units of all layers but the last.
-    out: Number of units of the last layer.
-    batch_norm: Whether a norm follows each hidden layer, before its ReLU.
-    output_batch_norm: Whether a norm with gamma but no beta follows the last
-      layer. The Dense layers then carry no bias.
+    mlp: Layers of the head.
     numerics: Numerics of all layers.
   """
 
-  layers: int
-  hidden: int
-  out: int
-  batch_norm: bool
-  output_batch_norm: bool
+  mlp: MLP
   numerics: Numerics
 
   @nn.compact
-  def __call__(self, features: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
     """Maps rows [b, f] to [b, out] in the stored dtype."""
-    x = features
-    for i in range(1, self.layers):
-      x = self._dense(x, self.hidden, f"dense{i}")
-      if self.batch_norm:
-        x = BatchNorm(self.numerics, name=f"norm{i}")(x, train=train)
-      x = nn.relu(x)
-    x = self._dense(x, self.out, f"dense{self.layers}")
-    if self.output_batch_norm:
-      norm = BatchNorm(self.numerics, use_bias=False, name=f"norm{self.layers}")
-      x = norm(x, train=train)
+    mlp = self.mlp
+    norm = functools.partial(BatchNorm, self.numerics)
+    x = _unit_rows(inputs) if mlp.unit_inputs else inputs
+    if mlp.input_batch_norm:
+      x = norm(name="norm0")(x, train=train)
+    for i in range(1, mlp.layers):
+      x = self._dense(x, mlp.hidden or inputs.shape[-1], f"dense{i}")
+      if mlp.batch_norm:
+        x = norm(name=f"norm{i}")(x, train=train)
+      x = ACTIVATIONS[mlp.activation](x)
+    x = self._dense(x, mlp.out, f"dense{mlp.layers}")
+    if mlp.output_batch_norm:
+      x = norm(use_bias=False, name=f"norm{mlp.layers}")(x, train=train)
     return x.astype(self.numerics.param_dtype)
 
   def _dense(self, x: jax.Array, units: int, name: str) -> jax.Array:
-    use_bias = not self.output_batch_norm
-    return Dense(units, self.numerics, use_bias, name=name)(x)
+    use_bias = self.mlp.use_bias and not self.mlp.output_batch_norm
+    start = initializers.DENSE[self.mlp.init]
+    return Dense(units, self.numerics, use_bias, start, name=name)(x)
+
+
+def _unit_rows(x: jax.Array) -> jax.Array:
+  """Scales rows to length 1; a row of zeros stays, with a finite gradient."""
+  squares = jnp.sum(jnp.square(x), axis=-1, keepdims=True)
+  return x * jax.lax.rsqrt(jnp.where(squares > _SHORT, squares, 1))
