@@ -10,26 +10,34 @@ CIFAR-10.
 
 from typing import Any
 
+EPOCHS = {"digits": 60}
+
 _SMALL_BATCH = 1000  # below it SwAV keeps a queue
 
 
 def digits(config: Any) -> None:
-  """Sets 30 prototypes, and SGD 0.1 with a cosine."""
+  """Sets 30 prototypes, 300 steps of 240 images, SGD 0.3, norms in the head.
+
+  The number of prototypes, steps and images are those of this project's first
+  trial. The rest was chosen here on seed 10, by kNN on validation images: with
+  a head without norms, or without one after its last layer, the run stays at
+  the loss of chance (or long near it), and crops of area 0.5 to 1 suit 8 pixels
+  better than smaller ones.
+  """
   config.method.prototypes = 30
-  config.optim.name = "sgd"
-  config.optim.peak_lr = 0.1
+  config.data.batch_size = 240
+  config.augment.crop_scale = (0.5, 1.0)
+  _sgd(config)
 
 
 def fashion_mnist(config: Any) -> None:
-  """Sets SGD 0.3 with a cosine, and 100 prototypes, SwAV's head.
+  """Sets 100 prototypes, SGD 0.3, norms in the head.
 
-  Chosen here: SimCLR's rate on this data set, and ten prototypes per class;
-  nothing was searched for.
+  Chosen here: ten prototypes per class, and the rest as on digits; nothing was
+  searched for.
   """
   config.method.prototypes = 100
-  config.optim.name = "sgd"
-  config.optim.peak_lr = 0.3
-  _head(config)
+  _sgd(config)
 
 
 def cifar10(config: Any) -> None:
@@ -39,10 +47,9 @@ def cifar10(config: Any) -> None:
   result of solo-learn (linear probe of 89.17 %, ResNet-18, unverified) is
   another recipe's. The rate is twice that of SwAV's command for batches of 256,
   as the batch of 512 is twice as large; it needs no queue, being larger than
-  the number of prototypes.
+  the number of prototypes. The head stays that of the configuration.
   """
   config.method.prototypes = 100
-  _head(config)
   _larc(config)
   config.optim.peak_lr = 0.6 * config.data.batch_size / 256
   config.optim.final_lr = config.optim.peak_lr / 1000
@@ -52,16 +59,15 @@ def folder(config: Any) -> None:
   """Sets the numbers of facebookresearch/swav's command for batches of 256.
 
   LARC with rate 0.6, without warm-up, to 0.0006, decay 1e-6 on everything;
-  below 1,000 images in a batch a queue of about 3,840 from epoch 15 on. The
-  number of prototypes, 300, was chosen here, and no small crops, for the time
-  that they take: `--config.multicrop.views=6` with a `multicrop.size` of about
+  below 1,000 images in a batch a queue of about 3,840 from epoch 15 on. Chosen
+  here: 300 prototypes, the head of the configuration, and no small crops, for
+  the time that they take: `--config.multicrop.views=6` with a `multicrop.size` of about
   3/7 of `augment.size` adds SwAV's.
   """
   config.method.prototypes = 300
   batch = config.data.batch_size
   if batch < _SMALL_BATCH:
     config.method.queue = max(1, 3840 // batch) * batch
-  _head(config)
   _larc(config)
   config.optim.peak_lr, config.optim.final_lr = 0.6, 0.0006
 
@@ -84,8 +90,9 @@ def imagenet(config: Any) -> None:
   config.multicrop.views = 6
   config.multicrop.size = 96
   config.multicrop.crop_scale = (0.05, 0.14)
-  _head(config)
-  config.model.head.hidden, config.model.head.out = 2048, 128
+  head = config.model.head
+  head.layers, head.hidden, head.out = 2, 2048, 128
+  head.batch_norm, head.output_batch_norm = True, False
   _larc(config)
   optim = config.optim
   optim.start_lr, optim.peak_lr, optim.final_lr = 0.3, 4.8, 0.0048
@@ -93,11 +100,10 @@ def imagenet(config: Any) -> None:
   optim.warmup_includes_peak = True
 
 
-def _head(config: Any) -> None:
-  """Sets SwAV's projection: a linear map, a norm, ReLU, and a linear map."""
-  head = config.model.head
-  head.layers = 2
-  head.batch_norm, head.output_batch_norm = True, False
+def _sgd(config: Any) -> None:
+  config.optim.name = "sgd"
+  config.optim.peak_lr = 0.3
+  config.model.head.batch_norm = config.model.head.output_batch_norm = True
 
 
 def _larc(config: Any) -> None:

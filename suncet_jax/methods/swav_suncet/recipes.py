@@ -5,6 +5,7 @@ The recipe is this project's own. Published is one figure, without a recipe:
 """
 
 from suncet_jax.methods.swav.recipes import (
+  EPOCHS,
   cifar10,
   digits,
   fashion_mnist,
@@ -12,4 +13,4 @@ from suncet_jax.methods.swav.recipes import (
   imagenet,
 )
 
-__all__ = ["cifar10", "digits", "fashion_mnist", "folder", "imagenet"]
+__all__ = ["EPOCHS", "cifar10", "digits", "fashion_mnist", "folder", "imagenet"]
