@@ -21,12 +21,15 @@ images per step were chosen here.
 
 import ml_collections
 
-from suncet_jax.config import apply_recipe, base, parse_arg
+from suncet_jax.config import apply_recipe, base, default_epochs, parse_arg
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
-  """Returns the configuration; `arg` is e.g. "labels=400,epochs=100"."""
-  arg = parse_arg(arg, labels=400, epochs=1000, method="suncet", seed=0)
+  """Returns the configuration; `arg` is e.g. "labels=400,epochs=100".
+
+  Without `epochs` the method trains as long as its recipe says.
+  """
+  arg = parse_arg(arg, labels=400, epochs=0, method="suncet", seed=0)
   config = base(arg.method)
   config.seed = arg.seed
 
@@ -54,7 +57,9 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.model.head.batch_norm = True
   config.model.head.output_batch_norm = True
 
-  config.train.epochs = arg.epochs
+  config.train.epochs = arg.epochs or default_epochs(
+    arg.method, "cifar10", 1000
+  )
 
   config.evals.every_epochs = 10.0
   config.evals.batch_size = 1000

@@ -23,12 +23,15 @@ images; docs/results.md has other seeds.
 
 import ml_collections
 
-from suncet_jax.config import apply_recipe, base, parse_arg
+from suncet_jax.config import apply_recipe, base, default_epochs, parse_arg
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
-  """Returns the configuration; `arg` is e.g. "labels=5,method=simclr"."""
-  arg = parse_arg(arg, labels=5, epochs=20, method="suncet", seed=0)
+  """Returns the configuration; `arg` is e.g. "labels=5,method=simclr".
+
+  Without `epochs` the method trains as long as its recipe says.
+  """
+  arg = parse_arg(arg, labels=5, epochs=0, method="suncet", seed=0)
   config = base(arg.method)
   config.seed = arg.seed
 
@@ -51,7 +54,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.model.stem = "cifar"
   config.model.head.out = 64
 
-  config.train.epochs = arg.epochs
+  config.train.epochs = arg.epochs or default_epochs(arg.method, "digits", 20)
 
   config.evals.every_epochs = 2.0
   config.evals.knn.k = 5

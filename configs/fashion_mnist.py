@@ -25,12 +25,15 @@ chosen on seeds 10 and 99, which docs/results.md does not use.
 
 import ml_collections
 
-from suncet_jax.config import apply_recipe, base, parse_arg
+from suncet_jax.config import apply_recipe, base, default_epochs, parse_arg
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
-  """Returns the configuration; `arg` is e.g. "labels=10,method=simclr"."""
-  arg = parse_arg(arg, labels=10, epochs=16, method="suncet", seed=0)
+  """Returns the configuration; `arg` is e.g. "labels=10,method=simclr".
+
+  Without `epochs` the method trains as long as its recipe says.
+  """
+  arg = parse_arg(arg, labels=10, epochs=0, method="suncet", seed=0)
   config = base(arg.method)
   config.seed = arg.seed
 
@@ -53,7 +56,9 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.model.stem = "cifar_stride2"
   config.model.head.out = 64
 
-  config.train.epochs = arg.epochs
+  config.train.epochs = arg.epochs or default_epochs(
+    arg.method, "fashion_mnist", 16
+  )
 
   config.evals.batch_size = 500
   config.evals.image_size = 24  # as the views

@@ -27,11 +27,14 @@ here.
 
 import ml_collections
 
-from suncet_jax.config import apply_recipe, base, parse_arg
+from suncet_jax.config import apply_recipe, base, default_epochs, parse_arg
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
-  """Returns the configuration; `arg` is e.g. "train=/data/a,test=/data/b"."""
+  """Returns the configuration; `arg` is e.g. "train=/data/a,test=/data/b".
+
+  Without `epochs` the method trains as long as its recipe says.
+  """
   arg = parse_arg(
     arg,
     train="",
@@ -42,7 +45,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     size=128,
     batch=256,
     model="resnet18",
-    epochs=200,
+    epochs=0,
     method="suncet",
     seed=0,
   )
@@ -73,7 +76,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.model.head.batch_norm = True
   config.model.head.output_batch_norm = True
 
-  config.train.epochs = arg.epochs
+  config.train.epochs = arg.epochs or default_epochs(arg.method, "folder", 200)
 
   config.evals.every_epochs = 5.0 if arg.validation else 0.0
   config.evals.knn.k = 10

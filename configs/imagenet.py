@@ -33,12 +33,15 @@ The same 20 classes are on every device, so a step has 20 classes x 128 images.
 
 import ml_collections
 
-from suncet_jax.config import apply_recipe, base, parse_arg
+from suncet_jax.config import apply_recipe, base, default_epochs, parse_arg
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
-  """Returns the configuration; `arg` is e.g. "labels=10,epochs=500"."""
-  arg = parse_arg(arg, labels=10, epochs=100, method="suncet", seed=0)
+  """Returns the configuration; `arg` is e.g. "labels=10,epochs=500".
+
+  Without `epochs` the method trains as long as its recipe says.
+  """
+  arg = parse_arg(arg, labels=10, epochs=0, method="suncet", seed=0)
   if arg.labels not in (1, 10):
     raise ValueError(
       f"labels={arg.labels}: the published lists hold 1 or 10 percent. For "
@@ -75,7 +78,9 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.model.head.out = 128
   config.model.head.batch_norm = False
 
-  config.train.epochs = arg.epochs
+  config.train.epochs = arg.epochs or default_epochs(
+    arg.method, "imagenet", 100
+  )
 
   config.evals.every_epochs = 10.0
   config.evals.batch_size = 512

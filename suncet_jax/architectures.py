@@ -25,6 +25,11 @@ class Architecture(NamedTuple):
   planes: tuple[int, ...]
   depths: tuple[int, ...]
 
+  @property
+  def is_wide_resnet(self) -> bool:
+    """Whether it is a WideResNet, with the norms of a block first."""
+    return self.block.startswith("preactivation")
+
 
 class Stem(NamedTuple):
   """First convolution of a ResNet, and the pool after it.
@@ -92,6 +97,10 @@ def _imagenet(block: str, *depths: int) -> Architecture:
   return Architecture(block, 64, (64, 128, 256, 512), depths)
 
 
+def _wide(block: str) -> Architecture:
+  return Architecture(block, 16, (32, 64, 128), (4, 4, 4))
+
+
 def _cifar(depth: int) -> Architecture:
   return Architecture("basic", 16, (16, 32, 64), (depth, depth, depth))
 
@@ -110,7 +119,8 @@ MODEL_NAMES: Mapping[str, Architecture] = types.MappingProxyType(
     "resnet101": _imagenet("bottleneck", 3, 4, 23, 3),
     "resnet152": _imagenet("bottleneck", 3, 8, 36, 3),
     "resnet200": _imagenet("bottleneck", 3, 24, 36, 3),
-    "wrn28_2": Architecture("preactivation", 16, (32, 64, 128), (4, 4, 4)),
+    "wrn28_2": _wide("preactivation"),
+    "wrn28_2_fixmatch": _wide("preactivation_fixmatch"),
   }
 )
 
@@ -160,7 +170,7 @@ def model_faults(config: Any) -> list[str]:
     )
   if config.head.out < 1:
     faults.append(f"model.head.out must be >= 1; got {config.head.out}.")
-  if config.name == "wrn28_2":
+  if config.name in MODEL_NAMES and MODEL_NAMES[config.name].is_wide_resnet:
     faults.extend(_wide_resnet_faults(config))
   return faults
 
@@ -168,7 +178,7 @@ def model_faults(config: Any) -> list[str]:
 def _wide_resnet_faults(config: Any) -> list[str]:
   """Returns the faults of options that only ResNets have."""
   return [
-    f"wrn28_2 takes only model.{field} = {only!r}; got {value!r}."
+    f"{config.name} takes only model.{field} = {only!r}; got {value!r}."
     for field, value, only in (
       ("width", config.width, 1),
       ("stem", config.stem, "cifar"),

@@ -37,7 +37,8 @@ def load_encoder(
       reads. Local or gs://.
     batch_size: Number of images that go through the network at a time.
     part: Part of a file with several networks, as prefix of its names or a
-      component of that, such as "encoder_q" or "teacher".
+      component of that, such as "encoder_q" or "teacher"; of a run the head
+      that `project` applies, such as "logits", instead of the projection.
 
   Returns:
     Encoder, to be called with images.

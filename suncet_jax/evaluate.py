@@ -13,7 +13,9 @@ from suncet_jax.devices.host import keep_freed_memory
 _NAMES = tuple(plugins.evaluations())
 flags.declare_key_flag("workdir")  # --help shows it
 _EVALS = flags.DEFINE_list(
-  "evals", list(_NAMES), f"Some of {', '.join(_NAMES)}."
+  "evals",
+  None,
+  f"Some of {', '.join(_NAMES)}; by default those of the run's method.",
 )
 _STEP = flags.DEFINE_integer("step", None, "Which checkpoint; the newest.")
 
@@ -21,8 +23,8 @@ _STEP = flags.DEFINE_integer("step", None, "Which checkpoint; the newest.")
 def main(argv: list[str]) -> int:
   """Checks the command line and evaluates; returns the exit code."""
   workdir = command_line.checked_workdir(argv)
-  unknown = sorted(set(_EVALS.value) - set(_NAMES))
-  if unknown or not _EVALS.value:
+  unknown = sorted(set(_EVALS.value or ()) - set(_NAMES))
+  if unknown or _EVALS.value == []:
     command_line.fail(
       f"--evals has {', '.join(unknown) or 'nothing'}, expected some of "
       f"{', '.join(_NAMES)}."

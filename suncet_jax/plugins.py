@@ -12,7 +12,7 @@ import functools
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -89,6 +89,9 @@ class MethodSpec:
     series: Metrics that it logs besides "loss".
     views: Kinds of views, of "weak" and "strong", that it needs besides those
       of all methods; each adds a group of its name to the configuration.
+    predictor: Name of the evaluation by which it classifies, and by which
+      comparisons of methods judge it: "classifier" where it has a head
+      "logits" of its own. Runs do it by default.
   """
 
   title: str
@@ -96,6 +99,7 @@ class MethodSpec:
   fields: Fields = {}
   series: tuple[Series, ...] = ()
   views: tuple[str, ...] = ()
+  predictor: str = "finetune"
 
   def groups(self, config: Any, epoch: int) -> Groups:
     """Returns the views of an epoch; the step is compiled once for each.
@@ -139,6 +143,7 @@ class EvaluationSpec:
     title: Name that people call it by.
     explanation: Its way to classify, in one line.
     cost: Rank by time: the cheapest are run, and shown, first.
+    head: Head of the method whose output it needs; empty: it suits all.
     fields: Its fields, `config.evals.<name>.<field>`.
     metrics: Titles of what it measures, by name.
     notes: Explanations of single metrics, where they differ from its own.
@@ -147,6 +152,7 @@ class EvaluationSpec:
   title: str
   explanation: str
   cost: int
+  head: str = ""
   fields: Fields = {}
   metrics: Mapping[str, str] = {}
   notes: Mapping[str, str] = {}
@@ -232,6 +238,38 @@ def evaluations() -> Mapping[str, EvaluationSpec]:
   )
   found = {n: m.SPEC for n, m in modules if hasattr(m, "SPEC")}
   return dict(sorted(found.items(), key=lambda item: item[1].cost))
+
+
+def suitable_evaluations(config: Any) -> tuple[str, ...]:
+  """Returns the evaluations whose head the method of a run has."""
+  # Which heads there are does not depend on the number of classes.
+  heads = method_spec(config.method.name).heads(config, class_count=2)
+  return tuple(
+    name
+    for name, spec in evaluations().items()
+    if not spec.head or spec.head in heads
+  )
+
+
+def evaluation_faults(
+  config: Any, names: Iterable[str], whose: str = "evals.final"
+) -> Iterator[str]:
+  """Yields what is wrong with a choice of evaluations.
+
+  Args:
+    config: Configuration of the run.
+    names: Names of the evaluations.
+    whose: Name of the setting that chooses them.
+  """
+  known, suitable = evaluations(), suitable_evaluations(config)
+  for name in sorted(set(names) - set(suitable)):
+    why = ""
+    if name in known:
+      why = (
+        f", which needs the head {known[name].head!r} that method "
+        f"{config.method.name} does not have"
+      )
+    yield f"{whose} has {name}{why}, expected some of {', '.join(suitable)}."
 
 
 def metric_titles() -> dict[str, str]:

@@ -21,8 +21,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from suncet_jax import config, load_encoder
+from suncet_jax import config, load_encoder, plugins
+from suncet_jax.architectures import MLP
 from suncet_jax.convert import files, pytorch_names, stablehlo
+from suncet_jax.convert.layouts import LAYOUTS
 from suncet_jax.convert.recognise import Network
 from suncet_jax.convert.weights import FORMAT, Images, Weights
 from suncet_jax.data.images import crops
@@ -46,7 +48,7 @@ def digits():
 def _weights(images, seed=0, **model):
   """Returns a tiny encoder without a head."""
   fields = config.base().model
-  fields.update(name="resnet8", stem="cifar", **model)
+  fields.update({"name": "resnet8", "stem": "cifar", **model})
   network = Network(FORMAT, "", images.channels, fields.to_dict(), False)
   rng = np.random.default_rng(seed)
 
@@ -265,9 +267,13 @@ def _saved_run(folder, method="suncet", **settings):
   (folder / "config.json").write_text(json.dumps(made.to_dict()))
   experiment = build(made)
   rng = np.random.default_rng(0)
-  state = jax.tree.map(
-    lambda x: rng.random(x.shape).astype(x.dtype), experiment.state_template()
-  )
+
+  def draw(x):
+    numbers = rng.random(x.shape)
+    # Kernels of both signs, or else no activation would change anything.
+    return (numbers - 0.5 if x.ndim > 1 else numbers).astype(x.dtype)
+
+  state = jax.tree.map(draw, experiment.state_template())
   with Checkpoints(folder / "checkpoints") as checkpoints:
     checkpoints.save(5, state, resume.metadata(experiment))
     checkpoints.wait()
@@ -294,11 +300,90 @@ def test_a_supervised_runs_classifier_is_its_head(tmp_path):
   assert encode.projection_size == 10
   images = np.zeros((2, 8, 8, 1), np.uint8)
   head = state.params["logits"]["dense1"]
-  np.testing.assert_allclose(
-    encode.project(images),
-    encode(images) @ head["kernel"] + head["bias"],
-    rtol=1e-4,
+  _assert_close(
+    encode.project(images), encode(images) @ head["kernel"] + head["bias"]
   )
+
+
+# Of methods with several heads; the first is that of CoMatch.
+_HEADS = {
+  "projection": MLP(layers=2, out=6, activation="leaky_relu"),
+  "logits": MLP(layers=1, out=10, init="glorot"),
+  "prediction": MLP(layers=2, out=6, batch_norm=True, of="projection"),
+  "prototypes": MLP(
+    layers=1, out=5, use_bias=False, unit_inputs=True, of="projection"
+  ),
+}
+
+
+@pytest.fixture
+def several_heads(tmp_path, monkeypatch):
+  """Returns the folder and state of a run with further heads."""
+  kind = type(plugins.method_spec("suncet"))
+  monkeypatch.setattr(kind, "heads", lambda *_: _HEADS)
+  return tmp_path / "run", _saved_run(tmp_path / "run")
+
+
+def test_one_of_several_heads_is_read_as_it_was_trained(
+  several_heads, tmp_path
+):
+  run, state = several_heads
+  encode = load_encoder(run)
+  images = np.random.default_rng(1).integers(0, 256, (4, 8, 8, 1), np.uint8)
+  features, head = encode(images), state.params["head"]
+  hidden = features @ head["dense1"]["kernel"] + head["dense1"]["bias"]
+  assert encode.projection_size == 6
+  assert (hidden < 0).any()
+  hidden = np.where(hidden > 0, hidden, 0.1 * hidden)
+  _assert_close(
+    encode.project(images),
+    hidden @ head["dense2"]["kernel"] + head["dense2"]["bias"],
+  )
+  logits = state.params["logits"]["dense1"]
+  classifier = load_encoder(run, part="logits")
+  _assert_close(
+    classifier.project(images), features @ logits["kernel"] + logits["bias"]
+  )
+  weights = files.read(run)
+  files.write(weights, tmp_path / "a.npz", FORMAT)
+  assert files.read(tmp_path / "a.npz").model == weights.model
+  again = load_encoder(tmp_path / "a.npz")
+  np.testing.assert_array_equal(again.project(images), encode.project(images))
+
+
+def _assert_close(found, expected):
+  size = np.abs(expected).max()
+  np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * size)
+
+
+def test_heads_that_are_left_out_are_named(several_heads, tmp_path):
+  run, _ = several_heads
+  weights = files.read(run)
+  assert weights.left_out == [
+    "head logits (--part=logits)",
+    "head prediction",
+    "head prototypes",
+  ]
+  with pytest.raises(ValueError, match="must not have activation"):
+    files.write(weights, tmp_path / "a.npz", "suncet")
+  files.write(files.read(run, part="logits"), tmp_path / "a.npz", "suncet")
+  with pytest.raises(ValueError, match="a head of the head 'projection'"):
+    load_encoder(run, part="prediction")
+  with pytest.raises(ValueError, match=r"no such head.*: projection, logits"):
+    load_encoder(run, part="teacher")
+
+
+def test_fixmatchs_wide_resnet_has_our_own_names_only(tmp_path):
+  images = Images(channels=3, size=32)
+  weights = _weights(images, name="wrn28_2_fixmatch")
+  files.write(weights, tmp_path / "a.npz", FORMAT)
+  again = files.read(tmp_path / "a.npz")
+  assert again.model == weights.model
+  for path, leaf in weights.leaves.items():
+    np.testing.assert_array_equal(again.leaves[path], leaf)
+  for layout in LAYOUTS:
+    with pytest.raises(ValueError, match=rf"--to={layout} .*--to=suncet_jax"):
+      files.write(weights, tmp_path / "b.npz", layout)
 
 
 def test_a_run_without_a_checkpoint_is_named(tmp_path, small_run):

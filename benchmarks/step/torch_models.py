@@ -13,7 +13,7 @@ def build(name: str, stem: str, channels: int, out: int = 128) -> nn.Module:
   """Builds a backbone and a two-layer projection head.
 
   Args:
-    name: One of `architectures.MODEL_NAMES`.
+    name: One of `architectures.MODEL_NAMES` but "wrn28_2_fixmatch".
     stem: One of `architectures.STEMS`; a WideResNet ignores it.
     channels: Channels of the images.
     out: Size of the projection.

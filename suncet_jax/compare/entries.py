@@ -40,7 +40,9 @@ def parse_entries(
   """Parses methods and variants, e.g. ["suncet@0.5"], ["optim.name=lars"].
 
   Args:
-    methods: Names of methods, followed by @SHARE if the share is not 1.
+    methods: Names of methods, followed by @SHARE if the share is not 1, and
+      by a space and a field if the method has a variant of its own, such as
+      "supervised method.view=strong".
     variants: Variants; each is combined with each method.
 
   Returns:
@@ -53,7 +55,11 @@ def parse_entries(
   plain = [_parse_method(text.strip()) for text in methods]
   entries = [
     *plain,
-    *(entry._replace(variant=text) for entry in plain for text in variants),
+    *(
+      entry._replace(variant=",".join(filter(None, (entry.variant, text))))
+      for entry in plain
+      for text in variants
+    ),
   ]
   names = [entry.name for entry in entries]
   if len(set(names)) < len(names) or not names:
@@ -91,7 +97,8 @@ def parse_variant(text: str) -> dict[str, Any]:
 
 
 def _parse_method(text: str) -> Entry:
-  method, _, share = text.partition("@")
+  name, _, variant = text.partition(" ")
+  method, _, share = name.partition("@")
   try:
     method_spec(method)
   except UserError as error:
@@ -100,7 +107,8 @@ def _parse_method(text: str) -> Entry:
       f"{', '.join(method_names())}, or a module of your own, each with a "
       "share of the budget behind an @ if it is not 1, such as suncet@0.5."
     ) from error
-  return Entry(method, _share(text, share) if share else 1.0)
+  parse_variant(variant)
+  return Entry(method, _share(text, share) if share else 1.0, variant)
 
 
 def _share(text: str, share: str) -> float:

@@ -6,13 +6,19 @@ in well under a second, before any accelerator is touched.
 
 from suncet_jax.config.arguments import parse_arg
 from suncet_jax.config.same_run import differences, fingerprint
-from suncet_jax.config.schema import apply_recipe, base, from_dict
+from suncet_jax.config.schema import (
+  apply_recipe,
+  base,
+  default_epochs,
+  from_dict,
+)
 from suncet_jax.config.validation import ConfigError, validate
 
 __all__ = [
   "ConfigError",
   "apply_recipe",
   "base",
+  "default_epochs",
   "differences",
   "fingerprint",
   "from_dict",

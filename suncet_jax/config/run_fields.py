@@ -151,11 +151,13 @@ TRAIN: Fields = {
   ),
 }
 
+# A method's default has the evaluation by which it classifies besides.
+FINAL = Field(
+  ("knn", "soft_nn", "linear", "finetune"),
+  "Evaluations on the test images at the end; the default of a method that has "
+  "a classifier of its own begins with it.",
+)
 EVALS: Fields = {
-  "final": Field(
-    ("knn", "soft_nn", "linear", "finetune"),
-    "Evaluations on the test images at the end.",
-  ),
   "batch_size": Field(256, "Images per evaluated batch.", POSITIVE),
   "image_size": Field(
     0,
@@ -165,7 +167,10 @@ EVALS: Fields = {
     NOT_NEGATIVE,
   ),
   "every_epochs": Field(
-    1.0, "Epochs between kNN on the validation images; 0: never.", NOT_NEGATIVE
+    1.0,
+    "Epochs between kNN, and the method's own classifier, on the validation "
+    "images; 0: never.",
+    NOT_NEGATIVE,
   ),
 }
 

@@ -15,6 +15,7 @@ from suncet_jax.config.data_fields import (
 from suncet_jax.config.run_fields import (
   CHECKPOINT,
   EVALS,
+  FINAL,
   LOG,
   MODEL,
   OPTIM,
@@ -60,6 +61,7 @@ def all_fields(method: str) -> Fields:
     method, f"Method: {', '.join(plugins.method_names())}, or yours."
   )
   evaluations = plugins.evaluations().items()
+  usual = (*FINAL.default, spec.predictor)
   return {
     "seed": SEED,
     "precision": PRECISION,
@@ -72,6 +74,9 @@ def all_fields(method: str) -> Fields:
     "optim": OPTIM,
     "train": TRAIN,
     "evals": {
+      "final": FINAL._replace(
+        default=tuple(key for key, _ in evaluations if key in usual)
+      ),
       **EVALS,
       **{key: found.fields for key, found in evaluations if found.fields},
     },
@@ -116,6 +121,21 @@ def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
   for name in _FORMERLY_OF_ALL - own.keys():
     method.pop(name, None)
   return {**values, "method": method}
+
+
+def default_epochs(method: str, name: str, otherwise: int) -> int:
+  """Returns how long a method trains on a data set if nobody says.
+
+  Args:
+    method: Name of the method.
+    name: Name of the recipe.
+    otherwise: Epochs of a method whose recipes.py has none in `EPOCHS`.
+  """
+  own: Mapping[str, int] = {}
+  if plugins.has_part(method, "recipes"):
+    module = plugins.method_module(method, "recipes")
+    own = getattr(module, "EPOCHS", own)
+  return own.get(name, otherwise)
 
 
 def apply_recipe(config: ConfigDict, name: str) -> None:

@@ -75,13 +75,7 @@ def _combination_faults(config: ConfigDict) -> Iterator[str]:
   yield from _schedule_faults(config)
   yield from model_faults(config.model)
   yield from plugins.method_spec(config.method.name).faults(config)
-  known = plugins.evaluations()
-  unknown = sorted(set(config.evals.final) - set(known))
-  if unknown:
-    yield (
-      f"evals.final has {', '.join(unknown)}, expected some of "
-      f"{', '.join(known)}."
-    )
+  yield from plugins.evaluation_faults(config, config.evals.final)
 
 
 def _schedule_faults(config: ConfigDict) -> Iterator[str]:

@@ -97,7 +97,8 @@ def _parser() -> argparse.ArgumentParser:
   parser.add_argument(
     "--part",
     default="",
-    help="network in a file with several, such as encoder_q or teacher",
+    help="network in a file with several, such as encoder_q or teacher; head of"
+    " a run, such as logits, instead of the projection",
   )
   parser.add_argument(
     "--size",

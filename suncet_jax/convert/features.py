@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-from ml_collections import ConfigDict
 
 from suncet_jax import models
-from suncet_jax.config import base
+from suncet_jax.convert.model_fields import build, completed
 from suncet_jax.convert.weights import Images, Weights
 from suncet_jax.data.augment import Augmentation, to_float
 
@@ -53,9 +52,7 @@ def make_projection(weights: Weights) -> Features:
 
 def build_model(weights: Weights) -> models.Model:
   """Returns the model that the weights belong to."""
-  config = base().model
-  config.update(ConfigDict(weights.model))
-  return models.build(config, weights.precision)
+  return build(completed(weights.model), weights.precision)
 
 
 def _augmentation(images: Images) -> Augmentation:

@@ -40,7 +40,8 @@ def read(
       `layouts.LAYOUTS`. Local or gs://.
     wrapper: Key of the state dict in a PyTorch file with several of them.
     part: Part of a file with several networks, as prefix of its names or a
-      component of that, such as "encoder_q" or "teacher".
+      component of that, such as "encoder_q" or "teacher"; of a run the head to
+      read beside the backbone, such as "logits".
     stem: Stem, one of `architectures.STEMS`, where names and shapes do not tell
       it.
     normalize: Normalisation of images, one of `pytorch_names.NORMALISATIONS`,
@@ -126,8 +127,7 @@ def _read_folder(
       f"{folder} is no folder of a run (config.json and checkpoints), nor are "
       f"there {OWN_FILE} or {MODEL_FILE} in it."
     )
-  _refuse_part(part, folder)
-  return run.read(folder)
+  return run.read(folder, part)
 
 
 def _read_file(path: epath.Path, wrapper: str, part: str, stem: str) -> Weights:

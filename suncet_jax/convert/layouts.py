@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from suncet_jax.architectures import MODEL_NAMES
+from suncet_jax.convert.model_fields import HEAD_FIELDS
 from suncet_jax.convert.weights import Path
 
 Model = Mapping[str, Any]  # config.model as nested dicts
@@ -127,13 +129,18 @@ def _block(name: str) -> tuple[int, int]:
 
 
 def _is_wide(model: Model) -> bool:
-  return model["name"] == "wrn28_2"
+  return MODEL_NAMES[model["name"]].is_wide_resnet
 
 
 def _suncet_fault(model: Model, channels: int) -> str:
   del channels
+  if model["name"] == "wrn28_2_fixmatch":
+    return "the model must not be wrn28_2_fixmatch, which it does not have"
+  others = [name for name in model["head"] if name not in HEAD_FIELDS]
   if model["head"]["output_batch_norm"]:
-    return "the projection head must not have output_batch_norm"
+    others.append("output_batch_norm")
+  if others:
+    return f"the projection head must not have {', '.join(others)}"
   return ""
 
 

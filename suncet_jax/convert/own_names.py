@@ -7,10 +7,9 @@ kept/pred.fc1.weight                (tensors that the model has no place for)
 from collections.abc import Mapping
 
 import numpy as np
-from ml_collections import ConfigDict
 
-from suncet_jax.config import base
 from suncet_jax.console.words import fault_list
+from suncet_jax.convert.model_fields import completed
 from suncet_jax.convert.pytorch_names import shapes_of
 from suncet_jax.convert.recognise import Network
 from suncet_jax.convert.weights import (
@@ -50,11 +49,10 @@ def from_tensors(
   """
   content = from_metadata(metadata)
   assert content is not None
-  model = base().model
-  model.update(ConfigDict(content["model"]))
+  model = completed(content["model"])
   has_head = any(name.startswith(f"{_PARAMS}head/") for name in tensors)
   expected = shapes_of(
-    Network(FORMAT, "", content["images"].channels, model.to_dict(), has_head)
+    Network(FORMAT, "", content["images"].channels, model, has_head)
   )
   names = {_name(path): path for path in expected}
   _check(
@@ -62,7 +60,7 @@ def from_tensors(
     {name: x for name, x in tensors.items() if not name.startswith(_KEPT)},
   )
   return Weights(
-    model=model.to_dict(),
+    model=model,
     precision=content["precision"],
     images=content["images"],
     leaves={path: tensors[name] for name, path in names.items()},

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 from flax.traverse_util import flatten_dict
-from ml_collections import ConfigDict
 
-from suncet_jax import models
 from suncet_jax.convert.layouts import (
   COUNTER,
   LAYOUTS,
@@ -19,6 +17,7 @@ from suncet_jax.convert.layouts import (
   torch_shape,
 )
 from suncet_jax.convert.leftovers import sort_out
+from suncet_jax.convert.model_fields import build
 from suncet_jax.convert.parts import grouped
 from suncet_jax.convert.recognise import Network, recognise
 from suncet_jax.convert.weights import (
@@ -119,7 +118,7 @@ def to_tensors(
   if fault:
     raise ConvertError(
       f"--to={layout} ({LAYOUTS[layout].describe}): {fault}. --to=suncet has "
-      "names for every model."
+      "names for most models, --to=suncet_jax for all."
     )
   is_back = weights.origin.get("layout") == layout
   prefix = weights.origin["prefix"] if is_back else ""
@@ -169,7 +168,7 @@ def shapes_of(network: Network) -> dict[Path, tuple[int, ...]]:
 
 @functools.cache  # tracing takes a second
 def _shapes(model: str, channels: int) -> Mapping[Path, tuple[int, ...]]:
-  init = models.build(ConfigDict(json.loads(model))).init
+  init = build(json.loads(model)).init
   shape = (_ANY_SIZE, _ANY_SIZE, channels)
   variables = jax.eval_shape(lambda: init(jax.random.key(0), shape))
   return {

@@ -11,7 +11,9 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax.config import ConfigError, from_dict, validate
+from suncet_jax.convert.model_fields import head_fields
 from suncet_jax.convert.weights import ConvertError, Images, Weights
+from suncet_jax.models.model import part_name
 from suncet_jax.workdir.checkpoint_store import Store
 from suncet_jax.workdir.folder import FolderError, RunFolder
 
@@ -26,30 +28,31 @@ def is_run(folder: epath.Path) -> bool:
   return (folder / "config.json").exists() and (folder / "checkpoints").exists()
 
 
-def read(folder: epath.PathLike) -> Weights:
+def read(folder: epath.PathLike, part: str = "") -> Weights:
   """Reads the newest intact checkpoint of a run, with all digests verified.
 
   Args:
     folder: Folder of the run, finished or not, local or gs://.
+    part: Name of the head to read beside the backbone; empty: the projection,
+      or the classifier without one.
 
   Returns:
     Weights that the run evaluates: the averaged ones, if there are any.
 
   Raises:
-    ConvertError: If there is no checkpoint, or none that matches config.json.
+    ConvertError: If there is no checkpoint, or none that matches config.json,
+      or no such head on the features.
   """
   run = RunFolder(folder)
   config, method = _config(run)
   params, batch_stats, metadata = _newest(run)
   described = metadata.get("model") or _described(config, method, params)
-  name = next((n for n in _HEADS if n in described["heads"]), "")
-  # Key of the projection's parameters; see `models.model.part_name`.
-  part = "head" if "head" in params else name
-  kept = {"backbone": "backbone", part: "head"}
+  heads = described["heads"]
+  name = _head_name(run, heads, part)
+  kept = {"backbone": "backbone", part_name(name): "head"}
   model = config.model.to_dict()
   if name:
-    head = described["heads"][name]
-    model["head"] = {field: head[field] for field in model["head"]}
+    model["head"] = head_fields(heads[name])
   return Weights(
     model=model,
     # float64 is for tests; files of weights do not have it.
@@ -63,7 +66,33 @@ def read(folder: epath.PathLike) -> Weights:
       for path, leaf in jax.tree.leaves_with_path(tree)
       if path[0].key in kept
     },
+    left_out=[
+      f"head {other}" + (f" (--part={other})" if _is_first(head) else "")
+      for other, head in heads.items()
+      if other != name
+    ],
   )
+
+
+def _head_name(run: RunFolder, heads: Mapping[str, Any], part: str) -> str:
+  """Returns the name of the head to read; empty if there is none."""
+  first = [name for name, head in heads.items() if _is_first(head)]
+  if not part:
+    return next((name for name in _HEADS if name in first), "")
+  if part in first:
+    return part
+  why = "there is no such head"
+  if part in heads:
+    why = f"it is a head of the head {heads[part]['of']!r}"
+  raise ConvertError(
+    f"{run.path} holds one encoder, of which --part={part} would name the head"
+    f" to read, but {why}; expected one on the features: {', '.join(first)}."
+  )
+
+
+def _is_first(head: Mapping[str, Any]) -> bool:
+  """Returns whether the input of a head is the features."""
+  return head.get("of", "features") == "features"
 
 
 def _newest(run: RunFolder) -> tuple[Any, Any, dict[str, Any]]:

@@ -88,7 +88,7 @@ def _feature_size(config: Any) -> int:
 
 def _backbone(config: Any, numerics: Numerics, remat: bool) -> nn.Module:
   architecture = MODEL_NAMES[config.name]
-  if architecture.block == "preactivation":
+  if architecture.is_wide_resnet:
     return WideResNet(architecture, numerics, remat)
   return ResNet(
     architecture,

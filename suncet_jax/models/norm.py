@@ -112,11 +112,13 @@ class BatchNorm(nn.Module):
     numerics: Dtypes; statistics are computed in `numerics.param_dtype`.
     use_bias: Whether there is a beta.
     scale_init: Initializer of gamma.
+    decay: Share of the running statistics that a step keeps.
   """
 
   numerics: Numerics
   use_bias: bool = True
   scale_init: Initializer = nn.initializers.ones
+  decay: float = DECAY
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -139,13 +141,12 @@ class BatchNorm(nn.Module):
       return x.astype(compute)
     unbiasing = _unbiasing_factor(x.shape)
     y, mean, var = normalize(x, scale, bias)
-    running_mean.value = _decayed(running_mean.value, mean)
-    running_var.value = _decayed(running_var.value, unbiasing * var)
+    running_mean.value = self._decayed(running_mean.value, mean)
+    running_var.value = self._decayed(running_var.value, unbiasing * var)
     return y.astype(compute)
 
-
-def _decayed(running: jax.Array, current: jax.Array) -> jax.Array:
-  return DECAY * running + (1 - DECAY) * current
+  def _decayed(self, running: jax.Array, current: jax.Array) -> jax.Array:
+    return self.decay * running + (1 - self.decay) * current
 
 
 def _unbiasing_factor(shape: tuple[int, ...]) -> float:

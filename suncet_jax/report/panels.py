@@ -57,6 +57,12 @@ _SECTIONS = (
         "percent",
         smooth=False,
       ),
+      _Panel(
+        "val_classifier_top1",
+        "accuracy of the method's classifier, validation images",
+        "percent",
+        smooth=False,
+      ),
     ),
   ),
   _Section(

@@ -11,7 +11,8 @@ from suncet_jax.report.page import Column, Folded, Keyed, Table, Tiles
 from suncet_jax.report.runs import Run
 from suncet_jax.workdir.metrics_csv import curve, last_value
 
-_KNN = "val_knn_top1"
+# Measured during training, by title.
+_VALIDATED = {"kNN": "val_knn_top1", "classifier": "val_classifier_top1"}
 _ABOUT = (Column("run"), Column("setting"), Column("seed", is_number=True))
 _EFFORT = (
   "epochs",
@@ -31,9 +32,10 @@ def run_tiles(run: Run) -> list[Tiles]:
     (wording.percent(metrics[name]), f"{wording.metric_label(name)}, test")
     for name in wording.metric_names([run.result])
   ]
-  accuracies.append(
-    (wording.percent(last_value(run.history, _KNN)), "kNN, validation images")
-  )
+  accuracies += [
+    (wording.percent(value), f"{title}, validation images")
+    for title, value in _validated(run).items()
+  ]
   return [
     Tiles([fact for fact in facts if fact[0] != wording.NOTHING])
     for facts in (accuracies, efforts(run))
@@ -79,11 +81,17 @@ def accuracy_table(groups: Mapping[str, Sequence[Run]]) -> Table:
   results = [run.result for runs in groups.values() for run in runs]
   names = wording.metric_names(results)
   labels = [f"{wording.metric_label(name)}, test" for name in names]
-  numbers = _numbers("kNN, validation", *labels)
+  every = [_validated(run) for runs in groups.values() for run in runs]
+  titles = [
+    title
+    for title in _VALIDATED
+    if title == "kNN" or any(found[title] is not None for found in every)
+  ]
+  numbers = _numbers(*(f"{title}, validation" for title in titles), *labels)
   rows = []
   for run, about in _about(groups):
-    metrics = wording.metrics_of(run.result)
-    values = [last_value(run.history, _KNN), *map(metrics.get, names)]
+    metrics, on_the_way = wording.metrics_of(run.result), _validated(run)
+    values = [*map(on_the_way.get, titles), *map(metrics.get, names)]
     rows.append([*about, state_of(run), *map(wording.percent, values)])
   return Table([*_ABOUT, Column("state"), *numbers], rows)
 
@@ -158,6 +166,13 @@ def wait_share(run: Run) -> float | None:
   """Returns the mean share of time spent waiting for input, or None."""
   values = curve(run.history, "step", "input_wait_share")[1]
   return float(values.mean()) if values.size else None
+
+
+def _validated(run: Run) -> dict[str, float | None]:
+  """Returns the latest accuracies on validation images by title."""
+  return {
+    title: last_value(run.history, name) for title, name in _VALIDATED.items()
+  }
 
 
 def _about(

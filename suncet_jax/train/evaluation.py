@@ -22,7 +22,7 @@ from suncet_jax.train.finetuning import finetune_on_labels
 from suncet_jax.train.state import TrainState
 
 # Evaluations whose predictions the report may show, by preference.
-_PREDICTORS = ("linear", "knn")
+_PREDICTORS = ("classifier", "linear", "knn")
 
 
 class Evaluator:
@@ -52,15 +52,20 @@ class Evaluator:
 
     Returns:
       `val_knn_top1`: Accuracy in [0, 1] of weighted kNN with the labelled
-      images as neighbours; `rankme`: Effective rank of the projections.
+      images as neighbours; `val_classifier_top1`: That of the method's own
+      classifier, if it has one; `rankme`: Effective rank of the projections.
     """
     pipeline = self._experiment.pipeline
     queries = self.embed(state, pipeline.train, pipeline.splits.validation)
     votes = knn.scores(StateUnderTest(self, state), queries.features)
-    return {
+    measures = {
       "val_knn_top1": topk_accuracy(votes, queries.labels).top1,
       "rankme": rankme(queries.projection),
     }
+    if queries.logits is not None:
+      found = topk_accuracy(queries.logits, queries.labels)
+      measures["val_classifier_top1"] = found.top1
+    return measures
 
   def evaluate(self, state: TrainState, name: str) -> dict[str, float]:
     """Measures a state on the test images.
@@ -99,12 +104,12 @@ class Evaluator:
       indices: Indices of the images in the source, int [n].
 
     Returns:
-      Features and projections of the images.
+      Features, projections and logits of the images.
     """
-    features, projection = self._over(
+    features, projection, logits = self._over(
       lambda images: self._apply(state, images), source, indices
     )
-    return Embedding(features, projection, source.labels[indices])
+    return Embedding(features, projection, source.labels[indices], logits)
 
   def finetuned_scores(self, state: TrainState) -> np.ndarray:
     """Fine-tunes on the labelled images; returns logits of the test images."""
@@ -126,12 +131,13 @@ class Evaluator:
 
   def _encode(
     self, state: TrainState, images: jax.Array
-  ) -> tuple[jax.Array, jax.Array]:
+  ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
     outputs, _ = self._experiment.model.apply(
       *state.encoder, self._prepared(images), train=False
     )
     features = outputs["features"]
-    return features, outputs.get("projection", features)
+    # Nothing else is fetched: outputs may be as large as the images.
+    return features, outputs.get("projection", features), outputs.get("logits")
 
   def _prepared(self, images: jax.Array) -> jax.Array:
     """Returns images [b, h, w, c] resized and normalised for the network."""
@@ -231,10 +237,12 @@ class StateUnderTest:
     """Returns the predicted classes of the test images.
 
     Returns:
-      Title of the classifier ("linear probe" if it was evaluated, else "kNN")
-      and the predicted class of each test image, int [n].
+      Title of the classifier (the method's own if it has one, else "linear
+      probe" if it was evaluated, else "kNN") and the predicted class of each
+      test image, int [n].
     """
-    if not any(name in self._predicted for name in _PREDICTORS):
-      plugins.evaluations()["knn"].run(self)
+    has_own = self.test.logits is not None
+    if has_own or not any(name in self._predicted for name in _PREDICTORS):
+      plugins.evaluations()["classifier" if has_own else "knn"].run(self)
     name = next(name for name in _PREDICTORS if name in self._predicted)
     return plugins.evaluations()[name].title, self._predicted[name]

@@ -177,8 +177,13 @@ def _open_events(folder: epath.Path) -> Any:
 
 # Metric -> its format in the progress line; the method's series come between.
 _SHOWN_FIRST = {"input_wait_share": "wait {:.0%}", "loss": "loss {:.3f}"}
-_SHOWN_LAST = {"learning_rate": "lr {:.3g}", "val_knn_top1": "knn {:.1%}"}
-_RECORD = "val_knn_top1"  # on a terminal, its values stay above the bar
+_SHOWN_LAST = {
+  "learning_rate": "lr {:.3g}",
+  "val_knn_top1": "knn {:.1%}",
+  "val_classifier_top1": "classifier {:.1%}",
+}
+# On a terminal, their values stay above the bar.
+_RECORD = ("val_knn_top1", "val_classifier_top1")
 
 
 class Display:
@@ -215,9 +220,9 @@ class Display:
       terminal.say("  ".join(line), sys.stderr)
       return
     self._latest |= texts | metrics
-    is_record = _RECORD in metrics
+    is_record = any(k in metrics for k in _RECORD)
     if is_record:
-      kept = [place, *(metrics[k] for k in ("loss", _RECORD) if k in metrics)]
+      kept = [place, *(metrics[k] for k in ("loss", *_RECORD) if k in metrics)]
       self._live.console.print(facts("  ".join(kept)))
     done = row["step"] / self._total_steps
     drawn = bar(done, f"{place}  {remaining(left)}", self._below())

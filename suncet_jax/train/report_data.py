@@ -1,13 +1,10 @@
 """Gathers the data of a run's report and writes both."""
 
-import dataclasses
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from PIL import Image
 
-from suncet_jax.data.augment import augment
 from suncet_jax.data.source import Source
 from suncet_jax.files import storage
 from suncet_jax.files.text import encoded
@@ -17,14 +14,13 @@ from suncet_jax.report.runs import Run
 from suncet_jax.report.write import report_page
 from suncet_jax.rng import permutation
 from suncet_jax.train.experiment import Experiment
+from suncet_jax.train.sample_views import sample_views
 from suncet_jax.workdir.folder import RunFolder
 from suncet_jax.workdir.metrics_csv import read_history
 
 _MAPPED_IMAGES = 1500
 _THUMBNAIL = 48  # pixels, largest side
 _READ_TOGETHER = 256  # images in full size in memory
-_SHOWN_IMAGES = 8
-_SHOWN_VIEWS = 6
 _SHOWN_QUERIES = 8
 _SHOWN_NEIGHBOURS = 8
 
@@ -80,7 +76,7 @@ def _gather(experiment: Experiment, seen: Seen, command: str) -> ReportData:
   sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
   features = seen.features
   sample = sample[np.isfinite(features[sample]).all(axis=1)]
-  views, titles = _views(experiment)
+  views, titles = sample_views(experiment)
   neighbours, neighbour_labels = _neighbours(experiment, features, sample)
   return ReportData(
     command=command,
@@ -123,28 +119,6 @@ def _small(images: np.ndarray) -> np.ndarray:
     for image in images
   ]
   return np.stack(small).reshape(len(images), size[1], size[0], -1)
-
-
-def _views(experiment: Experiment) -> tuple[np.ndarray, list[str]]:
-  """Returns training images beside some of their views, at the views' size."""
-  # Crops are made here even if the host makes them in training; without mean
-  # and std the views stay visible.
-  shown = dataclasses.replace(
-    experiment.views["view"].augmentation, mean=(), std=()
-  )
-  pool = experiment.pipeline.splits.pool
-  chosen = pool[:: max(1, pool.size // _SHOWN_IMAGES)][:_SHOWN_IMAGES]
-  images = next(experiment.pipeline.train.images([chosen]))
-  shape = (len(chosen), shown.size, shown.size, images.shape[-1])
-  whole = jax.image.resize(images / 255.0, shape, "linear")
-  make = jax.jit(augment, static_argnums=2)
-  columns = [whole]
-  for view in range(_SHOWN_VIEWS):
-    keys = jax.random.split(jax.random.key(view), len(chosen))
-    columns.append(make(images, keys, shown))
-  pixels = np.rint(np.clip(np.stack(columns, axis=1), 0, 1) * 255)
-  titles = ["image", *(f"view {i + 1}" for i in range(_SHOWN_VIEWS))]
-  return pixels.astype(np.uint8), titles
 
 
 def _neighbours(

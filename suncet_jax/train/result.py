@@ -9,9 +9,10 @@ from absl import logging
 from etils import epath
 
 from suncet_jax import convolution, plugins
-from suncet_jax.config import fingerprint, from_dict, validate
+from suncet_jax.config import base, fingerprint, from_dict, validate
 from suncet_jax.console import terminal
 from suncet_jax.devices.processes import is_first, value_from_first
+from suncet_jax.errors import UserError
 from suncet_jax.files.formats import write_json
 from suncet_jax.train.evaluation import Evaluator
 from suncet_jax.train.experiment import Experiment, build
@@ -61,7 +62,7 @@ def evaluate_finally(
 
 
 def evaluate_again(
-  workdir: epath.PathLike, names: Sequence[str], step: int | None
+  workdir: epath.PathLike, names: Sequence[str] | None, step: int | None
 ) -> int:
   """Evaluates a checkpoint of a run and prints the accuracies.
 
@@ -70,18 +71,23 @@ def evaluate_again(
 
   Args:
     workdir: Folder of a run, finished or not.
-    names: Names of the evaluations; see `Evaluator.evaluate`.
+    names: Names of the evaluations; see `Evaluator.evaluate`. None: those that
+      a run of the method has by default.
     step: Step of the checkpoint, or None for the newest.
 
   Returns:
     The exit code.
 
   Raises:
-    ValueError: If the folder holds no run, or no such checkpoint.
+    ValueError: If the folder holds no run, or no such checkpoint, or the method
+      lacks what an evaluation needs.
   """
   folder = RunFolder(workdir)
   config = from_dict(folder.config())
   validate(config, check_files=True)
+  names = names or base(config.method.name).evals.final
+  if faults := list(plugins.evaluation_faults(config, names, "--evals")):
+    raise UserError("\n".join(faults))
   if not folder.checkpoints.exists():
     raise FolderError(f"{folder.path} holds no checkpoint yet.")
   experiment = build(config)

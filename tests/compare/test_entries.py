@@ -16,6 +16,19 @@ def test_methods_with_shares_and_variants():
   assert entries[-1].name == "suncet@0.5 optim.peak_lr=2"
 
 
+def test_a_method_may_have_a_variant_of_its_own():
+  plain, strong, *others = parse_entries(
+    ["suncet", "supervised@2 method.view=strong"], ["optim.peak_lr=2"]
+  )
+  assert plain == Entry("suncet")
+  assert strong == Entry("supervised", 2.0, "method.view=strong")
+  assert strong.name == "supervised@2 method.view=strong"
+  assert [entry.variant for entry in others] == [
+    "optim.peak_lr=2",
+    "method.view=strong,optim.peak_lr=2",
+  ]
+
+
 @pytest.mark.parametrize(
   ("methods", "variants", "expected"),
   [
@@ -27,6 +40,7 @@ def test_methods_with_shares_and_variants():
     (["suncet", "suncet@1"], [], "expected each of them once"),
     # Two folders of one name would be one run, counted twice.
     (["suncet@0.3333333", "suncet@0.33333331"], [], "each of them once"),
+    (["suncet fast"], [], "'fast' is not of the form field=value"),
     (["suncet"], ["seed=1", "seed=1"], "expected each of them once"),
   ],
 )

@@ -1,13 +1,14 @@
 """--config names a file of the user, or one that comes with the package."""
 
 import pathlib
+import runpy
 
 import pytest
 import running
 
 from suncet_jax.compare.entries import Entry
 from suncet_jax.compare.recipe import Recipe
-from suncet_jax.config import files
+from suncet_jax.config import default_epochs, files
 from suncet_jax.errors import UserError
 
 
@@ -89,3 +90,10 @@ def test_the_grid_of_a_comparison_loads_ours(tmp_path, monkeypatch):
   assert recipe.load(Entry("simclr"), 5, 0).train.epochs == 2
   with pytest.raises(UserError, match="is not there"):
     Recipe("configs/digit.py", {})
+
+
+def test_a_method_trains_as_long_as_its_recipe_says_unless_the_user_does():
+  assert default_epochs("simclr", "digits", 20) == 20
+  get_config = runpy.run_path(str(files.packaged()["digits"]))["get_config"]
+  assert get_config("method=simclr").train.epochs == 20
+  assert get_config("method=simclr,epochs=3").train.epochs == 3

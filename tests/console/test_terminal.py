@@ -150,6 +150,22 @@ def test_a_pipe_gets_the_plain_lines(tmp_path, monkeypatch):
   )
 
 
+def test_a_line_shows_the_methods_own_classifier():
+  measured = {"val_knn_top1": 0.5, "val_classifier_top1": 0.75}
+  with _piped() as (_, err):
+    Display(4).show(_ROW | measured, left=60)
+  assert err.getvalue().endswith("  knn 50.0%  classifier 75.0%\n")
+
+
+def test_what_the_classifier_reached_stays_above_the_bar(screen):
+  with _bar(screen) as display:
+    display.show(_ROW | {"val_classifier_top1": 0.75}, left=60)
+  assert any(
+    line.startswith("step 3/4") and line.endswith("classifier 75.0%")
+    for line in screen.lines()
+  )
+
+
 def test_a_terminal_gets_a_bar(screen, tmp_path, monkeypatch):
   with screen.attached():
     _train(tmp_path, monkeypatch)

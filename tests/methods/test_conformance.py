@@ -20,6 +20,7 @@ from suncet_jax.plugins import (
   method_module,
   method_names,
   method_spec,
+  suitable_evaluations,
 )
 from suncet_jax.workdir.checkpoints import Checkpoints
 
@@ -155,6 +156,13 @@ def test_what_it_logs_is_finite(name):
   for metrics in logged:
     assert metrics.keys() >= _OF_THE_STEP
     assert all(np.isfinite(value) for value in metrics.values())
+
+
+def test_it_classifies_by_an_evaluation_that_suits_it(name):
+  config = conformance.experiment(name).config
+  predictor = method_spec(name).predictor
+  assert predictor in suitable_evaluations(config)
+  assert predictor in config.evals.final
 
 
 def test_no_metric_has_two_titles():

@@ -11,7 +11,10 @@ from suncet_jax import models
 @pytest.mark.parametrize(
   ("fields", "message"),
   [
-    ({"name": "resnet51"}, "model.name .*resnet8, .*wrn28_2; got 'resnet51'"),
+    (
+      {"name": "resnet51"},
+      "model.name .*resnet8, .*wrn28_2, .*; got 'resnet51'",
+    ),
     ({"width": 3}, "model.width must be one of 1, 2, 4; got 3"),
     ({"stem": "vgg"}, "model.stem .*imagenet, cifar, cifar_stride2; got 'vgg'"),
     (
@@ -25,6 +28,10 @@ from suncet_jax import models
     (
       {"name": "wrn28_2", "zero_init_residual": True},
       "only model.zero_init_residual = False",
+    ),
+    (
+      {"name": "wrn28_2_fixmatch", "stem": "imagenet", "width": 4},
+      "wrn28_2_fixmatch takes only model.width = 1.*model.stem = 'cifar'",
     ),
   ],
 )

@@ -4,6 +4,7 @@ import pytest
 from model_testing import abstract_variables, count, model_config
 
 from suncet_jax import models
+from suncet_jax.architectures import MLP
 
 _IMAGENET = {"stem": "imagenet"}
 
@@ -37,6 +38,15 @@ def test_wide_resnet_has_the_reference_counts():
   assert count(params["backbone"]) == 1_468_352
   assert count(stats["backbone"]) == 3_616
   assert count(params["head"]) == 50_048
+
+
+def test_fixmatchs_wide_resnet_has_its_count():
+  """As published, with the classifier of 10 classes."""
+  model = models.build(
+    model_config(name="wrn28_2_fixmatch"),
+    heads={"logits": MLP(layers=1, out=10, init="glorot")},
+  )
+  assert count(abstract_variables(model)[0]) == 1_467_610
 
 
 def test_cifar_resnets_have_6n_plus_2_layers():
@@ -87,6 +97,7 @@ def test_feature_size_is_that_of_the_features():
     ("resnet18", 1, 512),
     ("resnet50", 2, 4096),
     ("wrn28_2", 1, 128),
+    ("wrn28_2_fixmatch", 1, 128),
   ):
     model = models.build(model_config(name=name, width=width))
     assert model.feature_size == size

@@ -11,6 +11,7 @@ from suncet_jax import models
 _MODELS = (
   {"name": "resnet20"},
   pytest.param({"name": "wrn28_2"}, marks=pytest.mark.slow),
+  pytest.param({"name": "wrn28_2_fixmatch"}, marks=pytest.mark.slow),
 )
 
 

@@ -74,6 +74,41 @@ def test_finished_run(tmp_path):
   assert "own" in texts
 
 
+def _with_classifier(folder, **parts):
+  """Makes a run of a method that has a classifier of its own."""
+  header, *rows = history(30)
+  lines = [f"{header},val_classifier_top1", *(f"{row},0.875" for row in rows)]
+  return make_run(folder, method="supervised", lines=lines, **parts)
+
+
+def test_a_classifier_of_its_own_is_shown(tmp_path):
+  metrics = {"classifier_top1": 0.8125, "classifier_top5": 0.9375}
+  texts = _texts(
+    _page(tmp_path, _with_classifier(tmp_path / "a", metrics=metrics))
+  )
+  for value, title in (
+    ("81.2 %", "classifier, test"),
+    ("93.8 %", "classifier, top 5, test"),
+    ("87.5 %", "classifier, validation images"),
+  ):
+    place = texts.index(value)
+    assert title in texts[place : place + 4]
+  title = "accuracy of the method's classifier, validation images"
+  assert title in texts
+  assert "the classifier that the method itself has trained" in texts
+
+
+def test_only_a_run_that_has_one_gets_a_column_of_classifiers(tmp_path):
+  plain = [
+    make_run(tmp_path / name, seed=seed) for seed, name in enumerate("ab")
+  ]
+  assert "classifier, validation" not in _texts(_page(tmp_path, *plain))
+  both = [plain[0], _with_classifier(tmp_path / "c")]
+  texts = _texts(_page(tmp_path, *both))
+  assert "classifier, validation" in texts
+  assert "87.5 %" in texts
+
+
 def test_texts_are_escaped(tmp_path):
   run = make_run(tmp_path / "a", method=NAMES[0], metrics={NAMES[0]: 1.0})
   page = _page(tmp_path, run)

@@ -13,11 +13,14 @@ class Embedding(NamedTuple):
     projection: Outputs of the projection head, which the losses are computed
       of, [n, d]; the features where the method has no projection head.
     labels: Class of each image, int32 [n].
+    logits: Outputs of the method's own classifier, its head "logits", [n, c];
+      None where it has none.
   """
 
   features: np.ndarray
   projection: np.ndarray
   labels: np.ndarray
+  logits: np.ndarray | None = None
 
 
 class Context(Protocol):

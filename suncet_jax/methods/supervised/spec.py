@@ -20,6 +20,7 @@ class SupervisedSpec(MethodSpec):
     ),
   }
   views = ("weak", "strong")
+  predictor = "classifier"
   series = (
     Series("cross_entropy", "cross-entropy", "Losses", unit="nats"),
     Series(
