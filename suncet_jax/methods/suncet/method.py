@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ from suncet_jax import losses
 from suncet_jax.methods.base import Encode, Method, Moment, StepOutput, Views
 from suncet_jax.methods.simclr.method import SimCLR
 from suncet_jax.methods.simclr.method import build as build_simclr
+from suncet_jax.models import Outputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,19 +49,36 @@ class SuNCEt(Method):
     )
     count = len(views.unlabelled)
     ntxent, metrics = self.simclr.contrast(outputs[:count], encode)
-    suncet = functools.partial(
-      losses.suncet,
+    value = suncet_of(
+      outputs[count:],
+      views.labels,
+      encode,
       temperature=self.simclr.temperature,
       stop_gradient_keys=self.simclr.stop_gradient_keys,
-    )
-    labelled = outputs[count:]
-    value = encode.over_rows(suncet)(
-      encode.join([out["projection"] for out in labelled]),
-      encode.join([views.labels] * len(labelled)),
     )
     return ntxent + self.weight * value, StepOutput(
       batch_stats, {**metrics, "suncet": value}
     )
+
+
+def suncet_of(
+  outputs: Sequence[Outputs],
+  labels: jax.Array | None,
+  encode: Encode,
+  **options: Any,
+) -> jax.Array:
+  """Returns SuNCEt of the projections of all labelled views together.
+
+  Args:
+    outputs: Outputs of the labelled views.
+    labels: Labels of the rows of a view.
+    encode: Encoder that made the outputs.
+    **options: Options of `losses.suncet`.
+  """
+  return encode.over_rows(functools.partial(losses.suncet, **options))(
+    encode.join([out["projection"] for out in outputs]),
+    encode.join([labels] * len(outputs)),
+  )
 
 
 def build(config: ConfigDict, class_count: int) -> SuNCEt:

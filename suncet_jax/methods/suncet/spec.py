@@ -6,6 +6,8 @@ from suncet_jax.fields import NOT_NEGATIVE, Field, at_least
 from suncet_jax.methods.simclr.spec import SPEC as SIMCLR
 from suncet_jax.plugins import Groups, MethodSpec, Series
 
+SERIES = Series("suncet", "SuNCEt", "Losses", unit="nats", line="suncet {:.3f}")
+
 
 class SuNCEtSpec(MethodSpec):
   """NT-Xent of unlabelled images + SuNCEt of labelled ones."""
@@ -22,10 +24,7 @@ class SuNCEtSpec(MethodSpec):
       at_least(-1, "-1 (until the end) or an epoch >= 0"),
     ),
   }
-  series = (
-    *SIMCLR.series,
-    Series("suncet", "SuNCEt", "Losses", unit="nats", line="suncet {:.3f}"),
-  )
+  series = (*SIMCLR.series, SERIES)
 
   def groups(self, config: Any, epoch: int) -> Groups:
     """Returns SimCLR's views, and while labels are in use the labelled ones."""

@@ -1,0 +1,1 @@
+"""SwAV: swapped predictions of assignments to prototypes, without labels."""
