@@ -13,7 +13,6 @@ from suncet_jax.data.source import Crop
 from suncet_jax.data.views import Augmentation
 from suncet_jax.errors import UserError
 
-
 # Groups of the configuration that are not named as their views are.
 _GROUPS = {"view": "augment", "small": "augment"}
 
