@@ -19,6 +19,7 @@ from suncet_jax.evals.protocols.base import Embedding
 from suncet_jax.evals.rank import rankme
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.finetuning import finetune_on_labels
+from suncet_jax.train.soft_nn_finetuning import soft_nn_finetune_on_labels
 from suncet_jax.train.state import TrainState
 
 # Evaluations whose predictions the report may show, by preference.
@@ -124,6 +125,10 @@ class Evaluator:
       np.arange(test.labels.size),
     )
 
+  def soft_nn_finetuned(self, state: TrainState) -> TrainState:
+    """Fine-tunes by SuNCEt on the labelled images; returns the new state."""
+    return soft_nn_finetune_on_labels(self._experiment, state, self._prepared)
+
   @property
   def experiment(self) -> Experiment:
     """The experiment whose states are evaluated."""
@@ -223,6 +228,12 @@ class StateUnderTest:
   def finetuned_scores(self) -> np.ndarray:
     """Fine-tunes on the labelled images; returns logits of the test images."""
     return self._evaluator.finetuned_scores(self.state)
+
+  def soft_nn_finetuned(self) -> tuple[Embedding, Embedding]:
+    """Fine-tunes by SuNCEt; returns what `bank` and `test` are then."""
+    tuned = self._evaluator.soft_nn_finetuned(self.state)
+    seen = StateUnderTest(self._evaluator, tuned)
+    return seen.bank, seen.test
 
   def accuracy(
     self, name: str, scores: Any, *, top: tuple[int, ...] = (1,)

@@ -54,6 +54,10 @@ class Context(Protocol):
     """Fine-tunes on the labelled images; returns logits of the test images."""
     ...
 
+  def soft_nn_finetuned(self) -> tuple[Embedding, Embedding]:
+    """Fine-tunes by SuNCEt; returns what `bank` and `test` are then."""
+    ...
+
   def accuracy(
     self, name: str, scores: Any, *, top: tuple[int, ...] = (1,)
   ) -> dict[str, float]:
