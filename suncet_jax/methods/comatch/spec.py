@@ -29,6 +29,7 @@ class CoMatchSpec(MethodSpec):
     "Cross-entropy of labels + that of smoothed pseudo-labels + contrast by "
     "their graph (Li et al. 2021, arXiv 2011.11183)."
   )
+  predictor = "classifier"
   fields = {
     "threshold": Field(0.95, "Least confidence of a pseudo-label.", FRACTION),
     "unlabelled_weight": Field(

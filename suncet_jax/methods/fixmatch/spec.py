@@ -32,6 +32,7 @@ class FixMatchSpec(MethodSpec):
     "Cross-entropy of labels + that of confident pseudo-labels (Sohn et al. "
     "2020, arXiv 2001.07685)."
   )
+  predictor = "classifier"
   fields = {
     "threshold": Field(
       0.95, "Least confidence of a pseudo-label, from a weak view.", FRACTION

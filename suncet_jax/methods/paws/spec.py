@@ -20,6 +20,7 @@ class PAWSSpec(MethodSpec):
     "Views agree on soft nearest labelled neighbours (Assran et al. 2021, "
     "arXiv 2104.13963)."
   )
+  predictor = "soft_nn"
   fields = {
     "temperature": Field(0.1, "Temperature tau of similarities.", POSITIVE),
     "sharpening": Field(0.25, "Temperature T of targets.", POSITIVE),
