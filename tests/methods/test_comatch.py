@@ -1,5 +1,6 @@
 """CoMatch as a method, against a loop of NumPy over three steps."""
 
+import conformance
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -198,7 +199,7 @@ def test_labels_are_constants_and_both_strong_views_are_not(x64):
       jnp.asarray(2.0), jnp.zeros(()), state, views, encode, moment
     )[0]
 
-  of_weak, of_strong, of_third = jax.grad(value)([1.0, 1.0, 1.0])
+  of_weak, of_strong, of_third = jax.jit(jax.grad(value))([1.0, 1.0, 1.0])
   assert of_weak == 0
   assert of_strong != 0
   assert of_third != 0
@@ -257,14 +258,12 @@ def test_predictions_of_one_class_are_named(caplog):
   _, state = method.init(jnp.asarray(1.0), jnp.zeros(()))
   moment = Moment(jnp.int32(0), jnp.float32(0), jax.random.key(0))
   views = Views((weak, *others), (labelled,), y)
-  _, output = method.loss(
-    jnp.asarray(1.0),
-    jnp.zeros(()),
-    state,
-    views,
-    _Encode(None, virtual.mesh(1)),
-    moment,
-  )
+  encode = _Encode(None, virtual.mesh(1))
+  _, output = jax.jit(
+    lambda params: method.loss(
+      params, jnp.zeros(()), state, views, encode, moment
+    )
+  )(jnp.asarray(1.0))
   config, _ = tiny.settings(method="comatch")
   watch = Watch(method_spec("comatch").symptoms(config, _CLASSES), 10)
   for step in range(1, 4):
@@ -282,16 +281,18 @@ def _run(parts, state, steps):
 
 @pytest.mark.slow
 def test_a_momentum_encoder_and_its_banks_survive_a_kill(tmp_path):
-  parts = tiny.experiment(
+  made = tiny.experiment(
     method="comatch",
     precision="bfloat16",
     **{
       "method.momentum_encoder": True,
       "method.bank_rows": 24,
+      "data.labelled.images_per_class": 4,
       "train.micro_batches": 2,
       "train.ema_decay": 0.9,
     },
   )
+  parts = conformance.on_devices(made, 1)
   whole = jax.device_get(_run(parts, parts.initial_state(), range(4)))
   with Checkpoints(tmp_path) as checkpoints:
     checkpoints.save(2, _run(parts, parts.initial_state(), range(2)), {})

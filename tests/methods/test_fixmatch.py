@@ -2,6 +2,7 @@
 
 import logging
 
+import conformance
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -103,9 +104,10 @@ def test_it_sees_both_views_of_the_pool_and_weak_labelled_ones():
 
 
 def test_bfloat16_and_averages_are_finite():
-  parts = tiny.experiment(
+  made = tiny.experiment(
     method="fixmatch", precision="bfloat16", **{"train.ema_decay": 0.9}
   )
+  parts = conformance.on_devices(made, 1)
   state, step = parts.initial_state(), parts.step_fn()
   spec = parts.batch_spec(0)
   for batch in parts.stream.batches(range(2), spec.unlabelled, spec.labelled):
