@@ -41,8 +41,8 @@ def parse_entries(
 
   Args:
     methods: Names of methods, followed by @SHARE if the share is not 1, and
-      by a space and a field if the method has a variant of its own, such as
-      "supervised method.view=strong".
+      by fields after spaces if the method has a variant of its own, such as
+      "supervised method.view=strong optim.nesterov=True".
     variants: Variants; each is combined with each method.
 
   Returns:
@@ -97,7 +97,8 @@ def parse_variant(text: str) -> dict[str, Any]:
 
 
 def _parse_method(text: str) -> Entry:
-  name, _, variant = text.partition(" ")
+  name, *fields = text.split()
+  variant = ",".join(fields)
   method, _, share = name.partition("@")
   try:
     method_spec(method)

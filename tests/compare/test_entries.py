@@ -18,14 +18,14 @@ def test_methods_with_shares_and_variants():
 
 def test_a_method_may_have_a_variant_of_its_own():
   plain, strong, *others = parse_entries(
-    ["suncet", "supervised@2 method.view=strong"], ["optim.peak_lr=2"]
+    ["suncet", "supervised@2 method.view=strong seed=3"], ["optim.peak_lr=2"]
   )
   assert plain == Entry("suncet")
-  assert strong == Entry("supervised", 2.0, "method.view=strong")
-  assert strong.name == "supervised@2 method.view=strong"
+  assert strong == Entry("supervised", 2.0, "method.view=strong,seed=3")
+  assert strong.name == "supervised@2 method.view=strong,seed=3"
   assert [entry.variant for entry in others] == [
     "optim.peak_lr=2",
-    "method.view=strong,optim.peak_lr=2",
+    "method.view=strong,seed=3,optim.peak_lr=2",
   ]
 
 
