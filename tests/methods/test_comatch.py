@@ -12,7 +12,8 @@ from scipy.special import log_softmax, softmax
 from suncet_jax.errors import UserError
 from suncet_jax.methods.base import Moment, Views
 from suncet_jax.methods.comatch import memory
-from suncet_jax.methods.comatch.method import CoMatch, MomentumCoMatch
+from suncet_jax.methods.comatch.momentum import MomentumCoMatch
+from suncet_jax.methods.comatch.step import CoMatch
 from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.plugins import method_spec
 from suncet_jax.train.watch import Watch
