@@ -100,7 +100,8 @@ def _page(results: Sequence[Measured], command: str) -> str:
     draw = functools.partial(_chart, group)
     charts = [draw(*measure) for measure in tables.measures(group).items()]
     curves = chart.ChartGroup(charts, colors, list(_AXES))
-    parts.append(Section(f"labels={labels}", [curves, *_tables(group)]))
+    title, which, *others = _tables(group)
+    parts.append(Section(f"labels={labels}", [title, which, curves, *others]))
   words = (criterion.__doc__ or "").strip()
   parts.append(Section("The criterion", [Code(words)]))
   parts.append(Section("To repeat it", [Code(command)]))
