@@ -294,12 +294,14 @@ def test_averaged_weights_are_taken_where_there_are_some(tmp_path):
   )
 
 
-def test_a_supervised_runs_classifier_is_its_head(tmp_path):
-  state = _saved_run(tmp_path / "run", "supervised")
+# Their configurations have groups for views of their own.
+@pytest.mark.parametrize("method", ["supervised", "fixmatch"])
+def test_a_classifier_is_the_head_where_there_is_no_other(tmp_path, method):
+  state = _saved_run(tmp_path / "run", method)
   encode = load_encoder(tmp_path / "run")
   assert encode.projection_size == 10
   images = np.zeros((2, 8, 8, 1), np.uint8)
-  head = state.params["logits"]["dense1"]
+  head = state.encoder[0]["logits"]["dense1"]
   _assert_close(
     encode.project(images), encode(images) @ head["kernel"] + head["bias"]
   )

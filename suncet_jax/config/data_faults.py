@@ -72,11 +72,6 @@ def _label_faults(data: ConfigDict) -> Iterator[str]:
       "data.labelled needs exactly one of per_class, fraction and file; "
       f"given: {', '.join(given) or 'none'}."
     )
-  if labelled.views == 1 and labelled.images_per_class == 1:
-    yield (
-      "data.labelled.images_per_class and data.labelled.views are both 1, so "
-      "no labelled row has a positive; expected at least 2 in one of them."
-    )
 
 
 def _validation_faults(config: ConfigDict) -> Iterator[str]:

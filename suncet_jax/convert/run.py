@@ -11,6 +11,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax.config import ConfigError, from_dict, validate
+from suncet_jax.config.data_fields import OTHER_VIEWS
 from suncet_jax.convert.model_fields import head_fields
 from suncet_jax.convert.weights import ConvertError, Images, Weights
 from suncet_jax.models.model import part_name
@@ -136,7 +137,9 @@ def _config(run: RunFolder) -> tuple[ConfigDict, str]:
   """
   try:
     values = run.config()
-    config = from_dict({**values, "method": {"name": _ANY_METHOD}})
+    kept = {k: v for k, v in values.items() if k not in OTHER_VIEWS}
+    config = from_dict({**kept, "method": {"name": _ANY_METHOD}})
+    config.evals.final = ()  # some suit methods with certain heads only
     validate(config)
     return config, values["method"]["name"]
   except (FolderError, ConfigError, ValueError, KeyError, TypeError) as error:

@@ -1,12 +1,13 @@
-"""Contrastive losses and diagnostics: pure functions that need only JAX.
+"""Losses and diagnostics: pure functions that need only JAX.
 
     from suncet_jax import losses
 
     loss = losses.ntxent(view_1, view_2) + losses.suncet(labelled, labels)
 
-Every function L2-normalises its rows, returns one scalar, and is the same under
-`jax.jit`, inside `jax.shard_map` and inside `jax.pmap` (`axis_name=`). Axis
-letters: n anchors, m keys (= n x devices), d embedding.
+Every loss is one scalar, and the same under `jax.jit`, inside `jax.shard_map`
+and inside `jax.pmap` (`axis_name=`). Rows of embeddings are L2-normalised; of
+logits and probabilities nothing is. Axis letters: n anchors, m keys (= n x
+devices), d embedding, c classes.
 
 `ntxent`, `suncet` and `supcon` share these options:
 
@@ -39,11 +40,8 @@ with blocks only the first, forward or backward, with respect to embeddings and
 temperature.
 """
 
-from suncet_jax.losses.comatch import (
-  comatch_consistency,
-  comatch_graph,
-  cross_entropy,
-)
+from suncet_jax.losses.comatch import comatch_consistency, comatch_graph
+from suncet_jax.losses.cross_entropy import cross_entropy
 from suncet_jax.losses.diagnostics import (
   alignment,
   contrastive_accuracy,

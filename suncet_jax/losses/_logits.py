@@ -46,6 +46,15 @@ def check_same_shape(function: str, **arrays: jax.Array) -> None:
     )
 
 
+def check_columns(function: str, **arrays: jax.Array) -> None:
+  """Raises ValueError unless all arrays, by name, have as many columns."""
+  if len({array.shape[1] for array in arrays.values()}) > 1:
+    found = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
+    raise ValueError(
+      f"losses.{function}: numbers of columns must be the same, got {found}."
+    )
+
+
 def cross_entropies(targets: jax.Array, logs: jax.Array) -> jax.Array:
   """Returns -sum(targets * logs) of each row [n]; 0 * -inf counts as 0."""
   terms = targets * jnp.where(targets > 0, logs, 0)

@@ -10,6 +10,7 @@ AxisName: TypeAlias = str | tuple[str, ...]
 
 # Rows shorter than this are not stretched to length 1.
 _TINY = 1e-12
+_HUGE = 2.0**64
 
 
 def l2_normalize(embeddings: jax.Array) -> jax.Array:
@@ -29,7 +30,10 @@ def l2_normalize(embeddings: jax.Array) -> jax.Array:
   # leaving it out of the gradient is exact.
   largest = jnp.max(jnp.abs(embeddings), axis=1, keepdims=True, initial=_TINY)
   largest = jax.lax.stop_gradient(largest)
-  scaled = embeddings / largest
+  # The inverse of the very largest numbers, which XLA may multiply by in place
+  # of the division, is subnormal, and so 0.
+  shrink = jnp.where(largest > _HUGE, 1 / _HUGE, 1).astype(embeddings.dtype)
+  scaled = embeddings * shrink / (largest * shrink)
   squared_norm = jnp.sum(jnp.square(scaled), axis=1, keepdims=True)
   # These rows have hardly any direction, and their gradient would be of the
   # order of 1e12.

@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 from suncet_jax.calls import explained
 from suncet_jax.losses import _checks
 from suncet_jax.losses._logits import (
+  check_columns,
   check_same_shape,
   checked_logits,
   cross_entropies,
@@ -28,59 +29,6 @@ from suncet_jax.losses._similarity import (
 
 # Bounds the loss of a pair at -log(1e-7); part of the published definition.
 _EPSILON = 1e-7
-
-
-@explained("losses")
-def cross_entropy(
-  logits: ArrayLike, labels: ArrayLike, *, axis_name: AxisName | None = None
-) -> jax.Array:
-  """Returns the mean cross-entropy of labelled rows.
-
-  The first of CoMatch's three terms, and FixMatch's loss of labelled images.
-
-  Args:
-    logits: Logits [n, c].
-    labels: Integer labels [n] below c; negative: unlabelled, not counted.
-    axis_name: Name or names of the mapped axis; None outside of one.
-
-  Returns:
-    Scalar in nats, the same on all devices, over the labelled rows of all of
-    them: float32, or float64 for float64 logits. 0 if there is none.
-
-  Raises:
-    TypeError: Logits are not floating or labels not integer.
-    ValueError: Shapes are wrong, or a known label is not below c.
-
-  Example:
-    >>> import jax.numpy as jnp
-    >>> from suncet_jax import losses
-    >>> labels = jnp.array([1, -1])
-    >>> round(float(losses.cross_entropy(jnp.zeros((2, 2)), labels)), 3)
-    0.693
-  """
-  logits = checked_logits("cross_entropy", "logits", logits)
-  n, count = logits.shape
-  numbers = _checks.checked_numbers("cross_entropy", labels, n)
-  # Those on a device are not fetched.
-  if not isinstance(labels, jax.Array) and np.max(labels, initial=-1) >= count:
-    raise ValueError(
-      f"losses.cross_entropy: labels must be below {count}, the number of "
-      f"logits, got {np.max(labels)}."
-    )
-  _checks.check_axis("cross_entropy", axis_name)
-  return _cross_entropy(logits, numbers, axis_name=axis_name)
-
-
-@functools.partial(jax.jit, static_argnames="axis_name")
-@maps_explicit_rows
-def _cross_entropy(
-  logits: jax.Array, labels: jax.Array, *, axis_name: AxisName | None
-) -> jax.Array:
-  is_labelled = labels >= 0
-  logs = jax.nn.log_softmax(jnp.where(is_labelled[:, None], logits, 0))
-  index = jnp.maximum(labels, 0)[:, None]
-  chosen = jnp.take_along_axis(logs, index, axis=1)[:, 0]
-  return mean_over_anchors(-chosen, is_labelled, axis_name)
 
 
 @explained("losses")
@@ -221,8 +169,17 @@ def comatch_graph(
   if bank is not None and bank_probabilities is not None:
     bank = _checks.checked_embeddings(function, "bank", bank)
     labels = _checked_rows("bank_probabilities", bank_probabilities, len(bank))
-    filled = jnp.ones(len(bank), bool) if bank_mask is None else bank_mask
-    stored = _Keys(bank, labels, jnp.asarray(filled))
+    check_columns(function, first=first, bank=bank)
+    check_columns(
+      function, probabilities=probabilities, bank_probabilities=labels
+    )
+    filled = jnp.asarray(np.ones(len(bank)) if bank_mask is None else bank_mask)
+    if filled.shape != (len(bank),):
+      raise ValueError(
+        f"losses.{function}: bank_mask must have shape {(len(bank),)}, one per "
+        f"row of the bank, got {filled.shape}."
+      )
+    stored = _Keys(bank, labels, filled.astype(bool))
   return _graph(
     first,
     second,

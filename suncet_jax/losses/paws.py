@@ -1,6 +1,7 @@
 """PAWS: views agree on soft nearest neighbours among labelled images."""
 
 import functools
+import numbers
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from jax.typing import ArrayLike
 
 from suncet_jax.calls import explained
 from suncet_jax.losses import _checks
-from suncet_jax.losses._logits import cross_entropies
+from suncet_jax.losses._logits import check_columns, cross_entropies
 from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._reduce import mean_of_rows, mean_over_anchors
 from suncet_jax.losses._similarity import AxisName
@@ -164,25 +165,32 @@ def paws_terms(
       f"{len(views)} and {0 if targets is None else len(targets)}."
     )
   _checks.check_static("paws", class_count=class_count)
-  if class_count < 1:
+  if not isinstance(class_count, numbers.Integral) or class_count < 1:
     raise ValueError(
-      f"losses.paws: class_count must be >= 1, got {class_count}."
+      f"losses.paws: class_count must be an integer >= 1, got {class_count}."
     )
   _checks.check_range("paws", 0, 1, label_smoothing=label_smoothing)
   _checks.check_axis("paws", axis_name)
   rows = _of_one_shape("views", views)
   large = rows[:2] if targets is None else _of_one_shape("targets", targets)
-  if len(large[0]) != len(rows[0]):
-    raise ValueError("losses.paws: targets must have as many rows as views.")
-  held = _checks.checked_embeddings("paws", "supports", supports)
-  if target_supports is None:
-    target_supports = held
+  held = target_held = _checks.checked_embeddings("paws", "supports", supports)
+  if target_supports is not None:
+    target_held = _checks.checked_embeddings(
+      "paws", "target_supports", target_supports
+    )
+  if len(large[0]) != len(rows[0]) or len(target_held) != len(held):
+    raise ValueError(
+      "losses.paws: targets must have as many rows as views, and "
+      "target_supports as supports."
+    )
+  check_columns("paws", views=rows[0], supports=held)
+  check_columns("paws", targets=large[0], target_supports=target_held)
   return _terms(
     rows,
     held,
     _checks.checked_numbers("paws", labels, len(held)),
     large,
-    _checks.checked_embeddings("paws", "target_supports", target_supports),
+    target_held,
     class_count=class_count,
     temperature=_checks.checked_temperature("paws", temperature),
     sharpening=_checks.checked_temperature("paws", sharpening),

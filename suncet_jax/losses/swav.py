@@ -1,6 +1,7 @@
 """SwAV: swapped predictions of balanced assignments to prototypes."""
 
 import functools
+import numbers
 from collections.abc import Sequence
 
 import jax
@@ -9,7 +10,12 @@ from jax.typing import ArrayLike
 
 from suncet_jax.calls import explained
 from suncet_jax.losses import _checks
-from suncet_jax.losses._logits import bounded, checked_logits, cross_entropies
+from suncet_jax.losses._logits import (
+  bounded,
+  check_columns,
+  checked_logits,
+  cross_entropies,
+)
 from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._reduce import mean_over_anchors
 from suncet_jax.losses._similarity import AxisName, l2_normalize, multiply
@@ -64,6 +70,7 @@ def sinkhorn(
   queue = scores[:0]
   if earlier is not None:
     queue = checked_logits("sinkhorn", "earlier", earlier)
+    check_columns("sinkhorn", scores=scores, earlier=queue)
   return _sinkhorn(scores, queue, epsilon, iterations, axis_name)
 
 
@@ -88,7 +95,8 @@ def _log_sums(
   scores: jax.Array, queue: jax.Array, axis_name: AxisName | None
 ) -> jax.Array:
   """Returns log-sum-exps [k] over the samples of all devices and the queue."""
-  largest = jnp.max(jnp.concatenate([scores, queue]), axis=0)
+  rows = jnp.concatenate([scores, queue])
+  largest = jnp.max(rows, axis=0, initial=-jnp.inf)
   if axis_name is not None:
     largest = jax.lax.pmax(largest, axis_name)
   total = jnp.sum(jnp.exp(scores - largest), axis=0)
@@ -216,10 +224,11 @@ def _swav(
 def _check_balance(function: str, epsilon: ArrayLike, iterations: int) -> None:
   _checks.check_static(function, iterations=iterations)
   is_known = not isinstance(epsilon, jax.Array)
-  if (is_known and not epsilon > 0) or iterations < 1:  # type: ignore[operator]
+  is_count = isinstance(iterations, numbers.Integral) and iterations >= 1
+  if (is_known and not epsilon > 0) or not is_count:  # type: ignore[operator]
     raise ValueError(
-      f"losses.{function}: epsilon must be > 0 and iterations >= 1, got "
-      f"{epsilon} and {iterations}."
+      f"losses.{function}: epsilon must be > 0 and iterations an integer >= 1, "
+      f"got {epsilon} and {iterations}."
     )
 
 

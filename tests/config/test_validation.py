@@ -5,8 +5,8 @@ import pytest
 from suncet_jax.config import ConfigError, base, validate
 
 
-def _sound():
-  config = base()
+def _sound(method="suncet"):
+  config = base(method)
   config.data.labelled.per_class = 5
   config.data.validation.per_class = 5
   return config
@@ -63,6 +63,30 @@ def test_a_fault_is_named_with_its_value(path, value, part):
     part_of_config = part_of_config[parent]
   part_of_config[name] = value
   with pytest.raises(ConfigError, match=part):
+    validate(config)
+
+
+@pytest.mark.parametrize(
+  ("method", "needs_positives"),
+  [
+    ("suncet", True),
+    ("swav_suncet", True),
+    ("fixmatch", False),
+    ("comatch", False),
+    ("paws", False),
+    ("supervised", False),
+    ("simclr", False),
+  ],
+)
+def test_single_labelled_rows_are_for_methods_without_positives(
+  method, needs_positives
+):
+  config = _sound(method)
+  config.data.labelled.update(images_per_class=1, views=1)
+  if not needs_positives:
+    validate(config)
+    return
+  with pytest.raises(ConfigError, match="no labelled row has a positive"):
     validate(config)
 
 

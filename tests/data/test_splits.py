@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from suncet_jax.config import base
-from suncet_jax.data.sampling.samplers import check_every_class
+from suncet_jax.data.sampling.samplers import check_every_class, check_pool
 from suncet_jax.data.splits import make_splits
 
 _LABELS = np.repeat(np.arange(3), [40, 20, 10])
@@ -124,3 +124,10 @@ def test_labelled_images_can_be_taken_out_of_the_pool():
   np.testing.assert_array_equal(outside.labelled, inside.labelled)
   np.testing.assert_array_equal(outside.validation, inside.validation)
   assert set(outside.pool) == set(inside.pool) - set(inside.labelled)
+
+
+def test_a_pool_without_an_image_is_refused_with_what_would_fill_it():
+  splits = _split(_config(fraction=1.0, in_pool=False))
+  assert splits.pool.size == 0
+  with pytest.raises(ValueError, match=r"pool is empty: all .*in_pool=True"):
+    check_pool(splits.pool.size, 16)

@@ -131,6 +131,17 @@ def test_length_of_rows_does_not_matter(name, magnitude):
 
 
 @_every_label_loss
+def test_the_longest_rows_have_a_direction(name):
+  rows, labels = _rows(), _labels()
+  longest = (rows / np.abs(rows).max() * 3e38).astype(np.float32)
+  loss, grad = _value_and_grad(name)(longest, labels)
+  np.testing.assert_allclose(
+    loss, _value_and_grad(name)(rows, labels)[0], rtol=1e-5
+  )
+  assert np.isfinite(grad).all()
+
+
+@_every_label_loss
 def test_all_classes_distinct(name):
   loss, grad = _value_and_grad(name)(_rows(), np.arange(_n, dtype=np.int32))
   assert loss == 0

@@ -86,6 +86,13 @@ def check_pool(pool_size: int, batch_size: int) -> None:
   Raises:
     ValueError: If the pool is smaller than a batch.
   """
+  if not pool_size:
+    raise UserError(
+      "The unlabelled pool is empty: all training images are labelled or held "
+      "out for validation. Add images without labels, label fewer, or leave "
+      "the labelled ones in the pool, too: "
+      "--config.data.labelled.in_pool=True."
+    )
   if batch_size > pool_size:
     raise UserError(
       f"data.batch_size is {batch_size}, but the unlabelled pool has only "

@@ -1,5 +1,6 @@
 """Spec of SimCLR + SuNCEt."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from suncet_jax.fields import NOT_NEGATIVE, Field, at_least
@@ -32,6 +33,15 @@ class SuNCEtSpec(MethodSpec):
     if 0 <= config.method.supervised_epochs <= epoch:
       return groups
     return groups._replace(labelled=("view",) * config.data.labelled.views)
+
+  def faults(self, config: Any) -> Iterator[str]:
+    """Yields what leaves labelled rows without a positive."""
+    labelled = config.data.labelled
+    if labelled.views == 1 and labelled.images_per_class == 1:
+      yield (
+        "data.labelled.images_per_class and data.labelled.views are both 1, so "
+        "no labelled row has a positive; expected at least 2 in one of them."
+      )
 
 
 SPEC = SuNCEtSpec()

@@ -1,5 +1,6 @@
 """Spec of SwAV + SuNCEt."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from suncet_jax.fields import POSITIVE, Field
@@ -29,6 +30,11 @@ class SwAVSuNCEtSpec(SwAVSpec):
   def groups(self, config: Any, epoch: int) -> Groups:
     """Returns SwAV's views, and while labels are in use the labelled ones."""
     return SUNCET.groups(config, epoch)
+
+  def faults(self, config: Any) -> Iterator[str]:
+    """Yields what is wrong with the queue or with the labelled rows."""
+    yield from super().faults(config)
+    yield from SUNCET.faults(config)
 
 
 SPEC = SwAVSuNCEtSpec()
