@@ -132,10 +132,15 @@ def _explicit_rows(arrays: Sequence[Any]) -> NamedSharding | None:
 
 def _split_options(
   options: Mapping[str, Any],
-) -> tuple[dict[str, jax.Array], dict[str, Any]]:
-  """Divides options into arrays and others."""
-  arrays = {k: v for k, v in options.items() if isinstance(v, jax.Array)}
+) -> tuple[dict[str, Any], dict[str, Any]]:
+  """Divides options into arrays, or trees of them, and others."""
+  arrays = {k: v for k, v in options.items() if _is_of_arrays(v)}
   return arrays, {k: v for k, v in options.items() if k not in arrays}
+
+
+def _is_of_arrays(option: Any) -> bool:
+  leaves = jax.tree.leaves(option)
+  return bool(leaves) and all(isinstance(x, jax.Array) for x in leaves)
 
 
 def _count_when_lowered(context: mlir.LoweringRuleContext) -> int:

@@ -6,6 +6,8 @@ import jax
 import numpy as np
 import pytest
 import ways
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from suncet_jax import losses
 
@@ -126,3 +128,27 @@ def test_all_equal_one_device(x64, way, device_count):
     np.testing.assert_allclose(many[0], one[0], rtol=1e-11)
     assert one[0] != 0
     np.testing.assert_allclose(many[1]["w"], one[1]["w"], rtol=1e-9, atol=1e-12)
+
+
+def test_a_bank_on_an_explicit_mesh():
+  """As state of a training step is: an array of the mesh, not a constant."""
+  mesh = jax.make_mesh(
+    (2,), ("devices",), (AxisType.Explicit,), devices=jax.devices()[:2]
+  )
+  batch = _batch()
+
+  def graph(rows, more, probabilities, bank, labels):
+    return losses.comatch_graph(
+      rows, more, probabilities, bank=bank, bank_probabilities=labels
+    )
+
+  rows = batch["rows"], batch["more"], batch["probabilities"]
+  kept = _bank[:, :4], np.full((7, 3), 1 / 3)
+  expected = graph(*rows, *kept)
+  split, whole = (NamedSharding(mesh, P(*axes)) for axes in (("devices",), ()))
+  with jax.set_mesh(mesh):
+    found = jax.jit(graph)(
+      *(jax.device_put(array, split) for array in rows),
+      *(jax.device_put(array, whole) for array in kept),
+    )
+  np.testing.assert_allclose(found, expected, rtol=1e-5)
