@@ -3,8 +3,8 @@
     python tools/draw_views.py [METHOD ...]
 
 For a method: Fashion-MNIST images beside the views that
-`configs/fashion_mnist.py` makes of them, as in the report of a run. Without one:
-those of all methods with a page, and weak and strong views of photographs,
+`configs/fashion_mnist.py` makes of them, as in the report of a run. Without
+one: those of all methods with a page, and weak and strong views of photographs,
 china.jpg and flower.jpg, which come with scikit-learn and may be shared with
 attribution (CC BY 2.0).
 """
