@@ -162,9 +162,12 @@ def comatch_graph(
   _checks.check_axis(function, axis_name)
   probabilities = _checked_rows("probabilities", probabilities, len(first))
   stored = None
-  if (bank is None) != (bank_probabilities is None):
+  if (bank is None) != (bank_probabilities is None) or (
+    bank is None and bank_mask is not None
+  ):
     raise ValueError(
-      f"losses.{function}: bank and bank_probabilities must be given together."
+      f"losses.{function}: bank and bank_probabilities must be given together, "
+      "and bank_mask with them or not at all."
     )
   if bank is not None and bank_probabilities is not None:
     bank = _checks.checked_embeddings(function, "bank", bank)

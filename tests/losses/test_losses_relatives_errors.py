@@ -51,6 +51,11 @@ def _graph(bank=_ROWS, bank_probabilities=_SHARES, bank_mask=None):
       r"probabilities \(4, 3\), bank_probabilities \(4, 4\)",
     ),
     (lambda: _graph(bank_mask=np.ones(3, bool)), r"shape \(4,\).* got \(3,\)"),
+    (lambda: _graph(bank_probabilities=None), "must be given together"),
+    (
+      lambda: _graph(None, None, np.ones(4, bool)),
+      "bank_mask with them or not at all",
+    ),
     (
       lambda: losses.sinkhorn(_ROWS, earlier=np.eye(4)),
       r"scores \(4, 5\), earlier \(4, 4\)",

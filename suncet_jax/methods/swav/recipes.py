@@ -80,6 +80,10 @@ def imagenet(config: Any) -> None:
   0.8, hue 0.2, blur 0.5; LARC from 0.3 to 4.8 in 10 epochs, both included, then
   a cosine to 0.0048; decay 1e-6 on everything. There a norm sees 8 of the 64
   devices, here all of them.
+
+  Fine-tuning: 20 epochs with 32 images on each of 8 devices, at 0.2 for the
+  classifier and 0.01 for the backbone; with 1 % of the labels, which the name
+  of their list tells, at 5 and 0.02. The rate falls in steps there.
   """
   config.data.batch_size = 64 * 64
   config.method.prototypes = 3000
@@ -98,6 +102,11 @@ def imagenet(config: Any) -> None:
   optim.start_lr, optim.peak_lr, optim.final_lr = 0.3, 4.8, 0.0048
   optim.warmup_epochs = 10.0
   optim.warmup_includes_peak = True
+  has_few = config.data.labelled.file.endswith("/1pct")
+  finetune = config.evals.finetune
+  finetune.epochs, finetune.batch_size = 20, 256
+  finetune.learning_rate = 5.0 if has_few else 0.2
+  finetune.backbone_scale = 0.004 if has_few else 0.05
 
 
 def _sgd(config: Any) -> None:
