@@ -21,6 +21,7 @@ from benchmarks.harness import command, machine
 from benchmarks.scaling import tables, traffic
 from benchmarks.scaling.step import ROWS, Setup, Step, compile_step
 from benchmarks.scaling.traffic import Batch
+from suncet_jax.preflight.collectives import through_links
 
 # By default; the larger networks take minutes to compile.
 _DEVICES = {"digits": (1, 2, 4, 8), "cifar10": (2, 8), "imagenet": (8,)}
@@ -98,7 +99,7 @@ def _cells(name: str, devices: int, step: Step) -> list[str]:
     f"{asked.size:,}",
     f"{counted.size:,}",
     f"{expected:,}",
-    f"{traffic.through_links(step.collectives, devices):,.0f}",
+    f"{through_links(step.collectives, devices):,.0f}",
   ]
 
 

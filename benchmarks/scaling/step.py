@@ -17,11 +17,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from benchmarks.harness.files import load_config
-from benchmarks.scaling import hlo
 from suncet_jax.data.arrays import ArraySource
 from suncet_jax.data.source import Dataset
 from suncet_jax.data.stream import Batch
 from suncet_jax.devices.mesh import DATA_AXIS, by_rows
+from suncet_jax.preflight.collectives import Collective, found_in
 from suncet_jax.train import experiment
 
 
@@ -89,8 +89,8 @@ class Step(NamedTuple):
   embedding: int
   views: int
   network: Network
-  asked_for: list[hlo.Collective]
-  collectives: list[hlo.Collective]
+  asked_for: list[Collective]
+  collectives: list[Collective]
 
 
 def compile_step(setup: Setup, device_count: int) -> Step:
@@ -108,7 +108,7 @@ def compile_step(setup: Setup, device_count: int) -> Step:
     parts.config.model.head.out,
     len(spec.labelled),
     network_of(parts),
-    *map(hlo.collectives, programs(lowered)),
+    *map(found_in, programs(lowered)),
   )
 
 

@@ -4,9 +4,9 @@ import collections
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from benchmarks.scaling import hlo
 from benchmarks.scaling.step import Network
 from suncet_jax.losses._contrast import MANY_KEYS
+from suncet_jax.preflight.collectives import Collective, Transfer
 
 GRADIENTS = "gradients"
 NORMS = "batch norm, forward"
@@ -97,7 +97,7 @@ def expected(network: Network, batch: Batch) -> dict[str, Sent]:
   }
 
 
-def counted(found: Iterable[hlo.Collective]) -> dict[str, Sent]:
+def counted(found: Iterable[Collective]) -> dict[str, Sent]:
   """Adds up the traffic of a program.
 
   Args:
@@ -129,32 +129,12 @@ def total(sent: Mapping[str, Sent]) -> Sent:
   return Sent(sum(arrays), sum(sizes))
 
 
-def instructions(found: Iterable[hlo.Collective]) -> int:
+def instructions(found: Iterable[Collective]) -> int:
   """Returns the number of collective instructions that a step executes."""
   return sum(collective.times for collective in found)
 
 
-def through_links(found: Iterable[hlo.Collective], device_count: int) -> float:
-  """Returns the bytes that each device sends in the ring algorithms.
-
-  An all-reduce sends every part twice, to reduce and to broadcast it; gathers
-  and scatters send it once. No device sends its own part to itself.
-
-  Args:
-    found: Collectives of a program.
-    device_count: Number of devices that run it.
-  """
-  share = (device_count - 1) / device_count
-  return sum(
-    collective.times
-    * share
-    * (2 if collective.kind == "all-reduce" else 1)
-    * sum(transfer.size for transfer in collective.transfers)
-    for collective in found
-  )
-
-
-def _purpose(kind: str, transfer: hlo.Transfer) -> str:
+def _purpose(kind: str, transfer: Transfer) -> str:
   axes = len(transfer.shape)
   if kind == "all-reduce":
     return _purpose_of_sum(transfer)
@@ -168,7 +148,7 @@ def _purpose(kind: str, transfer: hlo.Transfer) -> str:
   return STATISTICS if transfer.shape[1:] in ((), (2,)) else EMBEDDINGS
 
 
-def _purpose_of_sum(transfer: hlo.Transfer) -> str:
+def _purpose_of_sum(transfer: Transfer) -> str:
   if not transfer.shape:
     return SCALARS
   is_backward = "transpose(" in transfer.name

@@ -9,7 +9,7 @@ import programs
 import pytest
 from running import ROOT
 
-from benchmarks.scaling import hlo, model, tables, traffic
+from benchmarks.scaling import model, tables, traffic
 from benchmarks.scaling.machines import H100, MACHINES, TPU_V5E
 from benchmarks.scaling.model import collective
 from benchmarks.scaling.step import (
@@ -20,6 +20,7 @@ from benchmarks.scaling.step import (
   make_experiment,
   network_of,
 )
+from suncet_jax.preflight import collectives
 
 _DOC = pathlib.Path(ROOT, "docs", "scaling.md")
 
@@ -105,32 +106,32 @@ replica_groups={{0,1,2,3}}, to_apply=%sum
 
 
 def test_collectives_are_read_from_the_text_of_a_program():
-  looped, endless, gather, both, scatter = hlo.collectives(_TEXT)
+  looped, endless, gather, both, scatter = collectives.found_in(_TEXT)
   assert (looped.kind, looped.times) == ("all-reduce", 5)
   assert (endless.kind, endless.times) == ("collective-permute", 0)
   assert (gather.kind, gather.times) == ("all-gather", 1)
-  assert gather.transfers == (hlo.Transfer("", "bf16", (4, 3)),)
+  assert gather.transfers == (collectives.Transfer("", "bf16", (4, 3)),)
   assert gather.transfers[0].size == 24
   assert both.transfers == (
-    hlo.Transfer("jit(step)/jvp(Net)/norm/sum/end", "f32", (3,)),
-    hlo.Transfer("jit(step)/any/end", "pred", (8,)),
+    collectives.Transfer("jit(step)/jvp(Net)/norm/sum/end", "f32", (3,)),
+    collectives.Transfer("jit(step)/any/end", "pred", (8,)),
   )
   assert [each.size for each in both.transfers] == [12, 8]
   # Its operand: what a device has before.
-  assert scatter.transfers == (hlo.Transfer("", "f32", (8, 5)),)
+  assert scatter.transfers == (collectives.Transfer("", "f32", (8, 5)),)
 
 
 def test_loops_of_unknown_length_and_rows_that_move_are_told():
-  looped, endless, *_ = hlo.collectives(_TEXT)
+  looped, endless, *_ = collectives.found_in(_TEXT)
   with pytest.raises(ValueError, match="how often"):
     traffic.counted([endless])
   moved = traffic.counted([endless._replace(times=1)])
   assert moved == {traffic.OTHER: (1, 16)}
-  images = hlo.Transfer("jit(step)/gather", "u8", (16, 8, 8, 3))
-  gathered = hlo.Collective("all-gather", (images,), 1)
+  images = collectives.Transfer("jit(step)/gather", "u8", (16, 8, 8, 3))
+  gathered = collectives.Collective("all-gather", (images,), 1)
   assert traffic.counted([gathered]) == {traffic.OTHER: (1, 3072)}
   # 3/4 of 5 x 16 bytes, twice.
-  assert traffic.through_links([looped], 4) == 120
+  assert collectives.through_links([looped], 4) == 120
 
 
 def test_times_of_collectives_are_of_links_and_latencies():

@@ -10,7 +10,6 @@ import virtual
 from jax.sharding import AxisType
 from model_testing import abstract_variables, model_config
 
-from benchmarks.scaling import hlo
 from benchmarks.scaling.step import programs
 from suncet_jax import models
 from suncet_jax.convolution import convolve, status
@@ -18,6 +17,7 @@ from suncet_jax.devices.mesh import by_rows, replicated
 from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.models.dense import Dense
 from suncet_jax.models.numerics import Numerics
+from suncet_jax.preflight import collectives
 
 _BFLOAT16 = Numerics(jnp.bfloat16, jnp.float32)
 
@@ -58,7 +58,7 @@ def test_devices_sum_in_float32(head, options):
   partitioned, _ = programs(lowered)
   sums = [
     transfer
-    for collective in hlo.collectives(partitioned)
+    for collective in collectives.found_in(partitioned)
     if collective.kind == "all-reduce"
     for transfer in collective.transfers
   ]

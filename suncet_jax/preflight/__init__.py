@@ -1,0 +1,1 @@
+"""Preflight: what XLA says of a training on devices that are not here."""
