@@ -133,14 +133,21 @@ def checked_workdir(argv: list[str]) -> str:
     fail(f"--workdir: {error}")
 
 
-def checked_config(flag: flags.FlagHolder) -> ConfigDict:
-  """Returns the validated configuration, or ends with all of its faults."""
+def checked_config(
+  flag: flags.FlagHolder, *, check_files: bool = True
+) -> ConfigDict:
+  """Returns the validated configuration, or ends with all of its faults.
+
+  Args:
+    flag: Flag of the configuration.
+    check_files: Whether files that it names must exist on this machine.
+  """
   try:
     config = flag.value
     if config is None:
       fail("--config is missing, expected a file such as configs/digits.py.")
     config.lock()  # the file is only loaded at the first use
-    validate(config, check_files=True)
+    validate(config, check_files=check_files)
   except (OSError, ValueError) as error:
     fail(str(error))
   return config

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from suncet_jax.devices import cpu
+from suncet_jax.devices.target import target_platform
 from suncet_jax.losses import _blockwise, _materialised
 from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._similarity import (
@@ -125,7 +126,7 @@ def _is_slow(matmul_dtype: DTypeLike | None) -> bool:
   """Returns whether products take longer than those of rounded float32."""
   return (
     matmul_dtype == jnp.bfloat16
-    and jax.default_backend() == "cpu"
+    and target_platform() == "cpu"
     and not cpu.has_bfloat16()
   )
 

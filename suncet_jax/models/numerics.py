@@ -8,6 +8,7 @@ from jax.typing import DTypeLike
 
 from suncet_jax.architectures import PRECISIONS
 from suncet_jax.devices import cpu
+from suncet_jax.devices.target import target_platform
 from suncet_jax.errors import UserError
 
 
@@ -81,4 +82,4 @@ def numerics_of(precision: str, convolution: str) -> Numerics:
 
 def _lacks_bfloat16() -> bool:
   # Not only products: every bfloat16 that is stored is rounded in software.
-  return jax.default_backend() == "cpu" and not cpu.has_bfloat16()
+  return target_platform() == "cpu" and not cpu.has_bfloat16()

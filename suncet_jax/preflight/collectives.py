@@ -16,6 +16,8 @@ KINDS = (
   "collective-broadcast",
 )
 
+# The start of one of these has its operands in its result, too.
+_WITH_OPERANDS = ("all-gather", "reduce-scatter", "collective-permute")
 # The end of an asynchronous one ("-done") sends nothing and is not matched.
 _OPCODE = re.compile(rf"(?:ragged-)?({'|'.join(KINDS)})(-start)?")
 # TPU's compiler writes an asynchronous collective into its own start and into
@@ -108,7 +110,7 @@ def _read(
 ) -> Collective:
   kind, start = match.groups()
   sent = arrays(instruction.result)
-  if start and kind in ("all-gather", "collective-permute"):
+  if start and kind in _WITH_OPERANDS:
     sent = sent[len(sent) // 2 :]  # after the operands
   line = instruction.text
   if kind == "reduce-scatter":

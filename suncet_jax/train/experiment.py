@@ -125,12 +125,17 @@ class Experiment:
     )
 
 
-def build(config: ConfigDict, dataset: Dataset | None = None) -> Experiment:
+def build(
+  config: ConfigDict,
+  dataset: Dataset | None = None,
+  mesh: jax.sharding.Mesh | None = None,
+) -> Experiment:
   """Opens the data and builds all parts.
 
   Args:
     config: Validated configuration.
     dataset: Data set to use instead of the one that `config.data` names.
+    mesh: Mesh of the devices; None: all of this job.
 
   Returns:
     The experiment.
@@ -138,7 +143,7 @@ def build(config: ConfigDict, dataset: Dataset | None = None) -> Experiment:
   Raises:
     ValueError: If the data or the devices do not fit the configuration.
   """
-  mesh = make_mesh()
+  mesh = mesh or make_mesh()
   parts = config.train.micro_batches
   check_divisible(mesh, parts, **{"data.batch_size": config.data.batch_size})
   pipeline = open_data(config, dataset)

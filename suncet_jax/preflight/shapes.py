@@ -1,0 +1,229 @@
+"""An experiment without its data: shapes and counts are enough to compile."""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, NoReturn
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from suncet_jax.data.augment.view import View
+from suncet_jax.data.load import load
+from suncet_jax.data.source import Crop, Dataset, Request
+from suncet_jax.data.stream import Batch, host_crops
+from suncet_jax.devices.mesh import by_rows
+from suncet_jax.errors import UserError
+from suncet_jax.files.paths import expanded
+from suncet_jax.methods.base import BatchSpec
+from suncet_jax.optional import needed_for
+from suncet_jax.train import experiment
+
+_LIST_OF_PERCENT = re.compile(r"(\d+)pct$")
+_SHARE_OF_UNKNOWN_LIST = 0.1
+
+
+class Counts(NamedTuple):
+  """What one must know of a data set.
+
+  Attributes:
+    train: Number of training images.
+    test: Number of test images.
+    classes: Number of classes.
+    shape: Shape (h, w, c) of the images; None: they differ.
+  """
+
+  train: int
+  test: int
+  classes: int
+  shape: tuple[int, int, int] | None = None
+
+
+# As TFDS has them; asking it takes TensorFlow, and often the data.
+_KNOWN = {
+  "cifar10": Counts(50_000, 10_000, 10, (32, 32, 3)),
+  "cifar100": Counts(50_000, 10_000, 100, (32, 32, 3)),
+  "mnist": Counts(60_000, 10_000, 10, (28, 28, 1)),
+  "fashion_mnist": Counts(60_000, 10_000, 10, (28, 28, 1)),
+  "svhn_cropped": Counts(73_257, 26_032, 10, (32, 32, 3)),
+  "imagenet2012": Counts(1_281_167, 50_000, 1000),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class AbstractSource:
+  """Images of which only the shape and the labels are known.
+
+  Attributes:
+    labels: Labels, int32 [n].
+    image_shape: Shape (h, w, c) of the images for evaluation.
+    crops_on_host: Whether a run's source would crop.
+  """
+
+  labels: np.ndarray
+  image_shape: tuple[int, int, int]
+  crops_on_host: bool
+  names: None = dataclasses.field(default=None, init=False)
+  failure: None = dataclasses.field(default=None, init=False)
+
+  def views(
+    self, requests: Iterable[Request], crops: Sequence[Crop]
+  ) -> Iterator[tuple[np.ndarray, ...]]:
+    """Raises an error: there are no images."""
+    self._refuse()
+
+  def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Raises an error: there are no images."""
+    self._refuse()
+
+  def _refuse(self) -> NoReturn:
+    raise TypeError("these images have shapes only; nothing can be run on them")
+
+
+def experiment_on(
+  config: ConfigDict,
+  mesh: jax.sharding.Mesh,
+  counts: Counts | None = None,
+) -> experiment.Experiment:
+  """Builds an experiment for devices that are not here, without its data.
+
+  Args:
+    config: Configuration, validated.
+    mesh: Mesh of the devices.
+    counts: Counts of the data set; None: as the configuration's data set has.
+
+  Raises:
+    ValueError: If the data set's shapes are not known, or do not fit.
+  """
+  if counts is None and config.data.source == "digits":
+    return experiment.build(_plain(config, 0), load(config), mesh)
+  known = counts or counts_of(config)
+  dataset = _dataset(config, known)
+  return experiment.build(_plain(config, known.train), dataset, mesh)
+
+
+def counts_of(config: ConfigDict, classes: int = 0, images: int = 0) -> Counts:
+  """Returns the counts of a configuration's data set.
+
+  Args:
+    config: Configuration, validated.
+    classes: Number of classes, if the user gave it.
+    images: Number of training images, if the user gave it.
+
+  Raises:
+    ValueError: If they are not known; the message says how to give them.
+  """
+  data = config.data
+  if classes and images:
+    known = _KNOWN.get(data.tfds_name, Counts(0, images // 10, 0))
+    return known._replace(train=images, classes=classes)
+  if classes or images:
+    raise UserError("--classes and --images belong together: give both.")
+  if data.tfds_name in _KNOWN:
+    return _KNOWN[data.tfds_name]
+  if data.source == "tfds":
+    return _told_by_tfds(data.tfds_name, data.data_dir, data.test_split)
+  raise UserError(
+    f"The data set of data.source={data.source!r} is not known here: give its "
+    "size with --classes=100 --images=50000, for example."
+  )
+
+
+def batch(parts: experiment.Experiment, spec: BatchSpec) -> Batch:
+  """Returns shapes and shardings of a step's batch.
+
+  Args:
+    parts: Experiment that the step is of.
+    spec: Views of the step.
+  """
+  rows = by_rows(parts.mesh)
+  labelled = parts.pipeline.order.labelled_batch_size
+
+  def images(count: int, views: Sequence[View]) -> tuple[jax.Array, ...]:
+    crops = host_crops(views)
+    *_, channels = whole = parts.pipeline.train.image_shape
+    shapes = [(crop.size, crop.size, channels) for crop in crops] or [whole]
+    return tuple(_shape((count, *each), np.uint8, rows) for each in shapes)
+
+  unlabelled = (
+    images(parts.pipeline.batch_size, spec.unlabelled)
+    if spec.unlabelled
+    else ()
+  )
+  if not spec.labelled:
+    return Batch(unlabelled)
+  labels = _shape((labelled,), np.int32, rows)
+  return Batch(unlabelled, images(labelled, spec.labelled), labels)
+
+
+def _shape(
+  shape: tuple[int, ...], dtype: type, sharding: jax.sharding.Sharding
+) -> jax.Array:
+  made = jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
+  return made  # type: ignore[return-value]  # it stands for an array
+
+
+def _dataset(config: ConfigDict, counts: Counts) -> Dataset:
+  """Returns a data set of shapes, its classes equally large."""
+  data, side = config.data, config.augment.size
+  of_files = data.source == "folder" or data.reading != "memory"
+  channels = len(config.augment.mean) or 3
+  shape = counts.shape or (side, side, channels)
+  if of_files:
+    shape = (data.centre_crop, data.centre_crop, shape[-1])
+
+  def source(count: int) -> AbstractSource:
+    labels = np.arange(count, dtype=np.int32) % counts.classes
+    return AbstractSource(labels, shape, of_files)
+
+  names = tuple(map(str, range(counts.classes)))
+  name = data.tfds_name or data.source
+  return Dataset(name, source(counts.train), source(counts.test), names)
+
+
+def _plain(config: ConfigDict, train: int) -> ConfigDict:
+  """Returns a configuration that needs no files: lists become shares.
+
+  Args:
+    config: Configuration.
+    train: Number of training images.
+  """
+  changed = config.copy_and_resolve_references()
+  data = changed.data
+  if data.reading == "streaming":  # whose order is made of the shards
+    data.reading = "random"
+  if data.labelled.file:
+    data.labelled.fraction = _share(data.labelled.file, train)
+    data.labelled.file = ""
+  data.validation.file = ""
+  return changed
+
+
+def _share(file: str, train: int) -> float:
+  """Returns the share of the training images that a list names, estimated."""
+  if percent := _LIST_OF_PERCENT.search(file):
+    return int(percent[1]) / 100
+  if "://" not in file and expanded(file).is_file():
+    lines = expanded(file).read_text().split()
+    return min(1.0, max(1, len(lines)) / train)
+  return _SHARE_OF_UNKNOWN_LIST
+
+
+def _told_by_tfds(name: str, data_dir: str, test_split: str) -> Counts:
+  with needed_for("data.source=tfds"):
+    import tensorflow_datasets as tfds
+  try:
+    info = tfds.builder(name, data_dir=data_dir or None).info
+    splits = {key: split.num_examples for key, split in info.splits.items()}
+    shape = info.features["image"].shape
+    classes = info.features["label"].num_classes
+    counts = Counts(splits["train"], splits[test_split], classes)
+  # TFDS raises all kinds of errors for names and data that it does not have.
+  except Exception as error:
+    raise UserError(
+      f"TFDS does not tell the size of {name!r} here ({error}): give it with "
+      "--classes=100 --images=50000, for example."
+    ) from error
+  known = None not in shape
+  return counts._replace(shape=tuple(shape) if known else None)
