@@ -166,7 +166,7 @@ def _run(checked: Checked, price: float, files_per_core: float) -> Block:
     rows.append(("cost at your price", "", "", f"{checked.cost(price):,.2f}"))
   speeds = " / ".join(f"{each:,.0f}" for each in checked.images_per_second)
   per_host = checked.files_per_host
-  words = f"{per_host:,.0f} image files per second must come from each host"
+  words = f"{per_host:,.0f} images per second must come from each host"
   if files_per_core:
     words += f", {per_host / files_per_core:.1f} cores of yours"
   return Block(
