@@ -1,16 +1,14 @@
 """Check of a configuration on some devices: compiled, read, estimated."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import jax
 from ml_collections import ConfigDict
 
 from suncet_jax.devices.target import made_for
 from suncet_jax.errors import UserError
-from suncet_jax.preflight import compilers, memory, shapes
-from suncet_jax.preflight.compiling import CompileError, advice, compiled
+from suncet_jax.preflight import compilers, shapes
+from suncet_jax.preflight.compiling import CompileError, advice
 from suncet_jax.preflight.estimate import (
   Segment,
   distinct_phases,
@@ -19,13 +17,13 @@ from suncet_jax.preflight.estimate import (
   images_per_second,
   plan,
 )
-from suncet_jax.preflight.reading import Reading, read
+from suncet_jax.preflight.fit import Fit
+from suncet_jax.preflight.reading import Reading
 from suncet_jax.preflight.shapes import Counts
+from suncet_jax.preflight.steps import Say, read_step
 from suncet_jax.preflight.targets import Target
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.phases import Phase
-
-Say = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +39,8 @@ class Checked:
     images_per_second: Images of the pool per second, in each step's phase.
     files_per_host: Images that each host must deliver per second, at most.
     rows: Rows that each device encodes in the first phase's step.
+    batch_size: Configured images of the pool per step.
+    fit: What fits, if that was asked for.
   """
 
   target: Target
@@ -50,6 +50,8 @@ class Checked:
   images_per_second: Sequence[float] = ()
   files_per_host: float = 0.0
   rows: int = 0
+  batch_size: int = 0
+  fit: Fit | None = None
 
   @property
   def hours(self) -> float:
@@ -94,33 +96,6 @@ def checked(
   return _summary(experiment, target, found)
 
 
-def read_step(
-  experiment: Experiment, phase: Phase, target: Target, say: Say
-) -> Reading:
-  """Compiles the step of a phase and reads the program.
-
-  Args:
-    experiment: Experiment on the devices' mesh.
-    phase: Phase of the step.
-    target: The devices.
-    say: Function that shows a line of progress.
-
-  Raises:
-    CompileError: If the compiler refuses the step.
-  """
-  state = experiment.state_template()
-  batch = shapes.batch(experiment, phase.spec)
-  step: Any = experiment.step_fn()  # what jax.jit gives
-  say(f"{target.name}: tracing the step")
-  lowered: jax.stages.Lowered = step.lower(state, batch, phase.spec, 0)
-  return read(
-    compiled(lowered, target.name, say),
-    target,
-    memory.of_state(state, batch),
-    gradients=state.params,
-  )
-
-
 def _summary(
   experiment: Experiment, target: Target, found: Mapping[Phase, Reading]
 ) -> Checked:
@@ -136,4 +111,5 @@ def _summary(
       files_per_host(experiment, phase, each) for phase, each in found.items()
     ),
     rows=first.images_per_step // target.devices,
+    batch_size=experiment.pipeline.batch_size,
   )

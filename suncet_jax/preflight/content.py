@@ -1,10 +1,12 @@
 """Content of preflight.json: plain values of what was checked."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from suncet_jax.preflight import compilers
 from suncet_jax.preflight.check import Checked
+from suncet_jax.preflight.fit import Option
 from suncet_jax.preflight.reading import Reading
 
 COLLECTIVES_MODEL = (
@@ -52,9 +54,22 @@ def _target(checked: Checked, price: float) -> dict[str, Any]:
     "segments": [vars(segment) for segment in checked.segments],
     "hours": checked.hours,
   }
+  if checked.fit:
+    told["fit"] = {
+      "largest_batch_size": checked.fit.batch_size,
+      "next_does_not_fit": checked.fit.is_exact,
+      "options": [_option(each) for each in checked.fit.options],
+    }
   if price:
     told |= {"price": price, "cost": checked.cost(price)}
   return told
+
+
+def _option(option: Option) -> dict[str, Any]:
+  is_compiled = option.total < math.inf
+  return {"title": option.title, "compiles": is_compiled} | (
+    {"bytes": option.total, "seconds": option.seconds} if is_compiled else {}
+  )
 
 
 def reading_content(reading: Reading) -> dict[str, Any]:

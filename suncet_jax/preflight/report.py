@@ -1,16 +1,21 @@
 """Report of a preflight: checks each kind of devices, prints, writes files."""
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
 from suncet_jax.console import terminal
+from suncet_jax.files import storage
 from suncet_jax.files.formats import write_json
 from suncet_jax.files.paths import expanded
+from suncet_jax.files.text import encoded
 from suncet_jax.preflight import compilers, shapes, targets
 from suncet_jax.preflight.check import Checked, checked
 from suncet_jax.preflight.content import content
+from suncet_jax.preflight.fit import fit
+from suncet_jax.preflight.page import preflight_page
 from suncet_jax.preflight.wording import Block, blocks, verdict
 
 
@@ -52,12 +57,18 @@ def report(
   found = []
   with compilers.alone(_progress):
     for target in wanted:
-      found.append(checked(config, target, counts, _progress))
+      one = checked(config, target, counts, _progress)
+      if is_fitted:
+        what = fit(config, target, counts, _progress)
+        one = dataclasses.replace(one, fit=what)
+      found.append(one)
       _show(found[-1], price, files_per_core)
   folder = expanded(out)
   folder.mkdir(parents=True, exist_ok=True)
   write_json(folder / "preflight.json", content(found, command, price))
-  terminal.say(f"written: {folder / 'preflight.json'}")
+  page = preflight_page(found, command, price, files_per_core)
+  storage.write(folder / "preflight.html", encoded(page))
+  terminal.say(f"\nwritten: {folder / 'preflight.json'} and .html")
   return int(any(each.failure or not _fits(each) for each in found))
 
 

@@ -159,6 +159,18 @@ def parse(text: str) -> list[Target]:
   return [_parsed(name) for name in names]
 
 
+def one(name: str) -> Target:
+  """Returns the devices that a name means.
+
+  Args:
+    name: Name, such as "v5e:8x8".
+
+  Raises:
+    ValueError: If it is not a name of devices.
+  """
+  return _parsed(name.strip().lower())
+
+
 def _parsed(name: str) -> Target:
   kind, colon, topology = name.partition(":")
   if not colon:

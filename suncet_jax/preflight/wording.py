@@ -1,11 +1,13 @@
 """Words and tables of what a preflight found, for terminal and page."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from suncet_jax.console.words import counted
 from suncet_jax.preflight.check import Checked
 from suncet_jax.preflight.content import COLLECTIVES_MODEL
+from suncet_jax.preflight.fit import Fit
 from suncet_jax.preflight.reading import Reading
 
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -62,7 +64,38 @@ def blocks(
     of_step = list(step_blocks(reading))
     found += [each._replace(title=prefix + each.title) for each in of_step]
   found.append(_run(checked, price, files_per_core))
+  if checked.fit:
+    memory = checked.target.chip.memory
+    found.append(fit_block(checked.fit, checked.batch_size, memory))
   return found
+
+
+def fit_block(found: Fit, configured: int, device: float) -> Block:
+  """Returns the table of what fits.
+
+  Args:
+    found: What fits.
+    configured: Configured `data.batch_size`.
+    device: Bytes of a device.
+  """
+  size = f"{found.batch_size:,}" + (
+    "" if found.is_exact else " or a little more"
+  )
+  rows = [
+    (
+      each.title,
+      f"{scaled(each.total)}B" if each.total < math.inf else "too much",
+      "fits" if each.total <= device else "does not fit",
+      _milliseconds(each.seconds) if each.seconds < math.inf else "",
+    )
+    for each in found.options
+  ]
+  return Block(
+    f"Largest data.batch_size that fits: {size} (configured: {configured:,}). "
+    "Settings that save memory, at the configured one",
+    ("", "per device", "", "ms"),
+    rows,
+  )
 
 
 def step_blocks(reading: Reading) -> Iterator[Block]:
