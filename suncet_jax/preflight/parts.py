@@ -19,6 +19,8 @@ PARTS = (AUGMENTATION, FORWARD, BACKWARD, LOSSES, OPTIMIZER, CHECK, LOG, OTHER)
 _PACKAGE = "suncet_jax"
 _NETWORK = "network"
 _STEP = ("train", "step.py")
+# Lines that only hand on what others ask for.
+_PLUMBING = (("convolution",), ("models", "conv.py"), ("calls.py",))
 # Where a line of ours belongs, by the beginning of its file's path within the
 # package; the first that fits, so that the encoder is none of the losses.
 _ROOMS = (
@@ -55,13 +57,14 @@ def part_of(op_name: str, frames: Sequence[Frame]) -> str:
 
 
 def source_of(frames: Sequence[Frame]) -> str:
-  """Returns the innermost line that is ours or the user's, as "file:line".
+  """Returns the innermost line that asks for an operation, as "file:line".
+
+  It is ours or the user's; not a library's, and none of our wrappers.
 
   Args:
     frames: Calls that made an operation, the innermost first.
   """
-  own = (frame for frame in frames if not _is_of_library(frame.file))
-  frame = next(own, None)
+  frame = next((each for each in frames if not _is_passed(each)), None)
   if frame is None:
     return ""
   inside = _inside(frame.file)
@@ -87,7 +90,8 @@ def _inside(file: str) -> tuple[str, ...]:
   return tuple(itertools.islice(parts, last + 1, None))
 
 
-def _is_of_library(file: str) -> bool:
-  if _inside(file):
-    return False
-  return bool({"site-packages", "dist-packages"} & set(Path(file).parts))
+def _is_passed(frame: Frame) -> bool:
+  inside = _inside(frame.file)
+  if inside:
+    return any(inside[: len(start)] == start for start in _PLUMBING)
+  return bool({"site-packages", "dist-packages"} & set(Path(frame.file).parts))
