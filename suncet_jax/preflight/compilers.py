@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,7 +69,9 @@ def mesh(target: Target) -> Mesh:
   if target.chip.platform == CUDA:
     _find_tools()
   try:
-    found = topologies.get_topology_desc(**_topology(target))
+    with _quietly():
+      jax.devices("cpu")  # here all compilers are loaded
+      found = topologies.get_topology_desc(**_topology(target))
   except (jax.errors.JaxRuntimeError, RuntimeError) as error:
     raise UserError(
       f"--on={target.name}: XLA has no such devices: {error}"
@@ -77,6 +80,27 @@ def mesh(target: Target) -> Mesh:
   return jax.make_mesh(
     (len(devices),), (DATA_AXIS,), (AxisType.Auto,), devices=devices
   )
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+  """Hides what compilers print of devices and drivers that are not here.
+
+  Errors are raised; these lines come from C++ and have no other switch.
+  """
+  try:
+    number = sys.__stderr__.fileno()  # type: ignore[union-attr]
+  except (AttributeError, OSError, ValueError):  # closed
+    yield
+    return
+  kept = os.dup(number)
+  with open(os.devnull, "w") as nowhere:
+    os.dup2(nowhere.fileno(), number)
+  try:
+    yield
+  finally:
+    os.dup2(kept, number)
+    os.close(kept)
 
 
 def _topology(target: Target) -> dict[str, Any]:
