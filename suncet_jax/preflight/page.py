@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 from suncet_jax.preflight import compilers
 from suncet_jax.preflight.check import Checked
-from suncet_jax.preflight.wording import Block, blocks, scaled, verdict
+from suncet_jax.preflight.wording import (
+  Block,
+  blocks,
+  comparison,
+  scaled,
+  verdict,
+)
 from suncet_jax.report.page import (
   Code,
   Column,
@@ -35,6 +41,8 @@ def preflight_page(
     files_per_core: Image files that a core decodes per second; 0: unknown.
   """
   sections = [_section(each, price, files_per_core) for each in found]
+  if len(found) > 1:
+    sections.insert(0, Section("Compared", [_table(comparison(found, price))]))
   versions = ", ".join(f"{k} {v}" for k, v in compilers.versions().items())
   about = Section("How it was made", [Code(command), Paragraph(versions)])
   return page("Preflight", [Paragraph(_WORDS, is_soft=True), *sections, about])
@@ -55,7 +63,7 @@ def _tiles(checked: Checked) -> Tiles:
   return Tiles(
     [
       (f"{scaled(reading.memory.total)}B", "memory per device"),
-      (f"{1e3 * reading.seconds:.1f} ms", f"a step, by {reading.model}"),
+      (f"{1e3 * reading.seconds:.1f} ms", f"a step ({reading.model})"),
       (f"{100 * reading.share_of_peak:.1f} %", "of the bfloat16 peak"),
       (f"{checked.hours:,.3g} h", "the whole run"),
     ]

@@ -16,7 +16,7 @@ from suncet_jax.preflight.check import Checked, checked
 from suncet_jax.preflight.content import content
 from suncet_jax.preflight.fit import fit
 from suncet_jax.preflight.page import preflight_page
-from suncet_jax.preflight.wording import Block, blocks, verdict
+from suncet_jax.preflight.wording import Block, blocks, comparison, verdict
 
 
 def report(
@@ -63,6 +63,8 @@ def report(
         one = dataclasses.replace(one, fit=what)
       found.append(one)
       _show(found[-1], price, files_per_core)
+  if len(found) > 1:
+    _say_block(comparison(found, price))
   folder = expanded(out)
   folder.mkdir(parents=True, exist_ok=True)
   write_json(folder / "preflight.json", content(found, command, price))
@@ -84,13 +86,15 @@ def _show(found: Checked, price: float, files_per_core: float) -> None:
   terminal.say(f"\n{verdict(found)}")
   if not found.failure:
     for block in blocks(found, price, files_per_core):
-      terminal.say("")
-      terminal.show(
-        plain(block),
-        lambda block=block: terminal.table(  # type: ignore[misc]
-          block.columns, block.rows, title=block.title
-        ),
-      )
+      _say_block(block)
+
+
+def _say_block(block: Block) -> None:
+  terminal.say("")
+  terminal.show(
+    plain(block),
+    lambda: terminal.table(block.columns, block.rows, title=block.title),
+  )
 
 
 def plain(block: Block) -> str:

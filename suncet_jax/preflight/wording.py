@@ -70,6 +70,37 @@ def blocks(
   return found
 
 
+def comparison(found: Sequence[Checked], price: float) -> Block:
+  """Returns the table that compares several kinds of devices.
+
+  Args:
+    found: What came out for each.
+    price: Price of a device for an hour; 0: none was given.
+  """
+  rows = [_compared(each, price) for each in found]
+  return Block(
+    "Compared; times are of different models, so only roughly",
+    ("", "per device", "of", "step, ms", "of the peak", "hours", "cost"),
+    rows,
+  )
+
+
+def _compared(checked: Checked, price: float) -> Sequence[str]:
+  name, device = checked.target.name, checked.target.chip.memory
+  if checked.failure:
+    return (name, "does not compile", f"{scaled(device)}B", "", "", "", "")
+  first = checked.readings[0]
+  return (
+    name,
+    f"{scaled(first.memory.total)}B",
+    f"{scaled(device)}B",
+    _milliseconds(first.seconds),
+    _percent(first.share_of_peak),
+    f"{checked.hours:.3g}",
+    f"{checked.cost(price):,.2f}" if price else "",
+  )
+
+
 def fit_block(found: Fit, configured: int, device: float) -> Block:
   """Returns the table of what fits.
 
@@ -136,7 +167,7 @@ def _time(reading: Reading) -> Block:
     ("collectives, if nothing hides them", _milliseconds(hidden),
      _percent(hidden / whole)),
     ("step", _milliseconds(reading.seconds), "100 %"),
-    ("bound by bytes alone", _milliseconds(reading.floor_seconds), ""),
+    ("bound by bytes alone (ours)", _milliseconds(reading.floor_seconds), ""),
   ]  # fmt: skip
   loops = reading.unknown_loops
   note = f"; {counted(loops, 'loop')} of unknown length counted once" * (

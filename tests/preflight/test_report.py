@@ -20,7 +20,7 @@ from suncet_jax.preflight.fit import Fit, Option
 from suncet_jax.preflight.page import preflight_page
 from suncet_jax.preflight.reading import read
 from suncet_jax.preflight.report import plain
-from suncet_jax.preflight.wording import blocks, scaled, verdict
+from suncet_jax.preflight.wording import blocks, comparison, scaled, verdict
 
 
 class _Program:
@@ -111,6 +111,17 @@ def test_the_page_holds_all_tables(checked):
   page = preflight_page([checked], "python -m suncet_jax.preflight", 0.0, 0.0)
   for words in ("v5e:2x2: TPU v5e", "augmentation", "blocks.py:48", "Nothing"):
     assert words in page
+
+
+def test_several_kinds_of_devices_are_compared(checked):
+  failed = Checked(targets.one("h100x8"), "no")
+  table = comparison([checked, failed], 2.0)
+  assert [row[0] for row in table.rows] == ["v5e:2x2", "h100x8"]
+  assert table.rows[0][-1] == "16.00"
+  assert table.rows[1][1] == "does not compile"
+  page = preflight_page([checked, failed], "command", 2.0, 0.0)
+  assert "does not compile" in page
+  assert "Compared" in page
 
 
 def test_numbers_have_prefixes():
