@@ -1,6 +1,5 @@
 """Content of preflight.json: plain values of what was checked."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,10 +65,10 @@ def _target(checked: Checked, price: float) -> dict[str, Any]:
 
 
 def _option(option: Option) -> dict[str, Any]:
-  is_compiled = option.total < math.inf
-  return {"title": option.title, "compiles": is_compiled} | (
-    {"bytes": option.total, "seconds": option.seconds} if is_compiled else {}
-  )
+  told: dict[str, Any] = {"title": option.title, "compiles": not option.refusal}
+  if option.refusal:
+    return {**told, "reason": option.refusal}
+  return {**told, "bytes": option.total, "seconds": option.seconds}
 
 
 def reading_content(reading: Reading) -> dict[str, Any]:

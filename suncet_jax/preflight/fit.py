@@ -35,11 +35,13 @@ class Option:
     title: Setting, such as "train.remat=True".
     total: Bytes of a device; infinite if it does not compile.
     seconds: Seconds of a step, by the model of the reading.
+    refusal: Why it does not compile; empty if it does.
   """
 
   title: str
   total: float
   seconds: float
+  refusal: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,18 +78,28 @@ def fit(
     changed = config.copy_and_resolve_references()
     changed.data.batch_size = batch_size
     say(f"{target.name}: data.batch_size={batch_size}")
-    reading = _reading(changed, target, counts, say)
-    return reading.memory.total if reading else math.inf
+    found = _reading(changed, target, counts, say)
+    return math.inf if isinstance(found, str) else found.memory.total
 
   unit = target.devices * config.train.micro_batches
+  pool = shapes.experiment_on(config, compilers.mesh(target), counts)
   size, is_exact = largest(
-    memory, target.chip.memory, unit=unit, start=config.data.batch_size
+    memory,
+    target.chip.memory,
+    unit=unit,
+    start=config.data.batch_size,
+    most=pool.pipeline.splits.pool.size,
   )
   return Fit(size, is_exact, list(_options(config, target, counts, say)))
 
 
 def largest(
-  memory: Callable[[int], float], limit: float, *, unit: int, start: int
+  memory: Callable[[int], float],
+  limit: float,
+  *,
+  unit: int,
+  start: int,
+  most: int,
 ) -> tuple[int, bool]:
   """Returns the largest size that fits, and whether the next does not.
 
@@ -99,8 +111,9 @@ def largest(
     limit: Bytes that there are.
     unit: Sizes are multiples of it.
     start: Size to begin with.
+    most: Size beyond which there is none.
   """
-  known: dict[int, float] = {}
+  known: dict[int, float] = {most // unit + 1: math.inf}
   units = max(1, start // unit)
   for _ in range(_MOST_COMPILATIONS):
     known[units] = memory(units * unit)
@@ -112,23 +125,24 @@ def largest(
   return low * unit, high - low == 1
 
 
-def _bounds(known: dict[int, float], limit: float) -> tuple[int, float]:
+def _bounds(known: dict[int, float], limit: float) -> tuple[int, int]:
   fitting = [units for units, size in known.items() if size <= limit]
   others = [units for units, size in known.items() if size > limit]
-  return max(fitting, default=0), min(others, default=math.inf)
+  return max(fitting, default=0), min(others)
 
 
-def _next(known: dict[int, float], limit: float, low: int, high: float) -> int:
+def _next(known: dict[int, float], limit: float, low: int, high: int) -> int:
   """Returns the next number of units to try, between the two."""
   finite = sorted(units for units, size in known.items() if size < math.inf)
-  guess = 2 * low if high == math.inf else (low + int(high)) // 2
+  guess = (low + high) // 2
   if len(finite) > 1:
     first, last = finite[-2:]
     slope = (known[last] - known[first]) / (last - first)
     if slope > 0:
-      guess = last + math.floor((limit - known[last]) / slope)
-  ends = min(high - 1, 8 * max(1, low))
-  return int(min(max(guess, low + 1), ends))
+      guess = min(last + math.floor((limit - known[last]) / slope), high - 1)
+  elif finite:
+    guess = min(2 * low or guess, guess)
+  return min(max(guess, low + 1), high - 1)
 
 
 def _options(
@@ -140,17 +154,17 @@ def _options(
     say(f"{target.name}: {title}")
     changed = config.copy_and_resolve_references()
     changed.train[name] = value
-    reading = _reading(changed, target, counts, say)
-    if reading:
-      yield Option(title, reading.memory.total, reading.seconds)
+    found = _reading(changed, target, counts, say)
+    if isinstance(found, str):
+      yield Option(title, math.inf, math.inf, found)
     else:
-      yield Option(title, math.inf, math.inf)
+      yield Option(title, found.memory.total, found.seconds)
 
 
 def _reading(
   config: ConfigDict, target: Target, counts: Counts | None, say: Say
-) -> Reading | None:
-  """Returns the reading of the first step; None if it does not compile."""
+) -> Reading | str:
+  """Returns the reading of the first step, or why it does not compile."""
   try:
     with made_for(target.chip.platform):
       mesh = compilers.mesh(target)
@@ -159,5 +173,4 @@ def _reading(
       return read_step(experiment, phase, target, say)
   # A UserError: rows that cannot be shared, or a pool smaller than the batch.
   except (CompileError, UserError) as error:
-    say(str(error).partition("\n")[0])
-    return None
+    return str(error).partition("\n")[0]

@@ -1,6 +1,5 @@
 """Words and tables of what a preflight found, for terminal and page."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -115,9 +114,9 @@ def fit_block(found: Fit, configured: int, device: float) -> Block:
   rows = [
     (
       each.title,
-      f"{scaled(each.total)}B" if each.total < math.inf else "too much",
-      "fits" if each.total <= device else "does not fit",
-      _milliseconds(each.seconds) if each.seconds < math.inf else "",
+      "" if each.refusal else f"{scaled(each.total)}B",
+      each.refusal or ("fits" if each.total <= device else "does not fit"),
+      "" if each.refusal else _milliseconds(each.seconds),
     )
     for each in found.options
   ]

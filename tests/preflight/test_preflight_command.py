@@ -59,7 +59,9 @@ def test_a_step_of_every_method_compiles_for_tpus(tmp_path, method):
   assert step["seconds"]["parts_by"] == "XLA's cycle model"
   parts = step["seconds"]["parts"]
   assert {"augmentation", "forward", "backward", "optimizer"} <= parts.keys()
-  assert step["loops_of_unknown_length"] == 0
+  # Their equalisation goes on as long as there are images left to equalise.
+  loops = 1 if method in ("comatch", "fixmatch") else 0
+  assert step["loops_of_unknown_length"] == loops
   assert any("suncet_jax/" in each["source"] for each in step["dearest"])
   assert step["collectives"]["all-reduce"]["bytes"] > 300_000
   assert "suncet_jax" in (tmp_path / "preflight.html").read_text()
