@@ -21,6 +21,8 @@ _PACKAGES = (
   *("suncet_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"),
   # TensorFlow has one name or the other.
   *("tensorflow", "tensorflow-cpu", "tensorflow-datasets", "pillow"),
+  # Compilers of suncet_jax.preflight.
+  *("libtpu", "jax-cuda12-plugin"),
 )
 
 

@@ -1,6 +1,7 @@
 """XLA's compilers for devices that are not here, loaded into this process."""
 
 import contextlib
+import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -25,6 +26,10 @@ _ENVIRONMENT = {
   "TPU_SKIP_MDS_QUERY": "1",
   "TPU_ACCELERATOR_TYPE": "v5litepod-4",
   "TPU_WORKER_HOSTNAMES": "localhost",
+  # Nothing is run: the chips, which one process alone may use, are not touched.
+  "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+  # JAX's plugin asks for CUDA's libraries, which only a run needs.
+  "JAX_SKIP_CUDA_CONSTRAINTS_CHECK": "1",
   "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 _LOCK = "suncet_jax-preflight.lock"
@@ -54,6 +59,7 @@ def _is_there(package: str) -> bool:
     return False
 
 
+@functools.cache  # arrays of one mesh do not go with those of an equal one
 def mesh(target: Target) -> Mesh:
   """Returns a mesh of devices that are not here: one axis, "data".
 
@@ -141,7 +147,7 @@ def alone(say: Callable[[str], None]) -> Iterator[None]:
   Args:
     say: Function that tells the user that there is another.
   """
-  # libtpu refuses to be loaded by a second process; memory would be short too.
+  # A compilation takes gigabytes and all cores.
   try:
     import fcntl
   except ImportError:  # Windows, for which there is no libtpu

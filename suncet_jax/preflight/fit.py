@@ -142,6 +142,8 @@ def _next(known: dict[int, float], limit: float, low: int, high: int) -> int:
       guess = min(last + math.floor((limit - known[last]) / slope), high - 1)
   elif finite:
     guess = min(2 * low or guess, guess)
+  if known[high] == math.inf and high < max(known):
+    guess = min(guess, (low + high) // 2)  # a line does not see this wall
   return min(max(guess, low + 1), high - 1)
 
 

@@ -6,9 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 from absl import logging
+from jax.sharding import NamedSharding
 
 from suncet_jax.devices.mesh import replicated
 from suncet_jax.devices.target import made_for
+from suncet_jax.errors import UserError
 from suncet_jax.preflight import compilers, targets
 from suncet_jax.preflight.compiling import compiled
 from suncet_jax.preflight.memory import ARGUMENTS
@@ -37,8 +39,14 @@ def compile_function(
 
 def _placed(leaf: Any, mesh: jax.sharding.Mesh) -> jax.ShapeDtypeStruct:
   sharding = getattr(leaf, "sharding", None)
-  is_there = getattr(sharding, "mesh", None) == mesh
+  if not isinstance(
+    sharding, NamedSharding
+  ):  # none, or one device of this host
+    sharding = replicated(mesh)
+  if sharding.mesh != mesh:
+    raise UserError(
+      f"an argument is spread over {sharding.mesh.size} other devices; expected "
+      f"the {mesh.size} of preflight.mesh_of, the same as in on=."
+    )
   dtype = getattr(leaf, "dtype", None) or np.result_type(leaf)
-  return jax.ShapeDtypeStruct(
-    np.shape(leaf), dtype, sharding=sharding if is_there else replicated(mesh)
-  )
+  return jax.ShapeDtypeStruct(np.shape(leaf), dtype, sharding=sharding)
