@@ -18,6 +18,8 @@ KINDS = (
 
 # The start of one of these has its operands in its result, too.
 _WITH_OPERANDS = ("all-gather", "reduce-scatter", "collective-permute")
+# What the start of one keeps for its end.
+_CONTEXT = Array("u32", ())
 # The end of an asynchronous one ("-done") sends nothing and is not matched.
 _OPCODE = re.compile(rf"(?:ragged-)?({'|'.join(KINDS)})(-start)?")
 # TPU's compiler writes an asynchronous collective into its own start and into
@@ -111,6 +113,7 @@ def _read(
   kind, start = match.groups()
   sent = arrays(instruction.result)
   if start and kind in _WITH_OPERANDS:
+    sent = [each for each in sent if each != _CONTEXT]
     sent = sent[len(sent) // 2 :]  # after the operands
   line = instruction.text
   if kind == "reduce-scatter":

@@ -39,14 +39,13 @@ def compile_function(
 
 def _placed(leaf: Any, mesh: jax.sharding.Mesh) -> jax.ShapeDtypeStruct:
   sharding = getattr(leaf, "sharding", None)
-  if not isinstance(
-    sharding, NamedSharding
-  ):  # none, or one device of this host
+  # None, or one device of this host.
+  if not isinstance(sharding, NamedSharding):
     sharding = replicated(mesh)
   if sharding.mesh != mesh:
     raise UserError(
-      f"an argument is spread over {sharding.mesh.size} other devices; expected "
-      f"the {mesh.size} of preflight.mesh_of, the same as in on=."
+      f"an argument is spread over {sharding.mesh.size} other devices; "
+      f"expected the {mesh.size} of preflight.mesh_of, with the name in on=."
     )
   dtype = getattr(leaf, "dtype", None) or np.result_type(leaf)
   return jax.ShapeDtypeStruct(np.shape(leaf), dtype, sharding=sharding)

@@ -88,6 +88,16 @@ def test_a_reduce_scatter_of_a_gpu_is_counted_before_it_scatters(gpu):
   assert found.transfers == (Transfer("", "f32", (16, 4)),)
 
 
+def test_the_start_of_a_permutation_sends_its_array_alone():
+  text = programs_text.GPU.replace(
+    "((f32[16,4]{1,0}), (f32[4,4]{1,0})) reduce-scatter-start(%gram)",
+    "(f32[16,4]{1,0}, f32[16,4]{1,0}, u32[], u32[]) "
+    "collective-permute-start(%gram)",
+  )
+  (found,) = collectives_of(Program(text))
+  assert (found.kind, found.size) == ("collective-permute", 16 * 4 * 4)
+
+
 def test_products_are_counted_of_libraries_too(gpu, tpu):
   # 8 x 8 x 8 outputs of 64 features, from 3 x 3 x 32 inputs each.
   convolution = 2 * 8 * 8 * 8 * 64 * 3 * 3 * 32
