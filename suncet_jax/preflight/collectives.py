@@ -1,5 +1,6 @@
 """Collectives of a compiled program."""
 
+import itertools
 import math
 import re
 from collections.abc import Iterable
@@ -84,7 +85,7 @@ def collectives_of(program: Program) -> list[Collective]:
   """
   return [
     _read(each, match, program.times.get(each.computation, 0))
-    for each in program.by_name.values()
+    for each in itertools.chain.from_iterable(program.computations.values())
     if (match := _OPCODE.fullmatch(each.opcode))
     and not _GOES_ON.search(each.text)
   ]
