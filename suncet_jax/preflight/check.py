@@ -92,7 +92,7 @@ def checked(
   except CompileError as error:
     return Checked(target, f"{error}\n{advice(str(error))}")
   except UserError as error:  # such as rows that the devices cannot share
-    return Checked(target, f"{target.name}: {error}")
+    return Checked(target, str(error))
   return _summary(experiment, target, found)
 
 

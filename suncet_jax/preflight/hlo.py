@@ -3,8 +3,10 @@
 import functools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
+
+from suncet_jax.preflight.frames import Frame, Frames
 
 _COMPUTATION = re.compile(r"^(?:ENTRY )?%?(\S+) \(.*\) -> .+ \{$")
 _INSTRUCTION = re.compile(r"^\s+(ROOT )?%(\S+) = (.+?) ([a-z][a-z0-9-]*)\(")
@@ -41,20 +43,6 @@ class Array(NamedTuple):
     """Bytes of the array."""
     bits = int(re.sub(r"\D", "", self.dtype) or 8)  # pred has no number
     return math.prod(self.shape) * bits // 8
-
-
-class Frame(NamedTuple):
-  """A call of the Python program that made an instruction.
-
-  Attributes:
-    file: Path of the file.
-    function: Name of the function, with those around it.
-    line: Number of the line.
-  """
-
-  file: str
-  function: str
-  line: int
 
 
 class Instruction(NamedTuple):
@@ -134,7 +122,7 @@ class Program:
     for each in _instructions(text):
       self.computations.setdefault(each.computation, []).append(each)
       self.by_name[each.name] = each
-    self._frames = _Frames(text)
+    self._frames = Frames(text)
 
   def operations(self) -> Iterator[Instruction]:
     """Yields the instructions that the device runs one by one."""
@@ -202,54 +190,6 @@ class Program:
     ]
     is_count = any(each.is_root and _LESS.search(each.text) for each in steps)
     return limits[0] if is_count and len(limits) == 1 else 0
-
-
-class _Frames:
-  """The tables of a module's text that say which line made what."""
-
-  def __init__(self, text: str) -> None:
-    self._files = _table(text, "FileNames", r'"(.*)"')
-    self._functions = _table(text, "FunctionNames", r'"(.*)"')
-    self._places = _table(
-      text,
-      "FileLocations",
-      r"\{file_name_id=(\d+) function_name_id=(\d+) line=(\d+)",
-    )
-    self._stack = _table(
-      text,
-      "StackFrames",
-      r"\{file_location_id=(\d+)(?: parent_frame_id=(\d+))?",
-    )
-
-  def stack(self, number: int) -> list[Frame]:
-    """Returns the frames from one outwards."""
-    found = []
-    while number in self._stack:
-      place, parent = self._stack[number]
-      file, function, line = self._places[int(place)]
-      found.append(
-        Frame(
-          self._files[int(file)][0],
-          self._functions[int(function)][0],
-          int(line),
-        )
-      )
-      # The text counts parents from 1, so that 1 is none.
-      number = int(parent or 1) - 1
-    return found
-
-
-def _table(text: str, title: str, line: str) -> dict[int, Sequence[str]]:
-  """Returns the numbered lines below a title at the beginning of a module."""
-  start = re.search(rf"^{title}\n", text, re.MULTILINE)
-  found: dict[int, Sequence[str]] = {}
-  pattern = re.compile(rf"(\d+) {line}.*\n")
-  position = start.end() if start else len(text)
-  while match := pattern.match(text, position):
-    number, *rest = match.groups()
-    found[int(number)] = rest
-    position = match.end()
-  return found
 
 
 def _instructions(text: str) -> Iterator[Instruction]:

@@ -4,13 +4,8 @@ from collections.abc import Sequence
 
 from suncet_jax.preflight import compilers
 from suncet_jax.preflight.check import Checked
-from suncet_jax.preflight.wording import (
-  Block,
-  blocks,
-  comparison,
-  scaled,
-  verdict,
-)
+from suncet_jax.preflight.tables import Block, blocks, comparison
+from suncet_jax.preflight.wording import scaled, verdict
 from suncet_jax.report.page import (
   Code,
   Column,

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from suncet_jax.preflight.hlo import Frame
+from suncet_jax.preflight.frames import Frame
 
 AUGMENTATION = "augmentation"
 FORWARD = "forward"

@@ -16,7 +16,8 @@ from suncet_jax.preflight.check import Checked, checked
 from suncet_jax.preflight.content import content
 from suncet_jax.preflight.fit import fit
 from suncet_jax.preflight.page import preflight_page
-from suncet_jax.preflight.wording import Block, blocks, comparison, verdict
+from suncet_jax.preflight.tables import Block, blocks, comparison
+from suncet_jax.preflight.wording import verdict
 
 
 def report(

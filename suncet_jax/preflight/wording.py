@@ -1,29 +1,9 @@
-"""Words and tables of what a preflight found, for terminal and page."""
-
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+"""Words of what a preflight found: the verdict, and numbers."""
 
 from suncet_jax.console.words import counted
 from suncet_jax.preflight.check import Checked
-from suncet_jax.preflight.content import COLLECTIVES_MODEL
-from suncet_jax.preflight.fit import Fit
-from suncet_jax.preflight.reading import Reading
 
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-
-
-class Block(NamedTuple):
-  """A table with its title.
-
-  Attributes:
-    title: Title, with whose figures these are.
-    columns: Titles of the columns; the first has words, the others numbers.
-    rows: Rows with a text for each column.
-  """
-
-  title: str
-  columns: Sequence[str]
-  rows: Sequence[Sequence[str]]
 
 
 def verdict(checked: Checked) -> str:
@@ -46,199 +26,6 @@ def verdict(checked: Checked) -> str:
   )
 
 
-def blocks(
-  checked: Checked, price: float, files_per_core: float
-) -> list[Block]:
-  """Returns the tables of what came out.
-
-  Args:
-    checked: What came out, not a failure.
-    price: Price of a device for an hour; 0: none was given.
-    files_per_core: Image files that a core decodes per second; 0: unknown.
-  """
-  found = []
-  several = len(checked.readings) > 1
-  for number, reading in enumerate(checked.readings):
-    prefix = f"Step {number + 1}: " if several else ""
-    of_step = list(step_blocks(reading))
-    found += [each._replace(title=prefix + each.title) for each in of_step]
-  found.append(_run(checked, price, files_per_core))
-  if checked.fit:
-    memory = checked.target.chip.memory
-    found.append(fit_block(checked.fit, checked.batch_size, memory))
-  return found
-
-
-def comparison(found: Sequence[Checked], price: float) -> Block:
-  """Returns the table that compares several kinds of devices.
-
-  Args:
-    found: What came out for each.
-    price: Price of a device for an hour; 0: none was given.
-  """
-  rows = [_compared(each, price) for each in found]
-  return Block(
-    "Compared; times are of different models, so only roughly",
-    ("", "per device", "of", "step, ms", "of the peak", "hours", "cost"),
-    rows,
-  )
-
-
-def _compared(checked: Checked, price: float) -> Sequence[str]:
-  name, device = checked.target.name, checked.target.chip.memory
-  if checked.failure:
-    return (name, "does not compile", f"{scaled(device)}B", "", "", "", "")
-  first = checked.readings[0]
-  return (
-    name,
-    f"{scaled(first.memory.total)}B",
-    f"{scaled(device)}B",
-    _milliseconds(first.seconds),
-    _percent(first.share_of_peak),
-    f"{checked.hours:.3g}",
-    f"{checked.cost(price):,.2f}" if price else "",
-  )
-
-
-def fit_block(found: Fit, configured: int, device: float) -> Block:
-  """Returns the table of what fits.
-
-  Args:
-    found: What fits.
-    configured: Configured `data.batch_size`.
-    device: Bytes of a device.
-  """
-  size = f"{found.batch_size:,}" + (
-    "" if found.is_exact else " or a little more"
-  )
-  rows = [
-    (
-      each.title,
-      "" if each.refusal else f"{scaled(each.total)}B",
-      each.refusal or ("fits" if each.total <= device else "does not fit"),
-      "" if each.refusal else _milliseconds(each.seconds),
-    )
-    for each in found.options
-  ]
-  return Block(
-    f"Largest data.batch_size that fits: {size} (configured: {configured:,}). "
-    "Settings that save memory, at the configured one",
-    ("", "per device", "", "ms"),
-    rows,
-  )
-
-
-def step_blocks(reading: Reading) -> Iterator[Block]:
-  """Yields the tables of one program.
-
-  Args:
-    reading: Reading of the program.
-  """
-  yield _memory(reading)
-  yield _time(reading)
-  yield _sent(reading)
-  yield _dearest(reading)
-
-
-def _memory(reading: Reading) -> Block:
-  memory = reading.memory
-  rows = [
-    (kind, f"{scaled(size)}B", _percent(size / memory.device))
-    for kind, size in memory.kinds.items()
-  ]
-  total = f"{scaled(memory.total)}B"
-  rows.append(("all", total, _percent(memory.share)))
-  return Block(
-    f"Memory of a device of {scaled(memory.device)}B (XLA's buffer assignment)",
-    ("", "bytes", "of the device"),
-    rows,
-  )
-
-
-def _time(reading: Reading) -> Block:
-  whole = reading.seconds or 1.0
-  rows = [
-    (part, _milliseconds(seconds), _percent(seconds / whole))
-    for part, seconds in reading.parts.items()
-  ]
-  hidden = reading.collective_seconds
-  rows += [
-    ("collectives, if nothing hides them", _milliseconds(hidden),
-     _percent(hidden / whole)),
-    ("step", _milliseconds(reading.seconds), "100 %"),
-    ("bound by bytes alone (ours)", _milliseconds(reading.floor_seconds), ""),
-  ]  # fmt: skip
-  loops = reading.unknown_loops
-  note = f"; {counted(loops, 'loop')} of unknown length counted once" * (
-    loops > 0
-  )
-  return Block(
-    f"Time of a step ({reading.model}; collectives {COLLECTIVES_MODEL}){note}",
-    ("", "ms", "of the step"),
-    rows,
-  )
-
-
-def _sent(reading: Reading) -> Block:
-  rows = [
-    ("operations of products", scaled(reading.flops)),
-    ("bytes read and written", f"{scaled(reading.size)}B"),
-    ("share of the bfloat16 peak", _percent(reading.share_of_peak)),
-  ]
-  rows += [
-    (f"{kind}, {count} of them", f"{scaled(size)}B")
-    for kind, (count, size) in reading.sent().items()
-  ]
-  return Block(
-    f"Work of a step and device (counted by {reading.counted_by})",
-    ("", ""),
-    rows,
-  )
-
-
-def _dearest(reading: Reading) -> Block:
-  rows = [
-    (
-      each.source or "?",
-      each.part,
-      _short(each.name),
-      f"{each.times}",
-      _milliseconds(each.seconds),
-    )
-    for each in reading.dearest
-  ]
-  return Block(
-    f"Dearest operations ({reading.model})",
-    ("line", "part", "operation", "times", "ms"),
-    rows,
-  )
-
-
-def _run(checked: Checked, price: float, files_per_core: float) -> Block:
-  rows = [
-    (
-      each.title,
-      f"{each.steps:,}" if each.steps else "",
-      f"{each.images:,}",
-      _hours(each.seconds),
-    )
-    for each in checked.segments
-  ]
-  rows.append(("whole run", "", "", _hours(checked.hours * 3600)))
-  if price:
-    rows.append(("cost at your price", "", "", f"{checked.cost(price):,.2f}"))
-  speeds = " / ".join(f"{each:,.0f}" for each in checked.images_per_second)
-  per_host = checked.files_per_host
-  words = f"{per_host:,.0f} images per second must come from each host"
-  if files_per_core:
-    words += f", {per_host / files_per_core:.1f} cores of yours"
-  return Block(
-    f"Run: {speeds} images of the pool per second; {words}",
-    ("", "steps", "images encoded", "hours"),
-    rows,
-  )
-
-
 def scaled(number: float) -> str:
   """Returns a number with three digits and a prefix, such as "5.04 G".
 
@@ -251,18 +38,16 @@ def scaled(number: float) -> str:
   return f"{number:.3g} "
 
 
-def _short(name: str, limit: int = 48) -> str:
-  """Returns the end of a name, where the operation is."""
-  return name if len(name) <= limit else f"...{name[-limit:]}"
-
-
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+  """Returns a share in percent."""
   return f"{100 * share:.1f} %"
 
 
-def _milliseconds(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
+  """Returns seconds in milliseconds, without the unit."""
   return f"{1e3 * seconds:.3f}"
 
 
-def _hours(seconds: float) -> str:
+def hours(seconds: float) -> str:
+  """Returns seconds in hours, without the unit."""
   return f"{seconds / 3600:.3g}"

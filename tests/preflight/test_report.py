@@ -21,7 +21,8 @@ from suncet_jax.preflight.fit import Fit, Option
 from suncet_jax.preflight.page import preflight_page
 from suncet_jax.preflight.reading import read
 from suncet_jax.preflight.report import plain
-from suncet_jax.preflight.wording import blocks, comparison, scaled, verdict
+from suncet_jax.preflight.tables import blocks, comparison
+from suncet_jax.preflight.wording import scaled, verdict
 
 
 class _Program:
