@@ -90,6 +90,9 @@ def reading_content(reading: Reading) -> dict[str, Any]:
     "counted_by": reading.counted_by,
     "seconds": {
       "parts": dict(reading.parts),
+      "share_of_peak_by_part": {
+        part: reading.share_of_peak_in(part) for part in reading.parts
+      },
       "parts_by": reading.model,
       "collectives": reading.collective_seconds,
       "collectives_by": COLLECTIVES_MODEL,

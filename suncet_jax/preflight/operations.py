@@ -59,15 +59,18 @@ def operations(program: Program, chip: Chip) -> list[Operation]:
   ]
 
 
-def by_part(found: Iterable[Operation]) -> dict[str, float]:
-  """Returns the seconds of each part of the step that takes any.
+def by_part(
+  found: Iterable[Operation], field: str = "seconds"
+) -> dict[str, float]:
+  """Returns the seconds of each part of the step that has any.
 
   Args:
     found: Operations of the step.
+    field: Field to add up, "seconds", "flops" or "size".
   """
   sums: dict[str, float] = collections.defaultdict(float)
   for each in found:
-    sums[each.part] += each.seconds
+    sums[each.part] += getattr(each, field)
   return {part: sums[part] for part in PARTS if sums[part]}
 
 

@@ -33,6 +33,7 @@ class Reading:
     target: Devices that it was compiled for.
     memory: Memory by what it is for.
     parts: Seconds of each part, by `model`.
+    part_flops: Operations of products of each part, counted by us.
     dearest: Operations that take longest.
     collectives: Collectives of the program.
     flops: Operations of products in a step.
@@ -44,6 +45,7 @@ class Reading:
   target: Target
   memory: Memory
   parts: Mapping[str, float]
+  part_flops: Mapping[str, float]
   dearest: Sequence[Operation]
   collectives: Sequence[Collective]
   flops: float
@@ -86,6 +88,15 @@ class Reading:
     peak = self.target.chip.peak
     return self.flops / peak / self.seconds if self.seconds else 0.0
 
+  def share_of_peak_in(self, part: str) -> float:
+    """Returns the share of the bfloat16 peak that a part reaches.
+
+    Args:
+      part: Part of the step, one of `parts`.
+    """
+    flops = self.part_flops.get(part, 0.0)
+    return flops / self.target.chip.peak / self.parts[part]
+
   def sent(self) -> dict[str, tuple[int, int]]:
     """Returns the number and the bytes of the collectives of each kind."""
     found: dict[str, tuple[int, int]] = {}
@@ -120,6 +131,7 @@ def read(
     target=target,
     memory=memory_of(compiled, arguments, target.chip.memory, gradients),
     parts=by_part(found),
+    part_flops=by_part(found, "flops"),
     dearest=dearest(found),
     collectives=collectives_of(program),
     flops=counts.get("flops", sum(each.flops for each in found)),

@@ -137,23 +137,32 @@ def _memory(reading: Reading) -> Block:
 def _time(reading: Reading) -> Block:
   whole = reading.seconds or 1.0
   rows = [
-    (part, milliseconds(seconds), percent(seconds / whole))
+    (
+      part,
+      milliseconds(seconds),
+      percent(seconds / whole),
+      percent(reading.share_of_peak_in(part)),
+    )
     for part, seconds in reading.parts.items()
   ]
-  hidden = reading.collective_seconds
+  sent, bound = reading.collective_seconds, reading.floor_seconds
+  all_of_it = percent(reading.share_of_peak)
   rows += [
-    ("collectives, if nothing hides them", milliseconds(hidden),
-     percent(hidden / whole)),
-    ("step", milliseconds(reading.seconds), "100 %"),
-    ("bound by bytes alone (ours)", milliseconds(reading.floor_seconds), ""),
-  ]  # fmt: skip
+    (
+      "collectives, if nothing hides them",
+      milliseconds(sent),
+      percent(sent / whole),
+      "",
+    ),
+    ("step", milliseconds(reading.seconds), percent(1), all_of_it),
+    ("bound by bytes alone (ours)", milliseconds(bound), "", ""),
+  ]
   loops = reading.unknown_loops
-  note = f"; {counted(loops, 'loop')} of unknown length counted once" * (
-    loops > 0
-  )
+  note = f"; {counted(loops, 'loop')} of unknown length counted once"
   return Block(
-    f"Time of a step ({reading.model}; collectives {COLLECTIVES_MODEL}){note}",
-    ("", "ms", "of the step"),
+    f"Time of a step ({reading.model}; collectives {COLLECTIVES_MODEL})"
+    + note * (loops > 0),
+    ("", "ms", "of the step", "of the bfloat16 peak"),
     rows,
   )
 
@@ -162,7 +171,6 @@ def _sent(reading: Reading) -> Block:
   rows = [
     ("operations of products", scaled(reading.flops)),
     ("bytes read and written", f"{scaled(reading.size)}B"),
-    ("share of the bfloat16 peak", percent(reading.share_of_peak)),
   ]
   rows += [
     (f"{kind}, {count} of them", f"{scaled(size)}B")

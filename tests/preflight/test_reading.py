@@ -69,6 +69,9 @@ def test_cycles_are_added_up_by_part_and_loops_count_as_often_as_they_run(tpu):
     3,
     "suncet_jax/data/augment/blend.py:60",
   )
+  products = by_part(found, "flops")
+  assert products["backward"] == 2 * 128 * 64 * 32
+  assert products["augmentation"] == 3 * products["backward"]
   # The norm was taken in optax, but asked for by us.
   norm = next(each for each in found if each.part == "log")
   assert norm.source == "suncet_jax/train/step.py:98"
