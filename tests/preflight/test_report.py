@@ -1,13 +1,15 @@
 """What is printed and written of a preflight."""
 
+import dataclasses
 import json
 import math
 
 import jax
 import programs_text
 import pytest
+import tiny
 
-from suncet_jax.preflight import targets
+from suncet_jax.preflight import compilers, report, targets
 from suncet_jax.preflight.check import Checked
 from suncet_jax.preflight.compiling import (
   CompileError,
@@ -169,3 +171,42 @@ def test_other_errors_of_the_compiler_thread_are_raised_as_they_are():
 def test_a_reason_is_short():
   long = "\n".join(f"line {n}" for n in range(50))
   assert len(reason(long).splitlines()) == 6
+
+
+@pytest.fixture
+def without_compilers(monkeypatch, checked, tmp_path):
+  monkeypatch.setattr(report.compilers, "check", lambda target: None)
+  monkeypatch.setattr(report.compilers, "without_devices", lambda: None)
+  monkeypatch.setattr(compilers.tempfile, "gettempdir", lambda: str(tmp_path))
+
+  def made(config, target, counts, say):
+    if target.chip.platform == targets.CUDA:
+      return Checked(target, "Ran out of memory")
+    return dataclasses.replace(checked, target=target)
+
+  monkeypatch.setattr(report, "checked", made)
+
+
+def _report(names, out):
+  config, _ = tiny.settings()
+  config.data.source = "digits"
+  return report.report(config, names, out=str(out), command="the command")
+
+
+def test_all_is_printed_and_written(without_compilers, tmp_path, capsys):
+  assert _report("v5e:2x2", tmp_path / "new") == 0
+  printed = capsys.readouterr().out
+  assert "v5e:2x2 (4 devices, 1 host): fits, 5 GB of 16 GB" in printed
+  assert "Dearest operations (XLA's cycle model):" in printed
+  written = json.loads((tmp_path / "new" / "preflight.json").read_text())
+  assert written["command"] == "the command"
+  assert "TPU v5e" in (tmp_path / "new" / "preflight.html").read_text()
+
+
+def test_one_that_does_not_compile_is_exit_code_1(
+  without_compilers, tmp_path, capsys
+):
+  assert _report("v5e:2x2,h100x8", tmp_path) == 1
+  printed = capsys.readouterr().out
+  assert "h100x8 (8 devices, 1 host): does not compile" in printed
+  assert "Compared" in printed
