@@ -141,8 +141,7 @@ def _read_file(path: epath.Path, wrapper: str, part: str, stem: str) -> Weights:
   try:
     if own_names.is_ours(file.metadata):
       weights = own_names.from_tensors(file.tensors, file.metadata)
-      if not (part == CLASSIFIER and weights.classifier):
-        _refuse_part(part, path)
+      _check_part(part, weights)
       return weights
     file, beside, part = parts.unwrapped(file, part)
     weights = pytorch_names.from_tensors(
@@ -159,6 +158,12 @@ def _read_file(path: epath.Path, wrapper: str, part: str, stem: str) -> Weights:
   return described.completed(path, weights, is_known=is_known)
 
 
-def _refuse_part(part: str, path: epath.Path) -> None:
-  if part:
-    raise ConvertError(f"{path} holds one encoder: drop --part={part}.")
+def _check_part(part: str, weights: Weights) -> None:
+  """Checks that a file of our own has the part that is asked for."""
+  if part == CLASSIFIER and weights.classifier is None:
+    raise ConvertError(
+      "it holds an encoder, but no classifier. One of a finished run is "
+      "exported by python -m suncet_jax.convert RUN --part=classifier."
+    )
+  if part not in ("", CLASSIFIER):
+    raise ConvertError(f"it holds one encoder: drop --part={part}.")

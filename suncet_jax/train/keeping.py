@@ -166,14 +166,16 @@ def _choice(
 ) -> tuple[str, dict[str, Any]]:
   """Returns the name of the chosen one, and what is said of the choice."""
   if not scores:
-    words = f"the first of {_listed(names)}, as there are no validation images"
+    words = _best_of(names, "first")
+    if len(names) > 1:
+      words += ", as there are no validation images"
     return names[0], {"chosen_by": words, "validation_top1": {}}
   labels = _validation_labels(experiment)
   found = {name: topk_accuracy(scores[name], labels).top1 for name in names}
   # Of equal ones the first in the default order.
   best = max(names, key=lambda name: found[name])
   words = (
-    f"the best of {_listed(names)} on "
+    f"{_best_of(names)} on "
     f"{counted(len(labels), 'validation image')} ({found[best]:.1%})"
   )
   return best, {"chosen_by": words, "validation_top1": found}
@@ -184,8 +186,11 @@ def _validation_labels(experiment: Experiment) -> np.ndarray:
   return source.labels[rows]
 
 
-def _listed(names: Sequence[str]) -> str:
-  return ", ".join(plugins.evaluations()[name].title for name in names)
+def _best_of(names: Sequence[str], word: str = "best") -> str:
+  titles = [plugins.evaluations()[name].title for name in names]
+  if len(titles) == 1:
+    return "the only one evaluated"
+  return f"the {word} of {', '.join(titles)}"
 
 
 def _calibrated(
