@@ -201,15 +201,14 @@ class StateUnderTest:
 
   def once(self, name: str, make: Callable[[], Any]) -> Any:
     """Returns what `make` returns, made once for this state; see `Context`."""
-    if name not in self._made:
-      self._made[name] = make()
+    self._made[name] = self._made[name] if name in self._made else make()
     return self._made[name]
 
   @property
   def finetuned(self) -> FineTuned:
     """The network that was fine-tuned on the labelled images."""
-    parts, state = self._evaluator.experiment, self.state
-    return self.once("finetune", lambda: finetune_on_labels(parts, state))
+    arguments = self._evaluator.experiment, self.state
+    return self.once("finetune", lambda: finetune_on_labels(*arguments))
 
   def finetuned_scores(self) -> np.ndarray:
     """Fine-tunes on the labelled images; returns logits of the test images."""

@@ -136,14 +136,16 @@ def test_other_layouts_say_that_they_have_no_place(folder, tmp_path, capsys):
   )
 
 
-def test_files_are_classified_as_their_pixels_are(classify, photographs):
+def test_files_are_classified_as_their_pixels_are(
+  folder, classify, photographs
+):
   place, _ = photographs
   names = sorted(_NAMES)
   classes, probabilities = _expected(classify, photographs, names)
   found = classify(place)
   assert found.classes.tolist() == classes.tolist()
   np.testing.assert_allclose(found.probabilities, probabilities, rtol=1e-5)
-  in_parts = load_classifier(classify._source, batch_size=2)
+  in_parts = load_classifier(folder, batch_size=2)
   again = in_parts([place / name for name in reversed(names)])
   np.testing.assert_allclose(
     again.probabilities, probabilities[::-1], rtol=1e-5
