@@ -1,15 +1,11 @@
 """A trained encoder as a function from images to features."""
 
-import math
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 from etils import epath
-from numpy.typing import ArrayLike
-from PIL import Image
 
 from suncet_jax.convert import files
 from suncet_jax.convert.features import (
@@ -18,8 +14,8 @@ from suncet_jax.convert.features import (
   make_features,
   make_projection,
 )
-from suncet_jax.convert.weights import Images, Weights
-from suncet_jax.data.arrays import shape_hint
+from suncet_jax.convert.given import Given, GivenImages
+from suncet_jax.convert.weights import Weights
 from suncet_jax.errors import UserError
 from suncet_jax.evals.embed import embed
 from suncet_jax.files import storage
@@ -90,17 +86,19 @@ class Encoder:
     self._features = jax.jit(make_features(weights))
     self._projection = jax.jit(make_projection(weights))
 
-  def __call__(self, images: ArrayLike) -> np.ndarray:
+  def __call__(self, images: Given) -> np.ndarray:
     """Returns the features of images.
 
     Args:
       images: Images [n, h, w, c], uint8 or floating point in [0, 1]; grey ones
         may be [n, h, w]. n may be 0. Where `self.images.resize` is not 0,
         uint8 images of another size than `self.images.size` are resized and
-        cropped.
+        cropped. Or image files: paths of files, folders and CSV lists, one or
+        a sequence of them; see `suncet_jax.data.folder.inputs`.
 
     Returns:
-      Features [n, d], float32.
+      Features [n, d], float32; not-a-number for files that cannot be decoded,
+      each of which is warned of.
 
     Raises:
       TypeError: If images have another dtype.
@@ -108,7 +106,7 @@ class Encoder:
     """
     return self._over(images, self._features, self.feature_size)
 
-  def project(self, images: ArrayLike) -> np.ndarray:
+  def project(self, images: Given) -> np.ndarray:
     """Returns the projections of images, which the losses are computed of.
 
     Args:
@@ -141,94 +139,19 @@ class Encoder:
     """Returns the encoder itself, as it is immutable."""
     return self
 
-  def _over(self, images: ArrayLike, apply: Features, size: int) -> np.ndarray:
+  def _over(self, images: Given, apply: Features, size: int) -> np.ndarray:
     """Applies a function of the variables and images to all images."""
-    array = _checked(np.asarray(images), self.images)
-    if not len(array):
+    given = GivenImages(images, self.images)
+    if not given.count:
       return np.zeros((0, size), np.float32)
-    # Powers of two, so that calls with few images compile few programs.
-    rows = min(self._batch_size, 1 << (len(array) - 1).bit_length())
+    rows = given.rows(self._batch_size)
     made = embed(
       lambda batch: apply(self._params, self._batch_stats, batch),
-      (_prepared(part, self.images) for part in _parts(array, rows)),
+      given.batches(rows),
       batch_size=rows,
     )
-    return made.astype(np.float32)
+    return given.without_bad(made.astype(np.float32))
 
 
 def _load(path: str, batch_size: int, part: str = "") -> Encoder:
   return load_encoder(path, batch_size=batch_size, part=part)
-
-
-def _parts(images: np.ndarray, rows: int) -> Iterator[np.ndarray]:
-  for start in range(0, len(images), rows):
-    yield images[start : start + rows]
-
-
-def _checked(images: np.ndarray, spec: Images) -> np.ndarray:
-  """Returns images [n, h, w, c], after checking them."""
-  # One image [h, w, 1] must not be mistaken for h images one pixel wide.
-  if images.ndim == 3 and spec.channels == 1 and images.shape[2] != 1:
-    images = images[..., None]
-  is_empty = images.ndim == 4 and not all(images.shape[1:3])
-  if images.ndim != 4 or images.shape[3] != spec.channels or is_empty:
-    raise UserError(
-      f"images have shape {images.shape}, expected [n, h, w, {spec.channels}] "
-      f"with h and w above 0{shape_hint(images.shape, (spec.channels,))}."
-    )
-  is_float = np.issubdtype(images.dtype, np.floating)
-  if images.dtype != np.uint8 and not is_float:
-    raise TypeError(
-      f"images are {images.dtype}, expected uint8 (0 to 255) or floating point "
-      "in [0, 1]."
-    )
-  # Written so that NaN fails, too.
-  if is_float and images.size and not (0 <= images.min() <= images.max() <= 1):
-    raise UserError(
-      f"images have values from {images.min()} to {images.max()}; expected "
-      "uint8, or floating point in [0, 1] (not normalised: that is done here)."
-    )
-  return images
-
-
-def _prepared(images: np.ndarray, spec: Images) -> np.ndarray:
-  """Resizes images where the evaluation resizes them."""
-  shape = (spec.size, spec.size)
-  if not spec.resize or images.shape[1:3] == shape:
-    return images
-  if images.dtype != np.uint8:
-    raise UserError(
-      f"images of floating point are {images.shape[1]} x {images.shape[2]}, "
-      f"expected {spec.size} x {spec.size}; those in uint8 may have any size."
-    )
-  return np.stack([_centre(image, spec) for image in images])
-
-
-def _centre(pixels: np.ndarray, spec: Images) -> np.ndarray:
-  """Resizes the short side, then takes the centre, like the evaluation.
-
-  The pixels are those of `suncet_jax.data.images.crops.centre`, but where the
-  file of the weights names another filter or crop.
-  """
-  is_grey = spec.channels == 1
-  image = Image.fromarray(pixels[..., 0] if is_grey else pixels)
-  shape, resample = (spec.size,) * 2, Image.Resampling[spec.resample.upper()]
-  if spec.crop == "whole":
-    part = image.resize(shape, resample)
-    return np.asarray(part).reshape(*shape, spec.channels)
-  short = min(image.size)
-  width, height = (extent * spec.resize // short for extent in image.size)
-  whole = math.floor if spec.crop == "floored" else round
-  left, top = whole((width - spec.size) / 2), whole((height - spec.size) / 2)
-  across, down = image.width / width, image.height / height
-  part = image.resize(
-    shape,
-    resample,
-    (
-      left * across,
-      top * down,
-      (left + spec.size) * across,
-      (top + spec.size) * down,
-    ),
-  )
-  return np.asarray(part).reshape(*shape, spec.channels)

@@ -11,7 +11,8 @@ from suncet_jax.console.words import shorten
 from suncet_jax.convert import files, tensor_files
 from suncet_jax.convert.layouts import COUNTER, LAYOUTS
 from suncet_jax.convert.pytorch_names import NORMALISATIONS
-from suncet_jax.convert.weights import FORMAT, Weights
+from suncet_jax.convert.weights import FORMAT, Classifier, Weights
+from suncet_jax.files.formats import write_json
 
 _STABLEHLO = ".stablehlo"
 
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command_line.fail(f"{_STABLEHLO} has no names of layers: drop --to.")
       program = stablehlo.serialised(weights, options.size)
       tensor_files.write_bytes(options.out, program)
+      if weights.classifier is not None:
+        _write_classes(weights.classifier, options.out)
     else:
       if options.size:
         command_line.fail(f"--size is for {_STABLEHLO} alone.")
@@ -56,6 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     terminal.say(f"Written: {options.out}")
   return 0
+
+
+def _write_classes(classifier: Classifier, out: str) -> None:
+  """Writes the names of the classes beside a program, which has no names."""
+  path = out.removesuffix(_STABLEHLO) + ".classes.json"
+  write_json(path, list(classifier.classes))
+  terminal.say(f"Written: {path}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,8 +107,9 @@ def _parser() -> argparse.ArgumentParser:
   parser.add_argument(
     "--part",
     default="",
-    help="network in a file with several, such as encoder_q or teacher; head of"
-    " a run, such as logits, instead of the projection",
+    help="network in a file with several, such as encoder_q or teacher; of a"
+    " run a head, such as logits, instead of the projection, or classifier: the"
+    " one that a finished run keeps",
   )
   parser.add_argument(
     "--size",
@@ -121,6 +132,9 @@ def _description(weights: Weights) -> str:
       else "no projection head"
     )
   ]
+  if weights.classifier is not None:
+    kind, classes = weights.classifier.kind, weights.classifier.classes
+    lines.append(f"Classifier: {kind}, {len(classes)} classes")
   if weights.origin:
     names = weights.origin.get("names") or weights.origin["layout"]
     lines.append(f"Names: {names}")

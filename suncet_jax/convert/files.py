@@ -23,6 +23,8 @@ from suncet_jax.convert.weights import (
 )
 from suncet_jax.files.paths import expanded
 
+CLASSIFIER = "classifier"
+
 
 def read(
   path: epath.PathLike,
@@ -41,7 +43,8 @@ def read(
     wrapper: Key of the state dict in a PyTorch file with several of them.
     part: Part of a file with several networks, as prefix of its names or a
       component of that, such as "encoder_q" or "teacher"; of a run the head to
-      read beside the backbone, such as "logits".
+      read beside the backbone, such as "logits", or "classifier" for the
+      classifier that a finished run keeps, with the encoder below it.
     stem: Stem, one of `architectures.STEMS`, where names and shapes do not tell
       it.
     normalize: Normalisation of images, one of `pytorch_names.NORMALISATIONS`,
@@ -104,6 +107,7 @@ def write(weights: Weights, path: epath.PathLike, layout: str) -> list[str]:
     tensors = own_names.to_tensors(weights)
   else:
     tensors, left_out = pytorch_names.to_tensors(weights, layout)
+    left_out += ["classifier"] if weights.classifier is not None else []
   is_back = weights.origin.get("layout") == layout
   # The key that the scripts of facebookresearch/suncet read.
   usual = "encoder" if layout == "suncet" else ""
@@ -122,6 +126,8 @@ def _read_folder(
     return _read_file(path, wrapper, part, stem)
   from suncet_jax.convert import run
 
+  if part == CLASSIFIER and run.is_run(folder):
+    return _read_file(run.classifier_file(folder), wrapper, part, stem)
   if not run.is_run(folder):
     raise ConvertError(
       f"{folder} is no folder of a run (config.json and checkpoints), nor are "
@@ -134,8 +140,9 @@ def _read_file(path: epath.Path, wrapper: str, part: str, stem: str) -> Weights:
   file = tensor_files.read(path, wrapper, part)
   try:
     if own_names.is_ours(file.metadata):
-      _refuse_part(part, path)
-      return own_names.from_tensors(file.tensors, file.metadata)
+      weights = own_names.from_tensors(file.tensors, file.metadata)
+      _check_part(part, weights)
+      return weights
     file, beside, part = parts.unwrapped(file, part)
     weights = pytorch_names.from_tensors(
       file.tensors,
@@ -151,6 +158,12 @@ def _read_file(path: epath.Path, wrapper: str, part: str, stem: str) -> Weights:
   return described.completed(path, weights, is_known=is_known)
 
 
-def _refuse_part(part: str, path: epath.Path) -> None:
-  if part:
-    raise ConvertError(f"{path} holds one encoder: drop --part={part}.")
+def _check_part(part: str, weights: Weights) -> None:
+  """Checks that a file of our own has the part that is asked for."""
+  if part == CLASSIFIER and weights.classifier is None:
+    raise ConvertError(
+      "it holds an encoder, but no classifier. One of a finished run is "
+      "exported by python -m suncet_jax.convert RUN --part=classifier."
+    )
+  if part not in ("", CLASSIFIER):
+    raise ConvertError(f"it holds one encoder: drop --part={part}.")

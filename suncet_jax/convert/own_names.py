@@ -2,9 +2,11 @@
 
 params/backbone/stem/conv/kernel    batch_stats/backbone/stem/norm/mean
 kept/pred.fc1.weight                (tensors that the model has no place for)
+classifier/kernel                   (a classifier on the encoder)
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -14,19 +16,26 @@ from suncet_jax.convert.pytorch_names import shapes_of
 from suncet_jax.convert.recognise import Network
 from suncet_jax.convert.weights import (
   FORMAT,
+  Classifier,
   ConvertError,
   Weights,
+  digest_of,
   from_metadata,
   is_statistic,
 )
 
 _PARAMS, _STATISTICS, _KEPT = "params/", "batch_stats/", "kept/"
+_CLASSIFIER = "classifier/"
 
 
 def to_tensors(weights: Weights) -> dict[str, np.ndarray]:
   """Returns the tensors of a file of our own by name."""
   named = {_name(path): x for path, x in weights.leaves.items()}
-  return named | {_KEPT + name: x for name, x in weights.kept.items()}
+  named |= {_KEPT + name: x for name, x in weights.kept.items()}
+  if weights.classifier is not None:
+    arrays = weights.classifier.arrays
+    named |= {_CLASSIFIER + name: x for name, x in arrays.items()}
+  return named
 
 
 def is_ours(metadata: Mapping[str, str]) -> bool:
@@ -57,20 +66,67 @@ def from_tensors(
   names = {_name(path): path for path in expected}
   _check(
     {name: expected[path] for name, path in names.items()},
-    {name: x for name, x in tensors.items() if not name.startswith(_KEPT)},
+    {
+      name: x
+      for name, x in tensors.items()
+      if not name.startswith((_KEPT, _CLASSIFIER))
+    },
   )
-  return Weights(
+  weights = Weights(
     model=model,
     precision=content["precision"],
     images=content["images"],
     leaves={path: tensors[name] for name, path in names.items()},
-    kept={
-      name.removeprefix(_KEPT): x
-      for name, x in tensors.items()
-      if name.startswith(_KEPT)
-    },
+    kept=_below(_KEPT, tensors),
     origin=content["origin"],
   )
+  if "classifier" not in content:
+    return weights
+  return _with_classifier(
+    weights, content["classifier"], _below(_CLASSIFIER, tensors)
+  )
+
+
+def _with_classifier(
+  weights: Weights, about: Mapping[str, Any], arrays: dict[str, np.ndarray]
+) -> Weights:
+  """Returns weights with the classifier of their file.
+
+  Raises:
+    ConvertError: If its metadata or a bit of any array is damaged.
+  """
+  try:
+    made = Classifier(
+      kind=about["kind"],
+      classes=tuple(about["classes"]),
+      arrays=arrays,
+      head_layers=about["head_layers"],
+      temperature=about["temperature"],
+      about=about["about"],
+    )
+    digest = about["digest"]
+  except (KeyError, TypeError) as error:
+    raise ConvertError(
+      f"its metadata of the classifier is damaged: {error!r}."
+    ) from error
+  found = weights._replace(classifier=made)
+  if digest_of(found) != digest:
+    raise ConvertError(
+      "its tensors do not have the digest that its metadata names: the file is "
+      "damaged. Take another copy, or export it again."
+    )
+  return found
+
+
+def _below(
+  prefix: str, tensors: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+  """Returns the tensors whose names begin with a prefix, without it."""
+  return {
+    name.removeprefix(prefix): x
+    for name, x in tensors.items()
+    if name.startswith(prefix)
+  }
 
 
 def _name(path: tuple[str, ...]) -> str:

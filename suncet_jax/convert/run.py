@@ -20,6 +20,7 @@ from suncet_jax.workdir.folder import FolderError, RunFolder
 
 # A classifier takes the projection's place where there is no projection.
 _HEADS = ("projection", "logits")
+CLASSIFIER_FILE = "classifier.safetensors"
 _ANY_METHOD = "simclr"
 _STEMS = (("stem", "conv"), ("stem_conv",))  # of ResNets, of WideResNets
 
@@ -50,28 +51,80 @@ def read(folder: epath.PathLike, part: str = "") -> Weights:
   described = metadata.get("model") or _described(config, method, params)
   heads = described["heads"]
   name = _head_name(run, heads, part)
-  kept = {"backbone": "backbone", part_name(name): "head"}
-  model = config.model.to_dict()
-  if name:
-    model["head"] = head_fields(heads[name])
-  return Weights(
-    model=model,
-    # float64 is for tests; files of weights do not have it.
-    precision=config.precision.replace("64", "32"),
-    images=_images(config, described["channels"]),
-    leaves={
-      (kept[path[0].key], *(entry.key for entry in path[1:])): np.asarray(
-        leaf, np.float32
-      )
-      for tree in (params, batch_stats)
-      for path, leaf in jax.tree.leaves_with_path(tree)
-      if path[0].key in kept
-    },
+  weights = gathered(
+    config,
+    (params, batch_stats),
+    channels=described["channels"],
+    head=(name, heads[name]) if name else None,
+  )
+  return weights._replace(
     left_out=[
       f"head {other}" + (f" (--part={other})" if _is_first(head) else "")
       for other, head in heads.items()
       if other != name
     ],
+  )
+
+
+def gathered(
+  config: ConfigDict,
+  variables: tuple[Mapping[str, Any], Mapping[str, Any]],
+  *,
+  channels: int,
+  head: tuple[str, Mapping[str, Any]] | None,
+) -> Weights:
+  """Gathers the weights of a run's encoder.
+
+  Args:
+    config: Configuration of the run.
+    variables: Nested dicts (params, batch_stats) of backbone and heads.
+    channels: Number of channels of the images.
+    head: Name and fields of the head to take beside the backbone, if any.
+  """
+  model = config.model.to_dict()
+  kept = {"backbone": "backbone"}
+  if head is not None:
+    name, fields = head
+    kept[part_name(name)] = "head"
+    model["head"] = head_fields(fields)
+  return Weights(
+    model=model,
+    # float64 is for tests; files of weights do not have it.
+    precision=config.precision.replace("64", "32"),
+    images=_images(config, channels),
+    leaves={
+      (kept[path[0].key], *(entry.key for entry in path[1:])): np.asarray(
+        leaf, np.float32
+      )
+      for tree in variables
+      for path, leaf in jax.tree.leaves_with_path(tree)
+      if path[0].key in kept
+    },
+  )
+
+
+def classifier_file(folder: epath.Path) -> epath.Path:
+  """Returns the file of the classifier that a finished run has kept.
+
+  Raises:
+    ConvertError: If there is none; the message says why.
+  """
+  path = folder / CLASSIFIER_FILE
+  if path.exists():
+    return path
+  result = RunFolder(folder).finished_result()
+  if result is None:
+    raise ConvertError(
+      f"{folder} is not finished, and a classifier is kept at the end: run the "
+      "command that began it again, and it goes on."
+    )
+  reason = result.get("classifier", {}).get("none")
+  if reason:
+    raise ConvertError(f"{folder} has no classifier: {reason}")
+  raise ConvertError(
+    f"{folder} has no {CLASSIFIER_FILE}: it was finished by an earlier version,"
+    " or the file was removed. It is made again by python -m "
+    f"suncet_jax.evaluate --workdir={folder}."
   )
 
 

@@ -99,7 +99,9 @@ def write(
   if path.suffix == SAFETENSORS:
     from safetensors import numpy as safetensors
 
-    content = safetensors.save(arrays, metadata={"format": "pt", **metadata})
+    content = _in_order(
+      safetensors.save(arrays, metadata={"format": "pt", **metadata})
+    )
   elif path.suffix == NPZ:
     content = _npz(arrays, metadata)
   else:
@@ -119,6 +121,21 @@ def write_bytes(path: epath.PathLike, content: bytes) -> None:
     storage.write(path, content)
   except OSError as error:
     raise ConvertError(f"{path} cannot be written: {error}.") from error
+
+
+def _in_order(content: bytes) -> bytes:
+  """Returns a safetensors file with its metadata sorted.
+
+  The library writes metadata in another order every time; the same weights are
+  to be the same bytes.
+  """
+  (length,) = struct.unpack("<Q", content[:8])
+  header = json.loads(content[8 : 8 + length])
+  header[_METADATA] = dict(sorted(header[_METADATA].items()))
+  text = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
+  encoded = text.encode()
+  encoded += b" " * (-len(encoded) % 8)  # tensors stay aligned
+  return struct.pack("<Q", len(encoded)) + encoded + content[8 + length :]
 
 
 def _read_safetensors(content: bytes) -> TensorFile:

@@ -8,6 +8,7 @@ import numpy as np
 from flax.traverse_util import unflatten_dict
 
 from suncet_jax.errors import UserError
+from suncet_jax.workdir.digest import tree_digest
 
 FORMAT = "suncet_jax"
 _VERSION = 1
@@ -53,6 +54,32 @@ class Images(NamedTuple):
   crop: str = "rounded"
 
 
+# Of a classifier on features: as in `suncet_jax.evals.linear.LinearProbe`.
+CLASSIFIER_ARRAYS = ("kernel", "bias", "mean", "scale")
+
+
+class Classifier(NamedTuple):
+  """A linear classifier on an encoder, and what is known of it.
+
+  Attributes:
+    kind: Name of the evaluation that it is of, such as "linear".
+    classes: Names of the classes.
+    arrays: Kernel [f, c], bias [c], mean [f] and scale [f] of the features, by
+      name; empty where the encoder's head itself has one output per class.
+    head_layers: Layers of the head between the features and the kernel; the
+      others are not used.
+    temperature: Number that logits are divided by for probabilities.
+    about: What the run said of it, as JSON values.
+  """
+
+  kind: str
+  classes: tuple[str, ...]
+  arrays: dict[str, np.ndarray]
+  head_layers: int = 0
+  temperature: float = 1.0
+  about: Mapping[str, Any] = {}
+
+
 class Weights(NamedTuple):
   """Weights of an encoder in the layout of this package.
 
@@ -68,6 +95,7 @@ class Weights(NamedTuple):
       empty for a run.
     left_out: Names of the tensors of the file that are not kept: heads and
       other networks; many under one prefix as that prefix.
+    classifier: Classifier on the encoder, if there is one.
   """
 
   model: dict[str, Any]
@@ -77,6 +105,7 @@ class Weights(NamedTuple):
   kept: Mapping[str, np.ndarray] = {}
   origin: Mapping[str, Any] = {}
   left_out: Sequence[str] = ()
+  classifier: Classifier | None = None
 
   @property
   def has_head(self) -> bool:
@@ -111,7 +140,24 @@ def to_metadata(weights: Weights, layout: str) -> dict[str, str]:
     "images": _described(weights.images),
     "origin": dict(weights.origin),
   }
+  if weights.classifier is not None and layout == FORMAT:
+    content["classifier"] = _of_classifier(weights)
   return {FORMAT: json.dumps(content)}
+
+
+def digest_of(weights: Weights) -> str:
+  """Returns the digest of all arrays of a classifier and its encoder."""
+  arrays = weights.classifier.arrays if weights.classifier else {}
+  leaves = {"/".join(path): x for path, x in weights.leaves.items()}
+  return tree_digest((leaves, arrays))
+
+
+def _of_classifier(weights: Weights) -> dict[str, Any]:
+  """Returns what is known of the classifier, with the digest of all arrays."""
+  assert weights.classifier is not None
+  fields = weights.classifier._asdict()
+  del fields["arrays"]
+  return {**fields, "digest": digest_of(weights)}
 
 
 def _described(images: Images) -> dict[str, Any]:

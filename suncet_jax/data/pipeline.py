@@ -58,6 +58,16 @@ class Pipeline:
     """Number of full batches of the unlabelled pool."""
     return self.order.unlabelled.steps_per_epoch
 
+  @property
+  def every_test(self) -> tuple[Source, np.ndarray]:
+    """Source and indices of the test images."""
+    return self.test, np.arange(self.test.labels.size)
+
+  @property
+  def every_validation(self) -> tuple[Source, np.ndarray]:
+    """Source and indices of the validation images."""
+    return self.train, self.splits.validation
+
   def stream(self, mesh: jax.sharding.Mesh) -> Stream:
     """Returns the batches of any range of steps, on the devices of a mesh."""
     return Stream(

@@ -11,6 +11,7 @@ from suncet_jax.files import storage
 from suncet_jax.files.paths import expanded
 from suncet_jax.files.text import encoded
 from suncet_jax.report import summary, wording
+from suncet_jax.report.classifier import classifier_section
 from suncet_jax.report.confusion import confusion_parts
 from suncet_jax.report.data import ReportData
 from suncet_jax.report.images import neighbours_grid, views_grid
@@ -97,6 +98,7 @@ def _one(run: Run) -> str:
   parts = present(
     *summary.run_tiles(run),
     summary.explanations([run]),
+    classifier_section(run),
     *curves[:1],
     *_image_sections(run.data),
     *curves[1:],

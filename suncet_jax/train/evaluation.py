@@ -1,8 +1,7 @@
 """Evaluation of a state: on validation images during training, then on test."""
 
 import functools
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,14 +10,15 @@ import numpy as np
 from suncet_jax import plugins
 from suncet_jax.data.augment import to_float
 from suncet_jax.data.source import Source
-from suncet_jax.devices.mesh import RowPlacement, replicated
+from suncet_jax.devices.mesh import replicated
 from suncet_jax.evals.accuracy import topk_accuracy
-from suncet_jax.evals.embed import embed
+from suncet_jax.evals.finetune import FineTuned
 from suncet_jax.evals.protocols import knn
 from suncet_jax.evals.protocols.base import Embedding
 from suncet_jax.evals.rank import rankme
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.finetuning import finetune_on_labels
+from suncet_jax.train.passes import Passes
 from suncet_jax.train.soft_nn_finetuning import soft_nn_finetune_on_labels
 from suncet_jax.train.state import TrainState
 
@@ -41,9 +41,8 @@ class Evaluator:
       experiment: Experiment whose states are evaluated.
     """
     self._experiment = experiment
-    size, devices = experiment.config.evals.batch_size, experiment.mesh.size
-    self._batch_size = math.ceil(size / devices) * devices
-    self._placement = RowPlacement(experiment.mesh, self._batch_size)
+    size = experiment.config.evals.batch_size
+    self._passes = Passes(experiment.mesh, size)
     self._evaluated: StateUnderTest | None = None
     sharding = replicated(experiment.mesh)
     self._apply = jax.jit(self._encode, out_shardings=sharding)
@@ -107,22 +106,28 @@ class Evaluator:
     Returns:
       Features, projections and logits of the images.
     """
-    features, projection, logits = self._over(
+    features, projection, logits = self._passes.over(
       lambda images: self._apply(state, images), source, indices
     )
     return Embedding(features, projection, source.labels[indices], logits)
 
-  def finetuned_scores(self, state: TrainState) -> np.ndarray:
-    """Fine-tunes on the labelled images; returns logits of the test images."""
-    tuned = finetune_on_labels(self._experiment, state)
+  def finetuned_scores(
+    self, tuned: FineTuned, source: Source, indices: np.ndarray
+  ) -> np.ndarray:
+    """Returns the logits that a fine-tuned network gives, float32 [n, c].
+
+    Args:
+      tuned: The network.
+      source: Source of the images.
+      indices: Indices of the images in the source, int [n].
+    """
     replicate = jax.jit(
       lambda x: x, out_shardings=replicated(self._experiment.mesh)
     )
-    test = self._experiment.pipeline.test
-    return self._over(
+    return self._passes.over(
       lambda images: replicate(tuned.predict(self._prepared(images))),
-      test,
-      np.arange(test.labels.size),
+      source,
+      indices,
     )
 
   def soft_nn_finetuned(self, state: TrainState) -> TrainState:
@@ -150,41 +155,6 @@ class Evaluator:
     augmentation = self._experiment.views["view"].augmentation
     return to_float(images, augmentation, size=size)
 
-  def _over(
-    self,
-    apply: Callable[[jax.Array], Any],
-    source: Source,
-    indices: np.ndarray,
-  ) -> Any:
-    """Applies a function to all images, batch by batch on the devices."""
-    placement = self._placement
-    return embed(
-      lambda images: apply(placement.put(images[placement.rows])),
-      self._batches(source, indices),
-      batch_size=self._batch_size,
-    )
-
-  def _batches(
-    self, source: Source, indices: np.ndarray
-  ) -> Iterator[np.ndarray]:
-    """Yields images in batches; rows of other processes are black."""
-    # Each process reads only its own rows: the others never reach its devices.
-    batches = [
-      indices[i : i + self._batch_size]
-      for i in range(0, len(indices), self._batch_size)
-    ]
-    rows = self._placement.rows
-    mine = [rows[rows < len(batch)] for batch in batches]
-    requests = (batch[own] for batch, own in zip(batches, mine, strict=True))
-    for images, batch, own in zip(
-      source.images(requests), batches, mine, strict=True
-    ):
-      if len(own) < len(batch):
-        whole = np.zeros((len(batch), *images.shape[1:]), images.dtype)
-        whole[own] = images
-        images = whole
-      yield images
-
 
 class StateUnderTest:
   """A state with its embeddings, computed once: a `Context` of evaluations.
@@ -209,6 +179,7 @@ class StateUnderTest:
     self.config, self.seed = experiment.config.evals, experiment.config.seed
     self.class_count = experiment.pipeline.class_count
     self._predicted: dict[str, np.ndarray] = {}
+    self._made: dict[str, Any] = {}
 
   @functools.cached_property
   def bank(self) -> Embedding:
@@ -221,13 +192,33 @@ class StateUnderTest:
   @functools.cached_property
   def test(self) -> Embedding:
     """The test images, embedded."""
-    test = self._pipeline.test
-    every = np.arange(test.labels.size)
-    return self._evaluator.embed(self.state, test, every)
+    return self._evaluator.embed(self.state, *self._pipeline.every_test)
+
+  @functools.cached_property
+  def validation(self) -> Embedding:
+    """The validation images, embedded."""
+    return self._evaluator.embed(self.state, *self._pipeline.every_validation)
+
+  def once(self, name: str, make: Callable[[], Any]) -> Any:
+    """Returns what `make` returns, made once for this state; see `Context`."""
+    self._made[name] = self._made[name] if name in self._made else make()
+    return self._made[name]
+
+  @property
+  def finetuned(self) -> FineTuned:
+    """The network that was fine-tuned on the labelled images."""
+    arguments = self._evaluator.experiment, self.state
+    return self.once("finetune", lambda: finetune_on_labels(*arguments))
 
   def finetuned_scores(self) -> np.ndarray:
     """Fine-tunes on the labelled images; returns logits of the test images."""
-    return self._evaluator.finetuned_scores(self.state)
+    return self.finetuned_scores_of(*self._pipeline.every_test)
+
+  def finetuned_scores_of(
+    self, source: Source, indices: np.ndarray
+  ) -> np.ndarray:
+    """Fine-tunes likewise; returns logits of any images of a source."""
+    return self._evaluator.finetuned_scores(self.finetuned, source, indices)
 
   def soft_nn_finetuned(self) -> tuple[Embedding, Embedding]:
     """Fine-tunes by SuNCEt; returns what `bank` and `test` are then."""

@@ -14,6 +14,7 @@ from suncet_jax.console import terminal
 from suncet_jax.devices.processes import is_first, value_from_first
 from suncet_jax.errors import UserError
 from suncet_jax.files.formats import write_json
+from suncet_jax.train import keeping
 from suncet_jax.train.evaluation import Evaluator
 from suncet_jax.train.experiment import Experiment, build
 from suncet_jax.train.monitor import print_once
@@ -107,7 +108,28 @@ def evaluate_again(
     write_json(path, metrics)
     show_accuracies(metrics)
     print_once(f"Written to {path}")
+  _keep_again(experiment, folder, evaluator, state, metrics)
   return 0
+
+
+def _keep_again(
+  experiment: Experiment,
+  folder: RunFolder,
+  evaluator: Evaluator,
+  state: TrainState,
+  metrics: Mapping[str, float],
+) -> None:
+  """Keeps the classifier that a finished run lacks, if it was evaluated."""
+  is_last = int(state.step) == experiment.total_steps
+  if not is_last or not value_from_first(folder.result.exists()):
+    return
+  # Only by the evaluations of the run itself: the choice is between all.
+  wanted = keeping.candidate_names(experiment, plugins.metric_titles())
+  if wanted and wanted == keeping.candidate_names(experiment, metrics):
+    kept = keeping.keep_classifier(
+      experiment, folder, evaluator, state, metrics
+    )
+    keeping.show(kept, folder)
 
 
 def content(
@@ -115,6 +137,7 @@ def content(
   state: TrainState,
   seconds: float,
   metrics: dict[str, float],
+  classifier: Mapping[str, Any],
 ) -> dict[str, Any]:
   """Returns the content of result.json.
 
@@ -123,6 +146,7 @@ def content(
     state: Last state.
     seconds: Seconds of training.
     metrics: Final metrics by name.
+    classifier: What is said of the classifier that was kept.
   """
   config, step = experiment.config, int(state.step)
   last = phases(experiment)[-1]
@@ -135,6 +159,7 @@ def content(
     "seconds": round(seconds, 1),
     "params_digest": tree_digest(state.params),
     "metrics": metrics,
+    "classifier": dict(classifier),
     "config_fingerprint": fingerprint(config.to_dict()),
     "versions": {
       "python": platform.python_version(),
@@ -186,6 +211,8 @@ def show(content: Mapping[str, Any], folder: RunFolder) -> None:
   """Prints a result on process 0."""
   if is_first():
     show_accuracies(content["metrics"])
+  if "classifier" in content:  # results of earlier versions have none
+    keeping.show(content["classifier"], folder)
   print_once(
     f"{content['step']:,} steps, {content['epochs']:g} epochs, "
     f"{content['images_seen']:,} images in {content['seconds']:.0f} s; "

@@ -8,7 +8,7 @@ from etils import epath
 
 from suncet_jax.console.words import shorten
 from suncet_jax.data.folder.finder import Finder
-from suncet_jax.data.folder.items import Item, join
+from suncet_jax.data.folder.items import UNLABELLED, Item, join
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 from suncet_jax.files.paths import expanded
@@ -20,12 +20,16 @@ _SHOWN_CHARACTERS = 100
 _LONGEST_LABEL = 500  # more than the name of a folder may have
 
 
-def images_of_csv(setting: str, path: epath.Path) -> list[Item]:
+def images_of_csv(
+  setting: str, path: epath.Path, *, needs_label: bool = True
+) -> list[Item]:
   """Reads `path,label` lines; paths are relative to the CSV file's folder.
 
   Args:
     setting: Name of the configuration's field, for messages.
     path: CSV file, in UTF-8, or in UTF-16 with its mark.
+    needs_label: Whether there must be a column of labels; otherwise labels are
+      not read, and other columns may be there.
 
   Returns:
     The images, in the order of the file.
@@ -41,7 +45,7 @@ def images_of_csv(setting: str, path: epath.Path) -> list[Item]:
     raise UserError(
       f"{where} cannot be read ({error}); expected a CSV file in UTF-8."
     ) from error
-  rows = list(_rows(where, text))
+  rows = list(_rows(where, text, _COLUMNS if needs_label else _COLUMNS[:1]))
   if not rows:
     raise UserError(f"{where} lists no image.")
   finder = Finder(str(path.parent))
@@ -61,17 +65,23 @@ def _at_home(name: str) -> str:
   return os.fspath(expanded(name)) if is_at_home else name
 
 
-def _rows(where: str, text: str) -> Iterator[tuple[int, str, str]]:
+def _rows(
+  where: str, text: str, wanted: Sequence[str]
+) -> Iterator[tuple[int, str, str]]:
   """Yields line number, path and label; columns may be in any order."""
   table = _fields(where, text)
   _, header = next(table, (1, []))
   columns = [name.strip().lower() for name in header]
-  if any(columns.count(name) != 1 for name in _COLUMNS):
-    raise UserError(
-      f"{where} begins with {_shown(header)}, expected the columns "
-      f"{','.join(_COLUMNS)}, each once, with a comma between them."
+  if any(columns.count(name) != 1 for name in wanted):
+    expected = (
+      f"the columns {','.join(wanted)}, each once, with a comma between them"
+      if len(wanted) > 1
+      else f"a column {wanted[0]}, once"
     )
-  path, label = map(columns.index, _COLUMNS)
+    raise UserError(
+      f"{where} begins with {_shown(header)}, expected {expected}."
+    )
+  path, *label = map(columns.index, wanted)
   for line, fields in table:
     if not fields:
       continue
@@ -80,7 +90,8 @@ def _rows(where: str, text: str) -> Iterator[tuple[int, str, str]]:
         f"{where}, line {line}: {len(fields)} fields, expected {len(columns)} "
         "as in the first line; put quotes round a comma or a line break."
       )
-    yield line, fields[path].strip(), _label(where, line, fields[label])
+    text = _label(where, line, fields[label[0]]) if label else UNLABELLED
+    yield line, fields[path].strip(), text
 
 
 def _fields(where: str, text: str) -> Iterator[tuple[int, list[str]]]:

@@ -85,8 +85,8 @@ def _images_in(setting: str, place: str) -> Tree:
       f"{setting} {place!r} cannot be read ({error}); expected a folder of "
       f"images. Set --config.{setting}."
     ) from error
-  images = [name for name in tree.files if _is_image(name)]
-  others = [name for name in tree.files if not _is_image(name)]
+  images = [name for name in tree.files if is_image(name)]
+  others = [name for name in tree.files if not is_image(name)]
   if not images:
     raise UserError(
       f"{setting} {place!r} holds no image; expected files that end in "
@@ -104,14 +104,15 @@ def _images_in(setting: str, place: str) -> Tree:
   return tree._replace(files=images)
 
 
-def _is_image(name: str) -> bool:
+def is_image(name: str) -> bool:
+  """Returns whether the suffix of a name is that of an image file."""
   return name.lower().endswith(_IMAGES)
 
 
 def _warn_of_left_out(setting: str, place: str, names: Sequence[str]) -> None:
   """Warns of hidden images, and of folders that may hold some."""
   # Hidden files of other kinds, such as .DS_Store, are nobody's concern.
-  shown = [name for name in names if name.endswith("/") or _is_image(name)]
+  shown = [name for name in names if name.endswith("/") or is_image(name)]
   if shown:
     logging.warning(
       "%s: %d hidden images and folders, or folders of systems, below %s are "

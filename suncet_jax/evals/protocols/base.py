@@ -1,5 +1,6 @@
 """Arguments of an evaluation."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -48,6 +49,15 @@ class Context(Protocol):
   @property
   def test(self) -> Embedding:
     """Embedding of the test images."""
+    ...
+
+  def once(self, name: str, make: Callable[[], Any]) -> Any:
+    """Returns what `make` returns, made once for the state.
+
+    Args:
+      name: Name of the evaluation that makes it.
+      make: Function without arguments, such as one that trains a probe.
+    """
     ...
 
   def finetuned_scores(self) -> np.ndarray:

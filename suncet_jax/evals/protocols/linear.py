@@ -1,8 +1,13 @@
 """Linear probe: a linear classifier of frozen features."""
 
+from typing import TYPE_CHECKING
+
 from suncet_jax.evals.protocols.base import Context
 from suncet_jax.fields import NOT_NEGATIVE, POSITIVE, Field
 from suncet_jax.plugins import EvaluationSpec
+
+if TYPE_CHECKING:
+  from suncet_jax.evals import linear
 
 
 class LinearProbe(EvaluationSpec):
@@ -23,10 +28,18 @@ class LinearProbe(EvaluationSpec):
 
   def run(self, context: Context) -> dict[str, float]:
     """Returns `linear_top1`."""
-    from suncet_jax.evals.linear import linear_probe
+    probe = fitted(context)
+    return context.accuracy("linear", probe.scores(context.test.features))
 
-    settings = context.config.linear
-    probe = linear_probe(
+
+def fitted(context: Context) -> "linear.LinearProbe":
+  """Returns the probe of a state, trained once."""
+  from suncet_jax.evals import linear
+
+  settings = context.config.linear
+
+  def train() -> linear.LinearProbe:
+    return linear.linear_probe(
       context.bank.features,
       context.bank.labels,
       class_count=context.class_count,
@@ -36,7 +49,8 @@ class LinearProbe(EvaluationSpec):
       weight_decay=settings.weight_decay,
       seed=context.seed,
     )
-    return context.accuracy("linear", probe.scores(context.test.features))
+
+  return context.once("linear", train)
 
 
 SPEC = LinearProbe()
