@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import os
-import shlex
 import signal
 import sys
 import threading
@@ -15,7 +14,7 @@ from typing import Any, NoReturn
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from suncet_jax.config import validate
+from suncet_jax.config import overrides, validate
 from suncet_jax.config.files import located
 from suncet_jax.console import streams, terminal
 from suncet_jax.devices.host import can_handle_signals
@@ -58,8 +57,12 @@ class _ConfigParser(flags.ArgumentParser):
     self._loader = loader
 
   def parse(self, argument: str) -> ConfigDict:
-    """Loads `file.py` or `file.py:argument`."""
-    return self._loader.parse(located(argument))
+    """Loads `file.py` or `file.py:argument`; checks what is set in it."""
+    config = self._loader.parse(located(argument))
+    # The loader itself would end at the first field that does not exist.
+    if isinstance(config, ConfigDict) and "method" in config:
+      overrides.check(config, sys.argv[1:])
+    return config
 
   def flag_type(self) -> str:
     """Returns the type that --help shows."""
@@ -153,15 +156,6 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # TensorFlow only reads and decodes here; with oneDNN it prints a notice.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-
-
-def as_typed() -> str:
-  """Returns the command that started this program, quoted for a shell."""
-  module = sys.modules["__main__"].__spec__
-  start = f"python {sys.argv[0]}"
-  if module:
-    start = f"python -m {module.name.removesuffix('.__main__')}"
-  return " ".join([start, *map(shlex.quote, sys.argv[1:])])
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from suncet_jax.compare import grid
 from suncet_jax.compare.entries import parse_entries
 from suncet_jax.compare.folder import prepare
 from suncet_jax.compare.scheduler import run_jobs
-from suncet_jax.console import terminal
+from suncet_jax.console import program, terminal
 from suncet_jax.console.words import counted
 from suncet_jax.errors import UserError
 
@@ -107,7 +107,7 @@ def _report(workdir: epath.Path, runs: Sequence[grid.Run]) -> None:
   for title, table in report.all_tables(results):
     draw = functools.partial(terminal.table, *table, title=title)
     terminal.show(f"\n{title}\n\n{markdown(table)}", draw)
-  page = report.write_report(workdir, results, command_line.as_typed())
+  page = report.write_report(workdir, results, program.as_typed())
   terminal.say(f"Report: {page}")
 
 
