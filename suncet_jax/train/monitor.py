@@ -217,8 +217,9 @@ class Display:
     texts = {"speed": f"{speed:,.0f} img/s"} if speed else {}
     metrics = {k: v.format(row[k]) for k, v in self._shown.items() if k in row}
     if self._live is None:
-      clock = [] if left is None else [_clock(left)]
-      line = [place, *texts.values(), *clock, *metrics.values()]
+      if left is not None:
+        texts["left"] = "left {}:{:02d}".format(*divmod(int(left), 60))
+      line = [place, *texts.values(), *metrics.values()]
       terminal.say("  ".join(line), sys.stderr)
       return
     self._latest |= texts | metrics
@@ -241,11 +242,6 @@ class Display:
     if self._live:
       self._live.stop()
       self._live = None
-
-
-def _clock(left: float) -> str:
-  minutes, seconds = divmod(int(left), 60)
-  return f"left {minutes}:{seconds:02d}"
 
 
 def print_once(text: str) -> None:
