@@ -7,9 +7,12 @@ and a misspelt subcommand take the time that Python takes.
 import difflib
 import functools
 import importlib
+import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import NoReturn
 
 import suncet_jax
@@ -75,11 +78,22 @@ def _run(subcommand: Subcommand, name: str, words: list[str]) -> int:
 
 
 def _loaded(name: str) -> ModuleType:
+  """Imports a module; Ctrl-C meanwhile ends the program, whatever loads."""
+  # As an exception it would come out of C++ as another, an ImportError.
+  if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or (
+    threading.current_thread() is not threading.main_thread()
+  ):
+    return importlib.import_module(name)
+  signal.signal(signal.SIGINT, _interrupted)
   try:
     return importlib.import_module(name)
-  except KeyboardInterrupt:
-    _say("SIGINT received: stopped.", is_error=True)
-    raise SystemExit(_SIGINT) from None
+  finally:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
+  streams.notice("SIGINT received: stopped.", sys.stderr)
+  os._exit(_SIGINT)
 
 
 def _unknown(command: str, name: str) -> str:
@@ -98,11 +112,11 @@ def _unknown(command: str, name: str) -> str:
   )
 
 
-def _say(text: str, *, is_error: bool = False) -> None:
+def _say(text: str) -> None:
   # Not by `console.terminal`, which loads Rich.
-  streams.write(sys.stderr if is_error else sys.stdout, f"{text}\n")
+  streams.write(sys.stdout, f"{text}\n")
 
 
 def _fail(message: str) -> NoReturn:
-  _say(f"Error: {message}", is_error=True)
+  streams.write(sys.stderr, f"Error: {message}\n")
   raise SystemExit(_USAGE_ERROR)

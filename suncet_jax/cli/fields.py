@@ -15,7 +15,7 @@ from typing import NamedTuple
 from suncet_jax import command_line, plugins
 from suncet_jax.cli.subcommands import SUBCOMMANDS
 from suncet_jax.config.neighbours import neighbours
-from suncet_jax.config.schema import all_fields
+from suncet_jax.config.schema import all_fields, base
 from suncet_jax.console import program, terminal
 from suncet_jax.errors import UserError
 from suncet_jax.fields import Field, flatten
@@ -79,16 +79,18 @@ def entries(methods: Sequence[str]) -> list[Entry]:
   # Fields are told apart by what is shown of them.
   having: dict[tuple[str, str, str], list[str]] = {}
   declared: dict[tuple[str, str, str], Field] = {}
+  usual = base().method.name
   for method in methods:
     for name, field in flatten(all_fields(method)).items():
-      if name == "method.name":  # as many defaults as methods
-        field = field._replace(default=methods[0])
+      if name == "method.name" and len(methods) > 1:
+        field = field._replace(default=usual)  # not as many as methods
       key = name, repr(field.default), field.doc
       declared[key] = field
       having.setdefault(key, []).append(method)
   groups = list(dict.fromkeys(_group(name) for name, _, _ in declared))
   found = [Entry(k[0], f, tuple(having[k])) for k, f in declared.items()]
-  return sorted(found, key=lambda e: (groups.index(_group(e.name)), e.name))
+  # Within a group in the order of the declarations, which explains.
+  return sorted(found, key=lambda entry: groups.index(_group(entry.name)))
 
 
 def matches(entry: Entry, pattern: str) -> bool:
