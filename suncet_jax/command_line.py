@@ -17,6 +17,7 @@ from ml_collections import ConfigDict, config_flags
 from suncet_jax.config import overrides, validate
 from suncet_jax.config.files import located
 from suncet_jax.console import streams, terminal
+from suncet_jax.console.log import use_plain_warnings
 from suncet_jax.devices.host import can_handle_signals
 from suncet_jax.errors import RunError, UserError
 from suncet_jax.files.paths import expanded
@@ -151,6 +152,7 @@ def checked_config(flag: flags.FlagHolder) -> ConfigDict:
 
 def quiet_libraries() -> None:
   """Hides progress messages of libraries unless --verbosity is given."""
+  use_plain_warnings()
   if not flags.FLAGS["verbosity"].present:
     logging.set_verbosity(logging.WARNING)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

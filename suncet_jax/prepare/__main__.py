@@ -24,12 +24,14 @@ _DATASET = flags.DEFINE_string(
   "dataset", None, "TFDS name, e.g. imagenet2012 or imagenet2012_subset/10pct."
 )
 _DATA_DIR = flags.DEFINE_string(
-  "data_dir", None, "Folder of TFDS; $TFDS_DATA_DIR or ~/tensorflow_datasets."
+  "data_dir",
+  None,
+  "Folder of TFDS; by default $TFDS_DATA_DIR or ~/tensorflow_datasets.",
 )
 _MANUAL_DIR = flags.DEFINE_string(
   "manual_dir",
   None,
-  "Folder of archives fetched by hand; DATA_DIR/downloads/manual.",
+  "Folder of archives fetched by hand; by default DATA_DIR/downloads/manual.",
 )
 _FILE_FORMAT = flags.DEFINE_enum(
   "file_format",
