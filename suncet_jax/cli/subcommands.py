@@ -83,11 +83,13 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
   "predict": Subcommand(
     "writes the classes of images, as a run's classifier sees them",
     "suncet_jax.predict",
-    "RUN IMAGES [--out=FILE.csv]",
+    "RUN IMAGES ... [--out=FILE.csv]",
     (
-      ("RUN", "folder of a finished run"),
-      ("IMAGES", "a folder, a CSV list or an image file"),
-      ("--out=FILE.csv", "file of predictions to write"),
+      ("RUN", "folder of a finished run, or exported classifier"),
+      ("IMAGES", "image files, folders, CSV lists with a column path"),
+      ("--out=FILE.csv", "file to write (predictions.csv)"),
+      ("--sheet=PAGE.html", "page of the images that are least certain"),
+      ("--batch_size=N", "images that go through the network at a time"),
     ),
     "runs/mine images/ --out=predictions.csv",
   ),

@@ -14,8 +14,8 @@ import sys
 from absl import app, flags
 
 from suncet_jax import command_line
-from suncet_jax.command_line import TerminatedError
 from suncet_jax.console import terminal
+from suncet_jax.devices.sigterm import TerminatedError
 from suncet_jax.optional import needed_for
 
 _FORMATS = ("array_record", "tfrecord")

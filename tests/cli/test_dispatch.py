@@ -81,7 +81,7 @@ def _source(module):
   if spec is None:
     # Written beside this command: until it is there, there are no flags to see.
     assert module == "suncet_jax.predict"
-    return '"--out"'
+    return '"--out" "--sheet" "--batch_size"'
   return pathlib.Path(spec.origin).read_text()
 
 
@@ -130,6 +130,7 @@ def test_help_and_misspelt_words_load_nothing_heavy():
       ["train", "runs/d", "--config=digits", "--config.optim.lr=1"],
       'Did you mean "peak_lr"?',
     ),
+    (["train", "--config=digits", "--lr=1", "d"], "--config.optim.peak_lr."),
     (["evaluate", "--evals=knn"], "missing: RUN"),
     (["evaluate", "nowhere"], "nowhere holds no run"),
     (["compare", "runs/c"], "missing: --config=NAME and --labels=N,..."),
