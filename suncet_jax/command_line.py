@@ -3,23 +3,23 @@
 import contextlib
 import functools
 import os
-import shlex
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Iterator
-from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from suncet_jax.config import validate
+from suncet_jax.config import base, overrides, validate
 from suncet_jax.config.files import located
+from suncet_jax.config.neighbours import neighbours
+from suncet_jax.config.schema import all_fields
 from suncet_jax.console import streams, terminal
-from suncet_jax.devices.host import can_handle_signals
+from suncet_jax.console.log import use_plain_warnings
+from suncet_jax.devices.sigterm import TerminatedError, sigterm_raises
 from suncet_jax.errors import RunError, UserError
+from suncet_jax.fields import flatten
 from suncet_jax.files.paths import expanded
 from suncet_jax.files.storage import in_bucket
 
@@ -58,8 +58,12 @@ class _ConfigParser(flags.ArgumentParser):
     self._loader = loader
 
   def parse(self, argument: str) -> ConfigDict:
-    """Loads `file.py` or `file.py:argument`."""
-    return self._loader.parse(located(argument))
+    """Loads `file.py` or `file.py:argument`; checks what is set in it."""
+    config = self._loader.parse(located(argument))
+    # The loader itself would end at the first field that does not exist.
+    if isinstance(config, ConfigDict) and "method" in config:
+      overrides.check(config, sys.argv[1:])
+    return config
 
   def flag_type(self) -> str:
     """Returns the type that --help shows."""
@@ -71,6 +75,8 @@ def parse_flags(argv: list[str]) -> list[str]:
   streams.prepare()  # before --help and errors are printed
   try:
     return flags.FLAGS([_with_home(word) for word in argv])
+  except flags.UnrecognizedFlagError as error:
+    fail(f"{error}.{_field_meant(error.flagname)}")
   except flags.Error as error:
     if own := _first_user_error(error):  # raised by the configuration's file
       fail(str(own))
@@ -82,6 +88,15 @@ def parse_flags(argv: list[str]) -> list[str]:
     fail(f"--config has no field {error}")
   except OSError as error:  # overrides of a file that is not there
     fail(str(error).strip().splitlines()[-1])
+
+
+def _field_meant(flag: str) -> str:
+  """Returns which field of the configuration an unknown flag may mean."""
+  if "config" not in flags.FLAGS:
+    return ""
+  near = neighbours(flag, flatten(all_fields(base().method.name)))
+  named = " or ".join(f"--config.{name}" for name in near)
+  return f" A field is set by its whole name: {named}." if near else ""
 
 
 def _with_home(word: str) -> str:
@@ -155,20 +170,12 @@ def checked_config(
 
 def quiet_libraries() -> None:
   """Hides progress messages of libraries unless --verbosity is given."""
+  use_plain_warnings()
   if not flags.FLAGS["verbosity"].present:
     logging.set_verbosity(logging.WARNING)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # TensorFlow only reads and decodes here; with oneDNN it prints a notice.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-
-
-def as_typed() -> str:
-  """Returns the command that started this program, quoted for a shell."""
-  module = sys.modules["__main__"].__spec__
-  start = f"python {sys.argv[0]}"
-  if module:
-    start = f"python -m {module.name.removesuffix('.__main__')}"
-  return " ".join([start, *map(shlex.quote, sys.argv[1:])])
 
 
 @contextlib.contextmanager
@@ -228,49 +235,3 @@ def _end(code: int, message: str, *, at_once: bool = False) -> NoReturn:
     streams.flush()
     os._exit(code)
   raise SystemExit(code)
-
-
-_SECONDS_UNTIL_AGAIN = 0.1
-
-
-class TerminatedError(BaseException):
-  """SIGTERM was received outside of training: nothing needs to be saved."""
-
-
-@contextlib.contextmanager
-def sigterm_raises() -> Iterator[list[int]]:
-  """Makes SIGTERM raise a TerminatedError, until another handler is set.
-
-  Yields:
-    Signals received so far. If there are any, an error may be a consequence:
-    peers that got the signal too have ended and closed their connections.
-  """
-  received: list[int] = []
-
-  def terminate(number: int, frame: FrameType | None) -> NoReturn:
-    received.append(number)
-    raise TerminatedError
-
-  if can_handle_signals():
-    signal.signal(signal.SIGTERM, terminate)
-  before, sys.unraisablehook = sys.unraisablehook, _send_again
-  try:
-    yield received
-  finally:
-    sys.unraisablehook = before
-
-
-def _send_again(dropped: Any) -> None:
-  """Sends a signal again whose exception Python has dropped."""
-  # Python drops exceptions in finalizers and in callbacks of the garbage
-  # collector, of which JAX has one.
-  signals = {TerminatedError: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}
-  number = signals.get(dropped.exc_type)
-  if number is None:
-    sys.__unraisablehook__(dropped)
-    return
-  # Later and from a thread: raised here it would be dropped again.
-  arguments = os.getpid(), number
-  timer = threading.Timer(_SECONDS_UNTIL_AGAIN, os.kill, arguments)
-  timer.daemon = True
-  timer.start()

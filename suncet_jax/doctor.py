@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import jax
 
 from suncet_jax import convolution
-from suncet_jax.console import streams, terminal
+from suncet_jax.console import program, streams, terminal
 from suncet_jax.data.images import resample
 from suncet_jax.devices import cpu
 from suncet_jax.devices.host import available_cpus
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
   """
   streams.prepare()
   argparse.ArgumentParser(
-    prog="python -m suncet_jax.doctor",
+    prog=program.name("python -m suncet_jax.doctor"),
     description="Says what this installation computes with, and why.",
   ).parse_args(arguments)
   devices = jax.devices()

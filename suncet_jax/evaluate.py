@@ -17,7 +17,9 @@ _EVALS = flags.DEFINE_list(
   None,
   f"Some of {', '.join(_NAMES)}; by default those of the run's method.",
 )
-_STEP = flags.DEFINE_integer("step", None, "Which checkpoint; the newest.")
+_STEP = flags.DEFINE_integer(
+  "step", None, "Step of the checkpoint; by default the newest."
+)
 
 
 def main(argv: list[str]) -> int:

@@ -9,6 +9,7 @@ result of a finished run.
 from absl import app, flags
 
 from suncet_jax import command_line
+from suncet_jax.console import program
 from suncet_jax.devices.host import keep_freed_memory
 
 _CONFIG = command_line.define_config_flag()
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> int:
       heartbeat_timeout=_HEARTBEAT_TIMEOUT.value,
       initialization_timeout=_INITIALIZATION_TIMEOUT.value,
     )
-    code = run(config, workdir, command_line.as_typed())
+    code = run(config, workdir, program.as_typed())
     finish()
     return code
 

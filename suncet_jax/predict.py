@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from suncet_jax import command_line
-from suncet_jax.console import streams, terminal
+from suncet_jax.console import program, streams, terminal
 from suncet_jax.console.progress import Counter
 from suncet_jax.console.words import counted
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
   parser = argparse.ArgumentParser(
-    prog="python -m suncet_jax.predict",
+    prog=program.name("python -m suncet_jax.predict"),
     description="Classifies image files; see docs/classifier.md.",
   )
   parser.add_argument(

@@ -19,7 +19,7 @@ from suncet_jax.compare import grid
 from suncet_jax.compare.entries import parse_entries
 from suncet_jax.compare.folder import prepare
 from suncet_jax.compare.scheduler import run_jobs
-from suncet_jax.console import terminal
+from suncet_jax.console import program, terminal
 from suncet_jax.console.words import counted
 from suncet_jax.errors import UserError
 
@@ -37,7 +37,9 @@ _METHODS = flags.DEFINE_list(
 _LABELS = flags.DEFINE_list(
   "labels", None, "Values of the configuration's argument `labels`."
 )
-_SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "One run each.")
+_SEEDS = flags.DEFINE_list(
+  "seeds", ["0", "1", "2"], "Seeds; each makes a run of every method."
+)
 _VARIANTS = flags.DEFINE_multi_string(
   "variant",
   [],
@@ -45,7 +47,10 @@ _VARIANTS = flags.DEFINE_multi_string(
   "optim.name=lars,optim.peak_lr=1.0; may be given several times.",
 )
 _POINTS = flags.DEFINE_integer(
-  "points", 6, "Checkpoints to measure of each run, about.", lower_bound=1
+  "points",
+  6,
+  "About how many checkpoints of each run to measure.",
+  lower_bound=1,
 )
 _PARALLEL = flags.DEFINE_integer(
   "parallel", 1, "Runs side by side; they share the CPUs.", lower_bound=1
@@ -107,7 +112,7 @@ def _report(workdir: epath.Path, runs: Sequence[grid.Run]) -> None:
   for title, table in report.all_tables(results):
     draw = functools.partial(terminal.table, *table, title=title)
     terminal.show(f"\n{title}\n\n{markdown(table)}", draw)
-  page = report.write_report(workdir, results, command_line.as_typed())
+  page = report.write_report(workdir, results, program.as_typed())
   terminal.say(f"Report: {page}")
 
 

@@ -12,7 +12,7 @@ from etils import epath
 
 from suncet_jax import command_line
 from suncet_jax.config import from_dict
-from suncet_jax.console import streams
+from suncet_jax.console import program, streams
 from suncet_jax.devices.host import keep_freed_memory
 from suncet_jax.files.formats import read_json
 
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     from suncet_jax.train.run import run
     from suncet_jax.workdir.folder import RunFolder
 
-    code = run(config, folder, command_line.as_typed())
+    code = run(config, folder, program.as_typed())
     if code or not RunFolder(folder).finished_result():
       return code
     measured = {k: from_dict(v) for k, v in job["measured"].items()}

@@ -12,9 +12,9 @@ from types import FrameType
 
 from etils import epath
 
-from suncet_jax.command_line import TerminatedError
 from suncet_jax.console import streams
 from suncet_jax.devices.host import can_handle_signals
+from suncet_jax.devices.sigterm import TerminatedError
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _STOPPING = "Stopping: what runs saves first (once more to end without saving)"

@@ -1,16 +1,17 @@
 """Validation of a configuration: every fault in one message."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ml_collections import ConfigDict
 
 from suncet_jax import plugins
 from suncet_jax.architectures import model_faults
 from suncet_jax.config.data_faults import data_faults, file_faults
+from suncet_jax.config.neighbours import neighbours, unknown
 from suncet_jax.config.schema import all_fields
 from suncet_jax.console.words import counted
 from suncet_jax.errors import UserError
-from suncet_jax.fields import fault, flatten
+from suncet_jax.fields import Field, fault, flatten
 
 
 class ConfigError(UserError):
@@ -28,38 +29,82 @@ def validate(config: ConfigDict, *, check_files: bool = False) -> None:
     ConfigError: If there are faults; a line for each says field, value and
       what was expected.
   """
-  faults = list(_field_faults(config))
-  if not faults:  # the checks of combinations assume valid fields
-    faults = list(_combination_faults(config))
-  if check_files:
-    faults += file_faults(config)
-  if faults:
-    lines = "\n".join(f"  {fault}" for fault in faults)
-    number = counted(len(faults), "fault")
+  refuse(faults(config, check_files=check_files))
+
+
+def refuse(found: Sequence[str]) -> None:
+  """Raises a ConfigError with a line for each fault, if there are any."""
+  if found:
+    lines = "\n".join(f"  {fault}" for fault in found)
+    number = counted(len(found), "fault")
     raise ConfigError(f"The configuration has {number}:\n{lines}")
 
 
-def _field_faults(config: ConfigDict) -> Iterator[str]:
+def faults(config: ConfigDict, *, check_files: bool = False) -> list[str]:
+  """Returns a sentence for each fault of a configuration.
+
+  Args:
+    config: Configuration made from `suncet_jax.config.base()`.
+    check_files: Whether files that it names must exist on this machine too.
+  """
   method = config.method.name
   try:
     fields = flatten(all_fields(method))
   except UserError as error:
-    yield str(error)
-    return
+    return [str(error)]
   values = dict(_leaves(config))
-  for name, field in fields.items():
-    if name in values and (text := fault(name, values[name], field)):
-      yield text
+  faulty = {
+    name: text
+    for name, field in fields.items()
+    if name in values and (text := fault(name, values[name], field))
+  }
   odd = sorted(fields.keys() ^ values.keys())
+  found = [*faulty.values(), *_odd_faults(odd, fields, method)]
+  replaced = [*faulty, *fields.keys() - values.keys()]
+  sound = _with_defaults(config, replaced, fields) if replaced else config
+  # What a default in place of a faulty value does not fit is no fault.
+  found += [
+    text
+    for text in _combination_faults(sound, check_files)
+    if not any(_is_about(text, name) for name in replaced)
+  ]
+  return found
+
+
+def _odd_faults(
+  odd: Sequence[str], fields: Mapping[str, Field], method: str
+) -> Iterator[str]:
+  """Yields what is missing and what does not exist."""
   for name in odd:
-    is_missing = name in fields
-    yield f"{name} is {'missing' if is_missing else 'not a field'}."
-  if any(name.startswith("method.") for name in odd):
+    yield f"{name} is missing." if name in fields else unknown(name, fields)
+  # A misspelt name is no sign of another method's fields.
+  foreign = [n for n in odd if n in fields or not neighbours(n, fields)]
+  if any(name.startswith("method.") for name in foreign):
     yield (
       f"The fields of {method} come with it: choose the method by the "
       f"argument, --config=FILE.py:method={method}, or in Python by "
       f"base({method!r}), and not by --config.method.name."
     )
+
+
+def _with_defaults(
+  config: ConfigDict, names: Iterable[str], fields: Mapping[str, Field]
+) -> ConfigDict:
+  """Returns a copy in which some fields have their defaults."""
+  values = config.to_dict()
+  for name in names:
+    *groups, last = name.split(".")
+    place = values
+    for group in groups:
+      place = place.setdefault(group, {})
+    place[last] = fields[name].default
+  return ConfigDict(values)
+
+
+def _is_about(text: str, name: str) -> bool:
+  """Returns whether a fault is about a field or the small group it is in."""
+  group = name.rpartition(".")[0]
+  return name in text or ("." in group and group in text)
 
 
 def _leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple]:
@@ -70,7 +115,7 @@ def _leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple]:
       yield prefix + name, value
 
 
-def _combination_faults(config: ConfigDict) -> Iterator[str]:
+def _combination_faults(config: ConfigDict, check_files: bool) -> Iterator[str]:
   yield from data_faults(config)
   yield from _schedule_faults(config)
   yield from model_faults(config.model)
@@ -80,6 +125,8 @@ def _combination_faults(config: ConfigDict) -> Iterator[str]:
   heads = method.heads(config, class_count=2)  # which is not known yet
   for evaluation in plugins.evaluations().values():
     yield from evaluation.faults(config, heads)
+  if check_files:
+    yield from file_faults(config)
 
 
 def _schedule_faults(config: ConfigDict) -> Iterator[str]:

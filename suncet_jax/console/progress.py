@@ -240,6 +240,9 @@ class Counter:
     return bar(share, f"{self._title}  {self._beside()}")
 
   def _beside(self) -> str:
+    place = f"{self._done:,} of {self._total:,} {self._unit}"
+    if not self._done:  # nobody knows yet
+      return place
     elapsed = time.monotonic() - self._began
-    left = elapsed / max(self._done, 1) * (self._total - self._done)
-    return f"{self._done:,} of {self._total:,} {self._unit}  {remaining(left)}"
+    left = elapsed / self._done * (self._total - self._done)
+    return f"{place}  {remaining(left)}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from suncet_jax import command_line
 from suncet_jax.architectures import STEMS
-from suncet_jax.console import streams, terminal
+from suncet_jax.console import program, streams, terminal
 from suncet_jax.console.words import shorten
 from suncet_jax.convert import files, tensor_files
 from suncet_jax.convert.layouts import COUNTER, LAYOUTS
@@ -70,7 +70,7 @@ def _write_classes(classifier: Classifier, out: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
   parser = argparse.ArgumentParser(
-    prog="python -m suncet_jax.convert",
+    prog=program.name("python -m suncet_jax.convert"),
     description="Converts trained weights; see docs/checkpoints.md.",
   )
   parser.add_argument(

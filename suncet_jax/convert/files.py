@@ -96,7 +96,8 @@ def write(weights: Weights, path: epath.PathLike, layout: str) -> list[str]:
   elif path.suffix not in tensor_files.SUFFIXES:
     raise ConvertError(
       f"{path} has the suffix {path.suffix!r}, expected one of "
-      f"{', '.join(tensor_files.SUFFIXES)}, or none for a folder."
+      f"{', '.join(tensor_files.SUFFIXES)}, .stablehlo for a program, or none "
+      "for a folder."
     )
   if layout == FORMAT:
     if path.suffix in tensor_files.PYTORCH:

@@ -1,9 +1,6 @@
 """Lists of image names, from text files or from TFDS's subsets."""
 
 import collections
-import socket
-import urllib.parse
-import urllib.request
 from typing import TYPE_CHECKING
 
 from etils import epath
@@ -12,6 +9,7 @@ from suncet_jax.console.words import shorten
 from suncet_jax.data.tfds.place import data_folder
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
+from suncet_jax.files.network import can_reach
 from suncet_jax.files.text import decoded, lines, readable
 from suncet_jax.optional import needed_for
 
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 _SCHEME = "tfds:"
 _SUBSET = "imagenet2012_subset"
-_TIMEOUT = 10.0  # seconds
 
 
 def read_names(reference: str, data_dir: str) -> list[str]:
@@ -58,20 +55,6 @@ def read_names(reference: str, data_dir: str) -> list[str]:
       f"{shorten(twice)}."
     )
   return names
-
-
-def can_reach(url: str) -> bool:
-  """Returns whether the server of a URL answers, or a proxy is configured."""
-  # TFDS would find out too, but retries for more than three minutes.
-  if urllib.request.getproxies():
-    return True
-  parts = urllib.parse.urlsplit(url)
-  port = parts.port or {"http": 80}.get(parts.scheme, 443)
-  try:
-    socket.create_connection((parts.hostname or "", port), _TIMEOUT).close()
-  except OSError:
-    return False
-  return True
 
 
 def _fetched(reference: str, data_dir: str) -> epath.Path:

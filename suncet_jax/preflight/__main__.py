@@ -16,6 +16,7 @@ from absl import app, flags
 from ml_collections import ConfigDict
 
 from suncet_jax import command_line
+from suncet_jax.console import program
 
 _CONFIG = command_line.define_config_flag()
 flags.declare_key_flag("config")  # --help shows it
@@ -66,7 +67,7 @@ def main(argv: list[str]) -> int:
       files_per_core=_FILES_PER_CORE.value,
       is_fitted=_FIT.value,
       out=_OUT.value,
-      command=command_line.as_typed(),
+      command=program.as_typed(),
     )
 
 

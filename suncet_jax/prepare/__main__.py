@@ -14,8 +14,8 @@ import sys
 from absl import app, flags
 
 from suncet_jax import command_line
-from suncet_jax.command_line import TerminatedError
 from suncet_jax.console import terminal
+from suncet_jax.devices.sigterm import TerminatedError
 from suncet_jax.optional import needed_for
 
 _FORMATS = ("array_record", "tfrecord")
@@ -24,12 +24,14 @@ _DATASET = flags.DEFINE_string(
   "dataset", None, "TFDS name, e.g. imagenet2012 or imagenet2012_subset/10pct."
 )
 _DATA_DIR = flags.DEFINE_string(
-  "data_dir", None, "Folder of TFDS; $TFDS_DATA_DIR or ~/tensorflow_datasets."
+  "data_dir",
+  None,
+  "Folder of TFDS; by default $TFDS_DATA_DIR or ~/tensorflow_datasets.",
 )
 _MANUAL_DIR = flags.DEFINE_string(
   "manual_dir",
   None,
-  "Folder of archives fetched by hand; DATA_DIR/downloads/manual.",
+  "Folder of archives fetched by hand; by default DATA_DIR/downloads/manual.",
 )
 _FILE_FORMAT = flags.DEFINE_enum(
   "file_format",

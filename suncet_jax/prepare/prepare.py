@@ -9,7 +9,8 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from suncet_jax.console import terminal
-from suncet_jax.data.name_lists import can_reach, read_names
+from suncet_jax.data.name_lists import read_names
+from suncet_jax.data.tfds.downloads import out_of_reach
 from suncet_jax.data.tfds.formats import (
   ARRAY_RECORD,
   TFRECORD,
@@ -19,10 +20,9 @@ from suncet_jax.data.tfds.formats import (
 from suncet_jax.data.tfds.place import data_folder
 from suncet_jax.devices.host import hide_accelerators
 from suncet_jax.errors import UserError
-from suncet_jax.files import storage
 from suncet_jax.files.paths import expanded
 from suncet_jax.prepare.convert import convert
-from suncet_jax.prepare.sizes import check_target, cost, gigabytes, is_imagenet
+from suncet_jax.prepare.sizes import check_target, cost, gigabytes
 
 
 def prepare(
@@ -104,9 +104,12 @@ def _make(
     config = builder.builder_config.name
     if not (manual / f"{config.replace('pct', 'percent')}.txt").exists():
       read_names(f"tfds:{builder.name}/{config}", os.fspath(root))
-  is_empty = not any(storage.matching(root / "downloads", "*/*.INFO"))
-  if is_empty and manual_dir is None and not is_imagenet(builder):
-    _check_network(builder)
+  if manual_dir is None and (url := out_of_reach(builder)):
+    raise UserError(
+      f"{builder.name} must be downloaded, but {url} cannot be reached. Run "
+      f"this where there is a network, and copy what is then in "
+      f"{builder.data_path} to here."
+    )
   hide_accelerators()
   if not terminal.is_terminal(sys.stderr):
     tfds.disable_progress_bar()  # it would fill a log with fragments of bars
@@ -118,17 +121,6 @@ def _make(
   # Without network, space or archives TFDS raises all kinds of errors.
   except Exception as error:
     raise UserError(f"TFDS could not prepare {dataset!r}: {error}") from error
-
-
-def _check_network(builder: tfds.core.DatasetBuilder) -> None:
-  """Checks that the server of a data set can be reached."""
-  urls = [url for url in builder.url_infos or () if url.startswith("http")]
-  if urls and not can_reach(urls[0]):
-    raise UserError(
-      f"{builder.name} must be downloaded, but {urls[0]} cannot be reached. "
-      f"Run this where there is a network, and copy what is then in "
-      f"{builder.data_path} to here."
-    )
 
 
 def _report(

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from suncet_jax.console import streams, terminal
+from suncet_jax.console import program, streams, terminal
 from suncet_jax.report.write import write_report
 
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   """
   streams.prepare()
   parser = argparse.ArgumentParser(
-    prog="python -m suncet_jax.report",
+    prog=program.name("python -m suncet_jax.report"),
     description="Shows finished or running runs in one page.",
   )
   parser.add_argument("runs", nargs="+", help="folders of runs")

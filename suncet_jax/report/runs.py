@@ -7,6 +7,7 @@ from typing import Any
 
 from etils import epath
 
+from suncet_jax.console.words import shorten
 from suncet_jax.errors import UserError
 from suncet_jax.files.formats import read_json_if_there
 from suncet_jax.files.paths import expanded
@@ -121,13 +122,23 @@ def differing_fields(configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
       yield name
 
 
+def _runs_inside(folder: epath.Path) -> str:
+  """Returns which folders inside are runs; empty if none is."""
+  if not folder.is_dir():
+    return ""
+  inside = sorted(
+    str(path) for path in folder.iterdir() if (path / "config.json").is_file()
+  )
+  return f"; runs are {shorten(inside)}" if inside else ""
+
+
 def _read_run(folder: epath.PathLike, name: str) -> Run:
   folder = expanded(folder)
   metrics, config = folder / "metrics.csv", folder / "config.json"
   if not metrics.is_file() and not config.is_file():
     raise UserError(
       f"expected the folder of a run, but {folder} has neither metrics.csv nor "
-      "config.json"
+      f"config.json{_runs_inside(folder)}"
     )
   return Run(
     name=name,

@@ -15,6 +15,7 @@ from suncet_jax.devices.host import hide_accelerators
 from suncet_jax.devices.processes import is_first
 from suncet_jax.optional import absent
 from suncet_jax.plugins import Series
+from suncet_jax.train.time_left import TimeLeft
 from suncet_jax.workdir.metrics_csv import MetricsFile
 
 
@@ -48,10 +49,10 @@ class Monitor:
     self._is_writer = is_first()
     self._total_steps = total_steps
     self._start_step, self._start_seconds = resume_step, seconds
+    self._time_left = TimeLeft(total_steps)
     self._began = began
     self._start = self._last = time.monotonic()
     self._last_images: int | None = None
-    self._timed_from: tuple[int, float] | None = None  # step, time
     self._wait = 0.0
     self._events: Any = None  # a clu MetricWriter, or None
     if self._is_writer:
@@ -67,9 +68,11 @@ class Monitor:
 
   def first_step_done(self) -> None:
     """Prints the time until the first step: data, compilation, one step."""
+    now, step = time.monotonic(), self._start_step + 1
+    self._time_left.start(step, now)
     if self._is_writer:
-      seconds = time.monotonic() - self._began
-      terminal.say(f"First step after {seconds:.1f} s")
+      terminal.say(f"First step after {now - self._began:.1f} s")
+      self._display.started(step)
 
   def waited(self, seconds: float) -> None:
     """Adds to the time that the loop waited for input."""
@@ -80,7 +83,9 @@ class Monitor:
     """Excludes the time inside from the images per second."""
     before = time.monotonic()
     yield
-    self._last += time.monotonic() - before
+    seconds = time.monotonic() - before
+    self._last += seconds
+    self._time_left.pause(seconds)
 
   def log(
     self,
@@ -119,15 +124,7 @@ class Monitor:
     self._table.add(row)
     scalars = {k: v for k, v in row.items() if k != "step"}
     self._on_events(lambda events: events.write_scalars(step, scalars))
-    self._show(step, row)
-
-  def _show(self, step: int, row: Mapping[str, float]) -> None:
-    now = time.monotonic()
-    since_step, since = self._timed_from or (self._start_step, self._start)
-    left = (now - since) / (step - since_step) * (self._total_steps - step)
-    # The first line's time holds the compilation: later ones leave it out.
-    self._timed_from = self._timed_from or (step, now)
-    self._display.show(row, left)
+    self._display.show(row, self._time_left.at(step, now))
 
   def __enter__(self) -> "Monitor":
     """Returns itself; leaving the context ends the display, not the files."""
@@ -202,21 +199,27 @@ class Display:
     self._latest: dict[str, str] = {}  # metric -> its newest text
     self._live = live_lines(facts("compiling the first step ..."))
 
-  def show(self, row: Mapping[str, float], left: float) -> None:
+  def started(self, step: int) -> None:
+    """Shows that the first step is done, until there are metrics."""
+    if self._live:
+      done = step / self._total_steps
+      self._live.update(bar(done, f"step {step}/{self._total_steps}"))
+
+  def show(self, row: Mapping[str, float], left: float | None) -> None:
     """Shows the metrics of a step.
 
     Args:
       row: Metrics by name, with `step` and `epoch`.
-      left: Seconds left until the end.
+      left: Seconds left until the end; None: they are not known yet.
     """
     place = f"step {row['step']}/{self._total_steps}  epoch {row['epoch']:.1f}"
     speed = row.get("images_per_second")
     texts = {"speed": f"{speed:,.0f} img/s"} if speed else {}
     metrics = {k: v.format(row[k]) for k, v in self._shown.items() if k in row}
     if self._live is None:
-      minutes, seconds = divmod(int(left), 60)
-      clock = f"left {minutes}:{seconds:02d}"
-      line = [place, *texts.values(), clock, *metrics.values()]
+      if left is not None:
+        texts["left"] = "left {}:{:02d}".format(*divmod(int(left), 60))
+      line = [place, *texts.values(), *metrics.values()]
       terminal.say("  ".join(line), sys.stderr)
       return
     self._latest |= texts | metrics
@@ -225,7 +228,8 @@ class Display:
       kept = [place, *(metrics[k] for k in ("loss", *_RECORD) if k in metrics)]
       self._live.console.print(facts("  ".join(kept)))
     done = row["step"] / self._total_steps
-    drawn = bar(done, f"{place}  {remaining(left)}", self._below())
+    beside = place if left is None else f"{place}  {remaining(left)}"
+    drawn = bar(done, beside, self._below())
     self._live.update(drawn, refresh=is_record or done == 1)
 
   def _below(self) -> str:

@@ -365,6 +365,10 @@ class Store:
 
 
 def _is_worth_reading(record: python_logging.LogRecord) -> bool:
-  """Returns False for logged errors that Orbax also raises, unless verbose."""
+  """Returns False for what Orbax also raises or was told, unless verbose."""
   is_orbax = "orbax" in record.pathname or record.name == "asyncio"
-  return not (record.exc_info and is_orbax) or logging.level_info()
+  is_told = "read_only=True" in str(record.msg) or "is read only" in str(
+    record.msg
+  )
+  is_noise = is_orbax and (record.exc_info or is_told)
+  return not is_noise or logging.level_info()

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from suncet_jax.command_line import TerminatedError
 from suncet_jax.compare.scheduler import run_jobs
+from suncet_jax.devices.sigterm import TerminatedError
 
 # Called as `python -m suncet_jax.compare.job FOLDER ...` would be.
 _STAND_IN = """#!/bin/sh

@@ -143,9 +143,9 @@ def test_a_pipe_gets_the_plain_lines(tmp_path, monkeypatch):
     _train(tmp_path, monkeypatch)
   assert out.getvalue() == "First step after 2.2 s\n"
   assert err.getvalue() == (
-    "step 100/400  epoch 1.0  left 30:00"
+    "step 100/400  epoch 1.0  left 30:11"
     "  loss 4.500  ntxent 3.250  suncet 1.250  lr 0.1\n"
-    "step 200/400  epoch 2.0  10,000 img/s  left 20:00  wait 50%"
+    "step 200/400  epoch 2.0  10,000 img/s  left 20:03  wait 50%"
     "  loss 4.500  ntxent 3.250  suncet 1.250  lr 0.1  knn 62.5%\n"
   )
 
@@ -173,7 +173,7 @@ def test_a_terminal_gets_a_bar(screen, tmp_path, monkeypatch):
   assert first == "First step after 2.2 s"
   assert record == "step 200/400  epoch 2.0  loss 4.500  knn 62.5%"
   assert re.fullmatch(
-    r"━+[╸╺]━+  50%  step 200/400  epoch 2.0  left 0:20:00", bar
+    r"━+[╸╺]━+  50%  step 200/400  epoch 2.0  left 0:20:03", bar
   )
   assert facts == (
     "10,000 img/s  wait 50%  loss 4.500  ntxent 3.250  suncet 1.250  knn 62.5%"

@@ -16,8 +16,8 @@ from tensorflow_datasets.datasets.imagenet2012_subset import (
   imagenet2012_subset_dataset_builder as subset,
 )
 
-from suncet_jax.data import name_lists
 from suncet_jax.data.tfds.formats import formats, use_format
+from suncet_jax.files import network
 from suncet_jax.prepare import convert
 from suncet_jax.prepare.prepare import prepare
 
@@ -262,7 +262,7 @@ def test_one_archive_is_not_enough(archives, tmp_path):
 
 
 def test_without_network(monkeypatch, tmp_path, capsys):
-  monkeypatch.setattr(name_lists, "can_reach", lambda url: False)
+  monkeypatch.setattr(network, "can_reach", lambda url: False)
   with pytest.raises(ValueError, match="cannot be reached"):
     _prepare("cifar10", tmp_path, "tfrecord")
   # TFDS has the size of what it downloads in its register.

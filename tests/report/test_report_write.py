@@ -205,6 +205,7 @@ def test_wrong_input_ends_with_status_2(tmp_path, capsys):
   out = tmp_path / "c.html"
   for arguments, message in (
     ([str(good), str(empty), f"--out={out}"], "empty has neither metrics.csv"),
+    ([str(tmp_path), f"--out={out}"], f"; runs are {broken}, {good}, {torn}"),
     ([str(broken), f"--out={out}"], "config.json must hold a JSON object"),
     ([str(torn), f"--out={out}"], "data.npz does not hold the data"),
     ([str(good), f"--out={tmp_path}/c.png"], "must be named *.html"),

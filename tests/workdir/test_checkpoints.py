@@ -109,7 +109,7 @@ def test_when_every_step_is_damaged_it_says_so(tmp_path):
       _restored(tmp_path)
 
 
-def test_a_reader_changes_nothing(tmp_path):
+def test_a_reader_changes_nothing(tmp_path, caplog):
   _save(tmp_path, 3, 7)
   _flip_a_bit(tmp_path, 7)
   half_written = tmp_path / "9.orbax-checkpoint-tmp"
@@ -119,6 +119,8 @@ def test_a_reader_changes_nothing(tmp_path):
   assert int(state["step"]) == 3
   assert (tmp_path / "7").is_dir()
   assert half_written.is_dir()
+  # It was told so: Orbax need not say it.
+  assert "read_only" not in caplog.text
 
 
 def test_trouble_that_is_not_the_files_fault_is_passed_on(

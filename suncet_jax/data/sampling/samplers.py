@@ -96,7 +96,9 @@ def check_pool(pool_size: int, batch_size: int) -> None:
   if batch_size > pool_size:
     raise UserError(
       f"data.batch_size is {batch_size}, but the unlabelled pool has only "
-      f"{pool_size} images. Lower --config.data.batch_size."
+      f"{pool_size} images. Lower --config.data.batch_size, or set the "
+      "argument batch=, such as --config=folder:batch=64, where the "
+      "configuration has it: it sets the learning rate that goes with it, too."
     )
 
 

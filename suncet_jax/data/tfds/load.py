@@ -14,6 +14,7 @@ from suncet_jax.data.records.base import Records
 from suncet_jax.data.records.index import Index, read_or_make
 from suncet_jax.data.records.tfrecord import TfrecordRecords
 from suncet_jax.data.source import Dataset, Source
+from suncet_jax.data.tfds.downloads import out_of_reach
 from suncet_jax.data.tfds.formats import (
   ARRAY_RECORD,
   TFRECORD,
@@ -84,6 +85,8 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
   wanted = _FORMATS.get(data.reading)
   advice = _advice(data, wanted)
   try:
+    if not builder.data_path.exists() and (url := out_of_reach(builder)):
+      raise OSError(f"{url} cannot be reached from here.")
     builder.download_and_prepare(file_format=wanted)
   # Without network, space or manually downloaded files TFDS raises all kinds
   # of errors; the user needs the same advice for all of them.

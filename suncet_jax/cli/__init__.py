@@ -1,0 +1,1 @@
+"""The one command, `suncet-jax`: a subcommand for each of the modules."""
