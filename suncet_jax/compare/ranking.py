@@ -1,24 +1,22 @@
 """Tables of a comparison that show every method, each as it classifies."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from suncet_jax.compare.criterion import (
   ACCURACIES,
-  COSTS,
   Curve,
-  first_hit,
 )
 from suncet_jax.compare.folder import Measured
 from suncet_jax.compare.grid import REFERENCE
 from suncet_jax.compare.tables import (
+  HIT,
   NOTHING,
   Table,
   by_name,
-  mean_of,
+  hit,
   percent,
-  share_of,
   spread,
 )
 from suncet_jax.plugins import evaluations, method_spec, metric_titles
@@ -37,16 +35,17 @@ def which_method(results: Sequence[Measured]) -> Table:
     results: Results with one number of labels.
   """
   groups = by_name(results)
-  order = sorted(groups, key=lambda name: -_mean(_ends(groups[name])))
+  ends = {name: _ends(group) for name, group in groups.items()}
+  order = sorted(groups, key=lambda name: -_mean(ends[name]))
   alone = [name for name in order if groups[name][0].method == BASELINE]
-  best = _ends(groups[alone[0]]) if alone else {}
+  best = ends[alone[0]] if alone else {}
   rows = [
     [
       name,
       metric_titles()[_metric(groups[name][0].method)],
-      spread(list(_ends(groups[name]).values())),
-      ", ".join(map(percent, _ends(groups[name]).values())),
-      NOTHING if name in alone[:1] else _difference(_ends(groups[name]), best),
+      spread(list(ends[name].values())),
+      ", ".join(map(percent, ends[name].values())),
+      NOTHING if name in alone[:1] else _difference(ends[name], best),
       *_costs(groups[name]),
     ]
     for name in order
@@ -80,45 +79,22 @@ def first_hits(results: Sequence[Measured]) -> Table | None:
   }
   simclr = curves.pop(REFERENCE, {})
   rows = [
-    [name, title, *cells]
+    [name, title, *hit(simclr, other, accuracy)]
     for name, other in curves.items()
     if simclr.keys() == other.keys()
     for accuracy, title in _titles().items()
-    for cells in _hit(simclr, other, accuracy)
+    if _is_measured(accuracy, (*simclr.values(), *other.values()))
   ]
-  header = [
-    "method",
-    "measure",
-    "SimCLR ends at",
-    "share of epochs",
-    "of images",
-    "of FLOPs",
-    "of images, by seed",
-    "ends not below",
-  ]
-  return Table(header, rows) if rows else None
+  return Table(["method", "measure", *HIT], rows) if rows else None
 
 
 def _titles() -> dict[str, str]:
   return {_OWN: "each by its own"} | {a: metric_titles()[a] for a in ACCURACIES}
 
 
-def _hit(
-  simclr: Mapping[int, Curve], other: Mapping[int, Curve], accuracy: str
-) -> Iterator[list[str]]:
-  """Yields the cells of a measure, unless some run lacks it."""
-  every = (*simclr.values(), *other.values())
-  if not all(accuracy in point for curve in every for point in curve):
-    return
-  mean = first_hit(mean_of(simclr), mean_of(other), accuracy)
-  seeds = [first_hit(simclr[s], other[s], accuracy) for s in simclr]
-  kept = sum(share.holds_at_end for share in seeds)
-  yield [
-    percent(mean.target),
-    *(share_of(mean, cost) for cost in COSTS),
-    ", ".join(share_of(share, "images") for share in seeds),
-    f"{kept} of {len(seeds)}",
-  ]
+def _is_measured(accuracy: str, curves: Iterable[Curve]) -> bool:
+  """Returns whether every point of the curves has an accuracy."""
+  return all(accuracy in point for curve in curves for point in curve)
 
 
 def _metric(method: str) -> str:

@@ -24,6 +24,17 @@ NEVER = "never"
 NOTHING = "-"
 
 
+# Columns of `hit`.
+HIT = (
+  "SimCLR ends at",
+  "share of epochs",
+  "of images",
+  "of FLOPs",
+  "of images, by seed",
+  "ends not below",
+)
+
+
 class Table(NamedTuple):
   """Rows of text; the first column names the row."""
 
@@ -46,30 +57,32 @@ def claim(results: Sequence[Measured]) -> Table | None:
   )
   if not simclr or simclr.keys() != suncet.keys():
     return None
-  rows = []
-  for accuracy in ACCURACIES:
-    mean = first_hit(mean_of(simclr), mean_of(suncet), accuracy)
-    seeds = [first_hit(simclr[s], suncet[s], accuracy) for s in simclr]
-    kept = sum(share.holds_at_end for share in seeds)
-    rows.append(
-      [
-        metric_titles()[accuracy],
-        percent(mean.target),
-        *(share_of(mean, cost) for cost in COSTS),
-        ", ".join(share_of(share, "images") for share in seeds),
-        f"{kept} of {len(seeds)}",
-      ]
-    )
-  header = [
-    "measure",
-    "SimCLR ends at",
-    "share of epochs",
-    "of images",
-    "of FLOPs",
-    "of images, by seed",
-    "ends not below",
+  rows = [
+    [metric_titles()[accuracy], *hit(simclr, suncet, accuracy)]
+    for accuracy in ACCURACIES
   ]
-  return Table(header, rows)
+  return Table(["measure", *HIT], rows)
+
+
+def hit(
+  simclr: Mapping[int, Curve], other: Mapping[int, Curve], accuracy: str
+) -> list[str]:
+  """Returns where runs first reach SimCLR's final accuracy, as cells of `HIT`.
+
+  Args:
+    simclr: Curve of each seed of SimCLR.
+    other: Those of the other method, of the same seeds.
+    accuracy: Name of the accuracy, which all points have.
+  """
+  mean = first_hit(mean_of(simclr), mean_of(other), accuracy)
+  seeds = [first_hit(simclr[s], other[s], accuracy) for s in simclr]
+  kept = sum(share.holds_at_end for share in seeds)
+  return [
+    percent(mean.target),
+    *(share_of(mean, cost) for cost in COSTS),
+    ", ".join(share_of(share, "images") for share in seeds),
+    f"{kept} of {len(seeds)}",
+  ]
 
 
 def finished_claim(results: Sequence[Measured]) -> Table | None:
