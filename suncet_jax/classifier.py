@@ -15,7 +15,6 @@ from suncet_jax.convert.weights import Weights
 from suncet_jax.errors import UserError
 from suncet_jax.evals.embed import embed
 from suncet_jax.files import storage
-from suncet_jax.files.paths import expanded
 
 
 def load_classifier(
@@ -83,9 +82,8 @@ class Classifier:
     self.classes, self.kind = found.classes, found.kind
     self.temperature, self.about = found.temperature, dict(found.about)
     self.images = weights.images
-    self._source = os.fspath(expanded(path))
-    if not storage.in_bucket(path):  # it may be unpickled in another folder
-      self._source = os.path.abspath(self._source)
+    # It may be unpickled in another folder.
+    self._source = os.fspath(storage.absolute(path))
     self._batch_size = batch_size
     self._arguments = jax.device_put((weights.variables, dict(found.arrays)))
     self._apply = jax.jit(make_probabilities(weights))

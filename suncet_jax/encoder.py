@@ -19,7 +19,6 @@ from suncet_jax.convert.weights import Weights
 from suncet_jax.errors import UserError
 from suncet_jax.evals.embed import embed
 from suncet_jax.files import storage
-from suncet_jax.files.paths import expanded
 
 
 def load_encoder(
@@ -77,9 +76,8 @@ class Encoder:
     self.projection_size = (
       weights.model["head"]["out"] if weights.has_head else 0
     )
-    self._source = os.fspath(expanded(path))
-    if not storage.in_bucket(path):  # it may be unpickled in another folder
-      self._source = os.path.abspath(self._source)
+    # It may be unpickled in another folder.
+    self._source = os.fspath(storage.absolute(path))
     self._batch_size = batch_size
     self._part = part
     self._params, self._batch_stats = jax.device_put(weights.variables)

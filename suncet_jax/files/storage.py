@@ -18,6 +18,12 @@ def in_bucket(path: epath.PathLike) -> bool:
   return "://" in os.fspath(path)
 
 
+def absolute(path: epath.PathLike) -> epath.Path:
+  """Returns a path that names the same from any working folder."""
+  whole = expanded(path)
+  return whole if in_bucket(path) else epath.Path(os.path.abspath(whole))
+
+
 def read(path: epath.PathLike) -> bytes:
   """Returns the content of a whole file.
 

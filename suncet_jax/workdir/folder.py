@@ -19,7 +19,6 @@ from suncet_jax.files.formats import (
   read_json_if_there,
   write_json,
 )
-from suncet_jax.files.paths import expanded
 from suncet_jax.plugins import Series
 from suncet_jax.workdir import literal_path
 from suncet_jax.workdir.lease import Lease
@@ -58,9 +57,7 @@ class RunFolder:
         "bucket such as gs://bucket/folder."
       )
     # Orbax needs absolute paths; those of buckets are.
-    self.path = expanded(path)
-    if not self._in_bucket:
-      self.path = epath.Path(os.path.abspath(self.path))
+    self.path = storage.absolute(path)
     self.checkpoints = self.path / "checkpoints"
     self.result = self.path / "result.json"
     self._config = self.path / "config.json"
