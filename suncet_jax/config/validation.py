@@ -121,12 +121,22 @@ def _combination_faults(config: ConfigDict, check_files: bool) -> Iterator[str]:
   yield from model_faults(config.model)
   method = plugins.method_spec(config.method.name)
   yield from method.faults(config)
+  yield from _view_faults(config)
   yield from plugins.evaluation_faults(config, config.evals.final)
   heads = method.heads(config, class_count=2)  # which is not known yet
   for evaluation in plugins.evaluations().values():
     yield from evaluation.faults(config, heads)
   if check_files:
     yield from file_faults(config)
+
+
+def _view_faults(config: ConfigDict) -> Iterator[str]:
+  method, views = config.method.name, config.multicrop.views
+  if views and "small" not in plugins.views_of_images(config):
+    yield (
+      f"multicrop.views is {views}, but {method} encodes no small views: leave "
+      "0."
+    )
 
 
 def _schedule_faults(config: ConfigDict) -> Iterator[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from suncet_jax.calls import explained
-from suncet_jax.losses import _checks
+from suncet_jax.losses import _checks, _options
 from suncet_jax.losses._logits import (
   check_columns,
   check_same_shape,
@@ -74,8 +74,8 @@ def comatch_consistency(
   targets = checked_logits(function, "probabilities", probabilities)
   strong = checked_logits(function, "strong", strong)
   check_same_shape(function, probabilities=targets, strong=strong)
-  _checks.check_range(function, 0, 1, threshold=threshold)
-  _checks.check_axis(function, axis_name)
+  _options.check_range(function, 0, 1, threshold=threshold)
+  _options.check_axis(function, axis_name)
   return _consistency(targets, strong, threshold=threshold, axis_name=axis_name)
 
 
@@ -157,9 +157,9 @@ def comatch_graph(
   """
   function = "comatch_graph"
   first, second = _checks.checked_pair(function, first, second)
-  temperature = _checks.checked_temperature(function, temperature)
-  _checks.check_range(function, 0, 1, threshold=threshold)
-  _checks.check_axis(function, axis_name)
+  temperature = _options.checked_temperature(function, temperature)
+  _options.check_range(function, 0, 1, threshold=threshold)
+  _options.check_axis(function, axis_name)
   probabilities = _checked_rows("probabilities", probabilities, len(first))
   stored = None
   if (bank is None) != (bank_probabilities is None) or (

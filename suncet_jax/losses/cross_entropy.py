@@ -8,7 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from suncet_jax.calls import explained
-from suncet_jax.losses import _checks
+from suncet_jax.losses import _checks, _options
 from suncet_jax.losses._logits import checked_logits
 from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._reduce import mean_over_anchors
@@ -52,7 +52,7 @@ def cross_entropy(
       f"losses.cross_entropy: labels must be below {count}, the number of "
       f"logits, got {np.max(labels)}."
     )
-  _checks.check_axis("cross_entropy", axis_name)
+  _options.check_axis("cross_entropy", axis_name)
   return _cross_entropy(logits, numbers, axis_name=axis_name)
 
 

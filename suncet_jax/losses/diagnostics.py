@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from suncet_jax.calls import explained
-from suncet_jax.losses import _checks
+from suncet_jax.losses import _checks, _options
 from suncet_jax.losses._partition import everywhere, maps_explicit_rows
 from suncet_jax.losses._reduce import mean_over_anchors
 from suncet_jax.losses._row_blocks import map_rows
@@ -52,7 +52,7 @@ def contrastive_accuracy(
     1.0
   """
   first, second = _checks.checked_pair("contrastive_accuracy", first, second)
-  _checks.check_axis("contrastive_accuracy", axis_name)
+  _options.check_axis("contrastive_accuracy", axis_name)
   return _contrastive_accuracy(first, second, axis_name=axis_name)
 
 
@@ -139,7 +139,7 @@ def alignment(
     <https://arxiv.org/abs/2005.10242>`_, 2020: alignment with exponent 2.
   """
   first, second = _checks.checked_pair("alignment", first, second)
-  _checks.check_axis("alignment", axis_name)
+  _options.check_axis("alignment", axis_name)
   return _alignment(first, second, axis_name=axis_name)
 
 
@@ -201,7 +201,7 @@ def uniformity(
   embeddings = _checks.checked_embeddings(
     "uniformity", "embeddings", embeddings
   )
-  _checks.check_axis("uniformity", axis_name)
+  _options.check_axis("uniformity", axis_name)
   return _uniformity(embeddings, axis_name=axis_name, t=t)
 
 

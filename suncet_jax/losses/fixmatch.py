@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from suncet_jax.calls import explained
-from suncet_jax.losses import _checks
+from suncet_jax.losses import _options
 from suncet_jax.losses._logits import check_same_shape, checked_logits
 from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._reduce import mean_over_anchors
@@ -64,8 +64,8 @@ def fixmatch(
   weak = checked_logits("fixmatch", "weak", weak)
   strong = checked_logits("fixmatch", "strong", strong)
   check_same_shape("fixmatch", weak=weak, strong=strong)
-  _checks.check_range("fixmatch", 0, 1, threshold=threshold)
-  _checks.check_axis("fixmatch", axis_name)
+  _options.check_range("fixmatch", 0, 1, threshold=threshold)
+  _options.check_axis("fixmatch", axis_name)
   return _fixmatch(weak, strong, threshold=threshold, axis_name=axis_name)
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.calls import explained
-from suncet_jax.losses import _checks, _contrast
+from suncet_jax.losses import _checks, _contrast, _options
 from suncet_jax.losses._similarity import AxisName
 from suncet_jax.losses._tile import Positives
 
@@ -70,7 +70,7 @@ def ntxent(
     Representations <https://arxiv.org/abs/2002.05709>`_, 2020: equation 1.
   """
   first, second = _checks.checked_pair("ntxent", first, second)
-  options = _checks.checked_options(
+  options = _options.checked_options(
     "ntxent",
     jnp.promote_types(first.dtype, second.dtype),
     temperature=temperature,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from suncet_jax.calls import explained
-from suncet_jax.losses import _checks
+from suncet_jax.losses import _checks, _options
 from suncet_jax.losses._logits import check_columns, cross_entropies
 from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._reduce import mean_of_rows, mean_over_anchors
@@ -164,13 +164,13 @@ def paws_terms(
       "losses.paws: views must be at least 2, and targets, if any, 2; got "
       f"{len(views)} and {0 if targets is None else len(targets)}."
     )
-  _checks.check_static("paws", class_count=class_count)
+  _options.check_static("paws", class_count=class_count)
   if not isinstance(class_count, numbers.Integral) or class_count < 1:
     raise ValueError(
       f"losses.paws: class_count must be an integer >= 1, got {class_count}."
     )
-  _checks.check_range("paws", 0, 1, label_smoothing=label_smoothing)
-  _checks.check_axis("paws", axis_name)
+  _options.check_range("paws", 0, 1, label_smoothing=label_smoothing)
+  _options.check_axis("paws", axis_name)
   rows = _of_one_shape("views", views)
   large = rows[:2] if targets is None else _of_one_shape("targets", targets)
   held = target_held = _checks.checked_embeddings("paws", "supports", supports)
@@ -192,8 +192,8 @@ def paws_terms(
     large,
     target_held,
     class_count=class_count,
-    temperature=_checks.checked_temperature("paws", temperature),
-    sharpening=_checks.checked_temperature("paws", sharpening),
+    temperature=_options.checked_temperature("paws", temperature),
+    sharpening=_options.checked_temperature("paws", sharpening),
     label_smoothing=label_smoothing,
     axis_name=axis_name,
   )

@@ -4,7 +4,7 @@ import jax
 from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.calls import explained
-from suncet_jax.losses import _checks, _contrast
+from suncet_jax.losses import _checks, _contrast, _options
 from suncet_jax.losses._similarity import AxisName
 from suncet_jax.losses._tile import Positives
 
@@ -68,7 +68,7 @@ def suncet(
     <https://arxiv.org/abs/2006.10803>`_, 2020: the SuNCEt loss.
   """
   embeddings, labels = _checks.checked_labelled("suncet", embeddings, labels)
-  options = _checks.checked_options(
+  options = _options.checked_options(
     "suncet",
     embeddings.dtype,
     temperature=temperature,

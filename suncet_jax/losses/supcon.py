@@ -4,7 +4,7 @@ import jax
 from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.calls import explained
-from suncet_jax.losses import _checks, _contrast
+from suncet_jax.losses import _checks, _contrast, _options
 from suncet_jax.losses._similarity import AxisName
 from suncet_jax.losses._tile import Positives
 
@@ -73,7 +73,7 @@ def supcon(
     <https://arxiv.org/abs/2004.11362>`_, 2020: equations 2 and 3.
   """
   embeddings, labels = _checks.checked_labelled("supcon", embeddings, labels)
-  options = _checks.checked_options(
+  options = _options.checked_options(
     "supcon",
     embeddings.dtype,
     temperature=temperature,

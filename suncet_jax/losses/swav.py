@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from suncet_jax.calls import explained
-from suncet_jax.losses import _checks
+from suncet_jax.losses import _checks, _options
 from suncet_jax.losses._logits import (
   bounded,
   check_columns,
@@ -65,7 +65,7 @@ def sinkhorn(
     Cluster Assignments <https://arxiv.org/abs/2006.09882>`_, 2020: equation 3.
   """
   _check_balance("sinkhorn", epsilon, iterations)
-  _checks.check_axis("sinkhorn", axis_name)
+  _options.check_axis("sinkhorn", axis_name)
   scores = checked_logits("sinkhorn", "scores", scores)
   queue = scores[:0]
   if earlier is not None:
@@ -177,12 +177,12 @@ def swav(
         f"shape {queue.shape}."
       )
   _check_balance("swav", epsilon, iterations)
-  _checks.check_axis("swav", axis_name)
+  _options.check_axis("swav", axis_name)
   return _swav(
     rows,
     prototypes=columns,
     queue=queue,
-    temperature=_checks.checked_temperature("swav", temperature),
+    temperature=_options.checked_temperature("swav", temperature),
     epsilon=epsilon,
     iterations=iterations,
     axis_name=axis_name,
@@ -222,7 +222,7 @@ def _swav(
 
 
 def _check_balance(function: str, epsilon: ArrayLike, iterations: int) -> None:
-  _checks.check_static(function, iterations=iterations)
+  _options.check_static(function, iterations=iterations)
   is_known = not isinstance(epsilon, jax.Array)
   is_count = isinstance(iterations, numbers.Integral) and iterations >= 1
   if (is_known and not epsilon > 0) or not is_count:  # type: ignore[operator]

@@ -252,6 +252,13 @@ def test_a_bank_beyond_all_memory_is_refused():
     tiny.experiment(method="comatch", **{"method.bank_rows": 10**8})
 
 
+def test_a_bank_that_no_labelled_row_would_enter_is_refused():
+  # 16 unlabelled rows of a step, and 2 of each of 4 classes.
+  tiny.experiment(method="comatch", **{"method.bank_rows": 24})
+  with pytest.raises(UserError, match="bank_rows is 23, less than the 24 rows"):
+    tiny.experiment(method="comatch", **{"method.bank_rows": 23})
+
+
 def test_predictions_of_one_class_are_named(caplog):
   labelled, y, weak, *others = _steps()[0]
   weak = np.tile([90.0, 0, 0, 1, 1, 1, 1], (len(weak), 1))
@@ -287,7 +294,7 @@ def test_a_momentum_encoder_and_its_banks_survive_a_kill(tmp_path):
     precision="bfloat16",
     **{
       "method.momentum_encoder": True,
-      "method.bank_rows": 24,
+      "method.bank_rows": 40,
       "data.labelled.images_per_class": 4,
       "train.micro_batches": 2,
       "train.ema_decay": 0.9,

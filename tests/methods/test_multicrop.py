@@ -3,10 +3,11 @@
 import jax
 import numpy as np
 import pytest
+import tiny
 import virtual
 
 from suncet_jax import losses
-from suncet_jax.config import base
+from suncet_jax.config import ConfigError, base, validate
 from suncet_jax.data.augment.view import named_views
 from suncet_jax.methods.base import build
 from suncet_jax.methods.encode import ViewEncoder
@@ -35,6 +36,15 @@ def test_small_views_differ_in_size_and_crop_only():
   for view in small:
     assert (view.size, view.crop_scale) == (6, (0.05, 0.14))
     assert view.solarize_prob == large.solarize_prob == 0.2
+
+
+@pytest.mark.parametrize("method", ["supervised", "fixmatch", "comatch"])
+def test_small_views_that_a_method_would_not_encode_are_refused(method):
+  config, _ = tiny.settings(method=method, **{"multicrop.views": 2})
+  with pytest.raises(
+    ConfigError, match=f"multicrop.views is 2, but {method} encodes no small"
+  ):
+    validate(config)
 
 
 @pytest.mark.parametrize("views", [0, 1, 2])

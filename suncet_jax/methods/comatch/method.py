@@ -22,18 +22,19 @@ def build(config: ConfigDict, class_count: int) -> CoMatch:
     class_count: Number of classes.
 
   Raises:
-    ValueError: If the banks would be too large.
+    UserError: If the banks would be too large, or would not hold a step.
   """
   fields = {key: value for key, value in config.method.items() if key != "name"}
   has_teacher = fields.pop("momentum_encoder")
   momenta = {key: fields.pop(key) for key in ("momentum", "first_momentum")}
+  pushed = _rows(config, class_count)
   made = CoMatch(
     class_count,
     config.model.head.out,
-    fields.pop("bank_rows") or _BANK_STEPS * _rows(config, class_count),
+    fields.pop("bank_rows") or _BANK_STEPS * pushed,
     **fields,
   )
-  _check_banks(made, has_teacher)
+  _check_banks(made, has_teacher, pushed)
   if not has_teacher:
     return made
   return MomentumCoMatch(**dataclasses.asdict(made), **momenta)
@@ -47,10 +48,17 @@ def _rows(config: ConfigDict, class_count: int) -> int:
   return config.data.batch_size + of_labelled
 
 
-def _check_banks(method: CoMatch, has_teacher: bool) -> None:
-  """Raises an error if the banks pass what a device should give for them."""
+def _check_banks(method: CoMatch, has_teacher: bool, pushed: int) -> None:
+  """Raises an error if the banks are too small or too large for a device."""
   count = (method.smoothing < 1) + (has_teacher and method.graph_weight > 0)
   row = 4 * (method.projection_size + method.class_count)
+  # Labelled rows come last into the bank: a smaller one would never hold any.
+  if count and method.bank_rows < pushed:
+    raise UserError(
+      f"method.bank_rows is {method.bank_rows}, less than the {pushed} rows of "
+      "a step, unlabelled and labelled, expected at least these (0: those of "
+      f"{_BANK_STEPS} steps)."
+    )
   total = count * method.bank_rows * row
   if total > _MOST_BYTES:
     raise UserError(
