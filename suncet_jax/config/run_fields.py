@@ -139,8 +139,8 @@ TRAIN: Fields = {
   ),
   "ema_decay": Field(
     0.0,
-    "Evaluate an exponential moving average of the weights over the steps, "
-    "such as 0.999; 0: the weights themselves.",
+    "Evaluate an exponential moving average of the weights and of the norms' "
+    "statistics over the steps, such as 0.999; 0: the weights themselves.",
     BELOW_ONE,
   ),
   "compilation_cache": Field(

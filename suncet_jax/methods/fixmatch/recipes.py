@@ -41,15 +41,17 @@ def digits(config: Any) -> None:
 
 
 def fashion_mnist(config: Any) -> None:
-  """Sets 50 labelled and 256 unlabelled images per step, and SGD 0.03.
+  """Sets 50 labelled and 256 unlabelled images per step, and SGD 0.1.
 
-  Chosen here for two CPU cores, after the digits; nothing was searched for.
+  Sizes were chosen here for two CPU cores, after the digits; the rate (0.03,
+  0.1) on seed 10 by 5,000 validation images: 72.8 and 73.1 %, and no more in
+  three times as many steps.
   """
   fashion_mnist_views(config)
   config.data.batch_size = 256
   config.data.labelled.classes_per_batch = 10
   config.data.labelled.images_per_class = 5
-  sgd(config, peak_lr=0.03, ema_decay=0.99)
+  sgd(config, peak_lr=0.1, ema_decay=0.99)
 
 
 def cifar10(config: Any) -> None:

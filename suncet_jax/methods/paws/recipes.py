@@ -26,11 +26,12 @@ def digits(config: Any) -> None:
 
 
 def fashion_mnist(config: Any) -> None:
-  """Sets what `digits` has, and crops as in `cifar10`, at 24 pixels of 32.
+  """Sets what `digits` has, with crops of area 0.5-1 at 24 pixels.
 
-  Nothing was searched for.
+  Crops (0.5-1, 0.75-1 as in `cifar10`) and rate (0.1, 0.3) were chosen on seed
+  10 by 5,000 validation images: kNN 74.0, 72.0 and, at 0.3, 72.3 and 73.2 %.
   """
-  config.augment.crop_scale = (0.75, 1.0)
+  config.augment.crop_scale = (0.5, 1.0)
   _small_views(config, 2, 14, (0.3, 0.75))
   _steady(config)
 

@@ -31,12 +31,14 @@ def digits(config: Any) -> None:
 
 
 def fashion_mnist(config: Any) -> None:
-  """Sets 100 prototypes, SGD 0.3, norms in the head.
+  """Sets 30 prototypes, crops of area 0.5-1, SGD 0.3, norms in the head.
 
-  Chosen here: ten prototypes per class, and the rest as on digits; nothing was
-  searched for.
+  As on digits. Prototypes (30, 100) and crops (0.2-1, 0.5-1) were chosen on
+  seed 10 by 5,000 validation images: kNN 70.1 and 71.4 %, with 100 prototypes
+  66.9 and 68.9 %.
   """
-  config.method.prototypes = 100
+  config.method.prototypes = 30
+  config.augment.crop_scale = (0.5, 1.0)
   _sgd(config)
 
 
