@@ -49,7 +49,7 @@ _VARIANTS = flags.DEFINE_multi_string(
 _POINTS = flags.DEFINE_integer(
   "points",
   6,
-  "About how many checkpoints of each run to measure.",
+  "At most so many checkpoints of each run are measured, the last among them.",
   lower_bound=1,
 )
 _PARALLEL = flags.DEFINE_integer(

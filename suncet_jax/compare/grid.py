@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -75,7 +76,7 @@ def make_grid(
     entries: Entries with methods and budgets.
     labels: Values of the `labels` argument.
     seeds: Seeds; one run each.
-    points: Approximate number of checkpoints to measure in each run.
+    points: Largest number of checkpoints to measure in each run.
 
   Raises:
     ConfigError: If a configuration has faults.
@@ -108,7 +109,7 @@ def make_grid(
 
 def _keep(config: ConfigDict, points: int) -> None:
   """Sets the checkpoints to keep; switches off what a comparison replaces."""
-  every = max(1, round(config.train.epochs / points))
+  every = math.ceil(config.train.epochs / points)
   config.checkpoint.keep_every_epochs = every
   config.checkpoint.every_epochs = float(every)
   config.evals.final = ()  # measured from the checkpoints

@@ -35,6 +35,14 @@ def test_budgets_are_equal_in_images_as_far_as_whole_epochs_go():
     assert images(run.config) == pytest.approx(budget, rel=0.02)
 
 
+@pytest.mark.parametrize("epochs", [1, 6, 11, 12, 31])
+def test_no_more_checkpoints_are_kept_than_points(epochs):
+  (run,) = _grid(f"{_FASHION}:epochs={epochs}", "simclr")
+  every = run.config.checkpoint.keep_every_epochs
+  kept = {*range(every, epochs, every), epochs}
+  assert len(kept) <= 6
+
+
 def test_shares_of_the_budget():
   runs = _grid(f"{_FASHION}:epochs=12", "simclr@2", "suncet@0.5")
   assert [run.config.train.epochs for run in runs] == [24, 5]
