@@ -116,7 +116,12 @@ def kernel_gradient(
   padding: Padding,
   sharding: NamedSharding | None = None,
 ) -> jax.Array:
-  """Maps cotangents of the outputs to those of the kernel [*shape]."""
+  """Maps cotangents of the outputs to those of the kernel [*shape].
+
+  Where `dtype` is wider than that of images and outputs, sums are returned in
+  it; but for NVIDIA's GPUs, where XLA would convert all images and outputs to
+  it first: there each device rounds its sums, which cuDNN makes in float32.
+  """
   if outputs.size == 0:
     return jnp.zeros(shape, dtype)
   # The images are convolved with the outputs, which are dilated by the strides.
@@ -132,13 +137,23 @@ def kernel_gradient(
       strict=True,
     )
   ]
-  return jax.lax.conv_general_dilated(
-    images,
-    outputs,
-    window_strides=(1, 1),
-    padding=pads,
-    rhs_dilation=strides,
-    dimension_numbers=("CHWN", "IHWO", "HWNC"),
-    preferred_element_type=dtype,
-    out_sharding=sharding,
-  )
+
+  def sums(
+    images: jax.Array, outputs: jax.Array, *, of: DTypeLike
+  ) -> jax.Array:
+    return jax.lax.conv_general_dilated(
+      images,
+      outputs,
+      window_strides=(1, 1),
+      padding=pads,
+      rhs_dilation=strides,
+      dimension_numbers=("CHWN", "IHWO", "HWNC"),
+      preferred_element_type=of,
+      out_sharding=sharding,
+    ).astype(dtype)
+
+  wide = functools.partial(sums, of=dtype)
+  if dtype == outputs.dtype:
+    return wide(images, outputs)
+  rounded = functools.partial(sums, of=outputs.dtype)
+  return jax.lax.platform_dependent(images, outputs, cuda=rounded, default=wide)

@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax
 from jax.nn.initializers import Initializer
 
+from suncet_jax.models.activations import relu
 from suncet_jax.models.conv import Conv
 from suncet_jax.models.norm import BatchNorm
 from suncet_jax.models.numerics import Numerics
@@ -41,11 +42,11 @@ class BasicBlock(nn.Module):
     norm = functools.partial(BatchNorm, numerics=self.numerics)
     shortcut = _shortcut(x, self.planes, self.stride, self.numerics, train)
     x = conv(self.planes, 3, stride=self.stride, name="conv1")(x)
-    x = nn.relu(norm(name="norm1")(x, train=train))
+    x = relu(norm(name="norm1")(x, train=train))
     x = conv(self.planes, 3, name="conv2")(x)
     last_scale = _last_scale_init(self.zero_init_residual)
     x = norm(scale_init=last_scale, name="norm2")(x, train=train)
-    return nn.relu(x + shortcut)
+    return relu(x + shortcut)
 
 
 class BottleneckBlock(nn.Module):
@@ -71,13 +72,13 @@ class BottleneckBlock(nn.Module):
     features = 4 * self.planes
     shortcut = _shortcut(x, features, self.stride, self.numerics, train)
     x = conv(self.planes, 1, name="conv1")(x)
-    x = nn.relu(norm(name="norm1")(x, train=train))
+    x = relu(norm(name="norm1")(x, train=train))
     x = conv(self.planes, 3, stride=self.stride, name="conv2")(x)
-    x = nn.relu(norm(name="norm2")(x, train=train))
+    x = relu(norm(name="norm2")(x, train=train))
     x = conv(features, 1, name="conv3")(x)
     last_scale = _last_scale_init(self.zero_init_residual)
     x = norm(scale_init=last_scale, name="norm3")(x, train=train)
-    return nn.relu(x + shortcut)
+    return relu(x + shortcut)
 
 
 def rematerialized(block: Block) -> Block:

@@ -1,10 +1,12 @@
-"""Max pool of the ImageNet stem, with a gradient of its own.
+"""Max pool of the ImageNet stem, with a gradient for CPUs of its own.
 
 XLA's gradient of a max pool, a scatter, takes ten times as long on a CPU as
-this one. Both compute the same: the first of equal maxima gets the gradient.
-Reverse mode only. The time on accelerators has not been measured.
+this one; for TPUs and GPUs XLA has better ones, and this one is the slower by
+its compilers' estimates (docs/accelerators.md). All compute the same: the
+first of equal maxima gets the gradient. Reverse mode only.
 """
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -12,7 +14,6 @@ import jax.numpy as jnp
 _PLACES = [(i, j) for i in range(3) for j in range(3)]
 
 
-@jax.custom_vjp
 def max_pool(x: jax.Array) -> jax.Array:
   """Returns the maxima of 3x3 windows with stride 2, padded with -inf.
 
@@ -22,6 +23,15 @@ def max_pool(x: jax.Array) -> jax.Array:
   Returns:
     Maxima [b, ceil(h / 2), ceil(w / 2), c].
   """
+  return jax.lax.platform_dependent(x, cpu=_for_cpus, default=_of_xla)
+
+
+def _of_xla(x: jax.Array) -> jax.Array:
+  return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+
+
+@jax.custom_vjp
+def _for_cpus(x: jax.Array) -> jax.Array:
   return _forward(x)[0]
 
 
@@ -57,7 +67,7 @@ def _backward(
   return (_interleave(even, odd, 1)[:, :h, :w],)
 
 
-max_pool.defvjp(_forward, _backward)
+_for_cpus.defvjp(_forward, _backward)
 
 
 def _next(x: jax.Array, axis: int) -> jax.Array:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from suncet_jax.architectures import Architecture, Stem
+from suncet_jax.models.activations import relu
 from suncet_jax.models.blocks import (
   BasicBlock,
   BottleneckBlock,
@@ -76,7 +77,7 @@ class _Stem(nn.Module):
     x = Conv(
       self.planes, kernel_size, self.numerics, stride=stride, name="conv"
     )(x)
-    x = nn.relu(BatchNorm(self.numerics, name="norm")(x, train=train))
+    x = relu(BatchNorm(self.numerics, name="norm")(x, train=train))
     if has_pool:
       x = max_pool(x)
     return x
