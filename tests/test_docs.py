@@ -97,6 +97,21 @@ def test_commands_name_what_is_there(command):
         _follow(fields, word.removeprefix("--config.").split("=")[0])
 
 
+@pytest.mark.parametrize(
+  "page",
+  [*_PAGES, running.ROOT / "README.md", running.ROOT / "CONTRIBUTING.md"],
+  ids=lambda page: page.name,
+)
+def test_prose_and_commands_fit_into_100_columns(page):
+  wide = [
+    line
+    for line in page.read_text().splitlines()
+    # Rows of tables and pictures cannot be broken.
+    if len(line) > 100 and not line.startswith(("|", "!["))
+  ]
+  assert not wide
+
+
 def _source(module):
   spec = importlib.util.find_spec(module)
   if spec.submodule_search_locations:
