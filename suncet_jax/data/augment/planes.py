@@ -12,9 +12,9 @@ Planes = tuple[jax.Array, ...]
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's mode "L"
 
-# float32 on every platform: a TPU would multiply in bfloat16, whose 8 bits are
-# coarser than the pixels.
-_PRECISION = jax.lax.Precision.HIGHEST
+# A TPU would multiply in bfloat16, whose 8 bits are coarser than the pixels; by
+# three products it has 16, in half of the time of float32's six. A GPU has 11.
+_PRECISION = jax.lax.Precision.HIGH
 
 
 def split(images: jax.Array) -> Planes:
