@@ -236,7 +236,8 @@ def _print(line: str, stream: TextIO | None) -> None:
   encoding = getattr(stream, "encoding", None) or "ascii"
   line = line.encode(encoding, "backslashreplace").decode(encoding)
   with contextlib.suppress(OSError, ValueError):
-    print(line, file=stream or sys.stderr, flush=True)
+    # With its end in one piece: another process's thread may come in between.
+    print(f"{line}\n", end="", file=stream or sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def test_a_wrong_configuration_is_not_tried_again(tmp_path):
   code, output = _end(
     small_run.start_local(
       "--",
-      f"--config={running.ROOT}/configs/digits.py:epochs=0",
+      f"--config={running.ROOT}/configs/digits.py:epochs=-1",
       f"--workdir={tmp_path}/run",
     )
   )

@@ -62,6 +62,7 @@ def test_the_result_has_what_the_contract_says(small_run):
     "seconds",
     "params_digest",
     "metrics",
+    "classifier",
     "config_fingerprint",
     "versions",
   }
