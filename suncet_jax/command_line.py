@@ -75,6 +75,8 @@ def parse_flags(argv: list[str]) -> list[str]:
   streams.prepare()  # before --help and errors are printed
   try:
     return flags.FLAGS([_with_home(word) for word in argv])
+  except SystemExit:  # by --help, with 1 as if it were an error
+    raise SystemExit(0) from None
   except flags.UnrecognizedFlagError as error:
     fail(f"{error}.{_field_meant(error.flagname)}")
   except flags.Error as error:

@@ -72,7 +72,8 @@ def test_faults_are_found_before_jax_or_tensorflow_is_imported(name):
   ],
 )
 def test_help_names_what_is_needed(module, names):
-  _, output = running.run(f"suncet_jax.{module}", "--help", timeout=60)
+  code, output = running.run(f"suncet_jax.{module}", "--help", timeout=60)
+  assert code == 0
   for name in names:
     assert name in output
 
