@@ -11,6 +11,7 @@ from suncet_jax.plugins import method_names, method_spec
 
 # Comma before the next field: values such as (0.2,1.0) contain commas too.
 _NEXT_FIELD = re.compile(r",(?=[\w.]+=)")
+_LABEL = re.compile(r"([\w.@+ -]+): +(.*)", re.DOTALL)
 
 
 class Entry(NamedTuple):
@@ -21,15 +22,19 @@ class Entry(NamedTuple):
     share: Share of the images that the reference processes.
     variant: Fields of the configuration that it changes, such as
       "method.temperature=0.2", separated by commas.
+    label: Name that the user gave it; empty: made of the others.
   """
 
   method: str
   share: float = 1.0
   variant: str = ""
+  label: str = ""
 
   @property
   def name(self) -> str:
     """Name of the entry on the command line, in folders and in reports."""
+    if self.label:
+      return self.label
     share = "" if self.share == 1 else f"@{self.share:g}"
     return " ".join(filter(None, (f"{self.method}{share}", self.variant)))
 
@@ -42,7 +47,8 @@ def parse_entries(
   Args:
     methods: Names of methods, followed by @SHARE if the share is not 1, and
       by fields after spaces if the method has a variant of its own, such as
-      "supervised method.view=strong optim.nesterov=True".
+      "supervised method.view=strong optim.nesterov=True"; before it all there
+      may be a name for tables and folders, "strong views: supervised ...".
     variants: Variants; each is combined with each method.
 
   Returns:
@@ -56,7 +62,10 @@ def parse_entries(
   entries = [
     *plain,
     *(
-      entry._replace(variant=",".join(filter(None, (entry.variant, text))))
+      entry._replace(
+        variant=",".join(filter(None, (entry.variant, text))),
+        label=entry.label and f"{entry.label} {text}",
+      )
       for entry in plain
       for text in variants
     ),
@@ -97,7 +106,10 @@ def parse_variant(text: str) -> dict[str, Any]:
 
 
 def _parse_method(text: str) -> Entry:
-  name, *fields = text.split()
+  label = ""
+  if named := _LABEL.fullmatch(text):
+    label, text = named.groups()
+  name, *fields = text.split() or [""]
   variant = ",".join(fields)
   method, _, share = name.partition("@")
   try:
@@ -109,7 +121,7 @@ def _parse_method(text: str) -> Entry:
       "share of the budget behind an @ if it is not 1, such as suncet@0.5."
     ) from error
   parse_variant(variant)
-  return Entry(method, _share(text, share) if share else 1.0, variant)
+  return Entry(method, _share(text, share) if share else 1.0, variant, label)
 
 
 def _share(text: str, share: str) -> float:

@@ -29,6 +29,17 @@ def test_a_method_may_have_a_variant_of_its_own():
   ]
 
 
+def test_an_entry_may_have_a_name_of_its_own():
+  strong, slow = parse_entries(
+    ["labels and strong views: supervised@2 method.view=strong"],
+    ["optim.peak_lr=2"],
+  )
+  assert strong[:3] == ("supervised", 2.0, "method.view=strong")
+  assert strong.name == "labels and strong views"
+  assert slow.variant == "method.view=strong,optim.peak_lr=2"
+  assert slow.name == "labels and strong views optim.peak_lr=2"
+
+
 @pytest.mark.parametrize(
   ("methods", "variants", "expected"),
   [
