@@ -55,7 +55,7 @@ def network_work() -> Work:
 def seconds(
   cluster: str, work: Work, phase: Phase, operations: float = 0.0
 ) -> tuple[float, float]:
-  """Predicts a step: at the highest and at the lowest utilization.
+  """Predicts a step: with the network as estimated, and slower.
 
   All time but the network's is that of a step with the paper's 2,816 images and
   2,560 labelled ones; its 8,192 rows are the most of any step.
@@ -70,14 +70,13 @@ def seconds(
   paper = imagenet_recipe.pretraining("suncet", 1).phases[0]
   embedding = load_config("imagenet").model.head.out
   batch = traffic.Batch(paper.images, paper.labelled, embedding)
-  slow, _, fast = machine.utilizations
+  share = phase.rows / paper.rows * (operations or work.operations)
+  share /= work.operations
   times = []
-  for utilization in (fast, slow):
-    rate = devices * machine.peak * utilization
-    step = model.predict(machine, work, batch, devices, utilization)
-    times.append(
-      step._replace(network=phase.rows * (operations or work.operations) / rate)
-    )
+  for slower in (1, model.SLOWER):
+    step = model.predict(machine, work, batch, devices, slower)
+    forward, backward = share * step.forward, share * step.backward
+    times.append(step._replace(forward=forward, backward=backward))
   return times[0].overlapped, times[1].in_turn
 
 

@@ -1,10 +1,42 @@
-"""Assumptions on accelerators in the predictions of `benchmarks.scaling`.
+"""What predictions of `benchmarks.scaling` take for granted of accelerators.
 
-Figures of vendors are marked as such; all others are assumptions, round on
-purpose. None was measured by this project.
+Figures of vendors and estimates are marked as such; all others are assumptions,
+round on purpose. None was measured by this project.
 """
 
 from typing import NamedTuple
+
+from suncet_jax.preflight.operations import OUR_MODEL, XLA_MODEL
+
+
+class Estimate(NamedTuple):
+  """What `suncet_jax.preflight` says of a step of configs/imagenet.py.
+
+  Seconds of one device, in bfloat16, without collectives.
+
+  Attributes:
+    source: Devices that the step was compiled for.
+    model: Whose estimate it is.
+    rows: Rows of the device.
+    forward: Seconds of the network, forward.
+    backward: Seconds of the network, backward.
+    augmentation: Seconds of the augmentation.
+    update: Seconds of optimizer, check for finite numbers and log, which do not
+      depend on the number of rows.
+  """
+
+  source: str
+  model: str
+  rows: int
+  forward: float
+  backward: float
+  augmentation: float
+  update: float
+
+  @property
+  def network(self) -> float:
+    """Seconds of the network, forward and backward."""
+    return self.forward + self.backward
 
 
 class Machine(NamedTuple):
@@ -13,8 +45,7 @@ class Machine(NamedTuple):
   Attributes:
     title: Title of its tables.
     peak: Operations per second of bfloat16 products; vendor.
-    utilizations: Shares of `peak` that ResNet-50 training reaches, from
-      pessimistic to optimistic.
+    estimate: Estimate of a step; a compiler's, or by a compiler's program.
     float32: Operations per second of products to full float32 precision.
     unit_rows: Rows below which a product leaves its unit partly empty.
     memory: Bytes of a device; vendor.
@@ -30,7 +61,7 @@ class Machine(NamedTuple):
 
   title: str
   peak: float
-  utilizations: tuple[float, float, float]
+  estimate: Estimate
   float32: float
   unit_rows: int
   memory: float
@@ -56,7 +87,15 @@ class Machine(NamedTuple):
 TPU_V5E = Machine(
   title="TPU v5e",
   peak=197e12,
-  utilizations=(0.1, 0.2, 0.3),
+  estimate=Estimate(
+    source="v5e:8x8",
+    model=XLA_MODEL,
+    rows=128,
+    forward=29.06e-3,
+    backward=42.38e-3,
+    augmentation=3.7e-3,
+    update=2.8e-3,
+  ),
   float32=197e12 / 6,  # six bfloat16 passes
   unit_rows=128,
   memory=16e9,
@@ -73,7 +112,15 @@ TPU_V5E = Machine(
 H100 = Machine(
   title="H100 SXM",
   peak=989e12,
-  utilizations=(0.05, 0.1, 0.16),
+  estimate=Estimate(
+    source="h100x8",
+    model=OUR_MODEL,
+    rows=1024,
+    forward=38.1e-3,
+    backward=81.7e-3,
+    augmentation=6.4e-3,
+    update=2.0e-3,
+  ),
   float32=67e12,
   unit_rows=32,
   memory=80e9,

@@ -25,8 +25,8 @@ LOSS_COLLECTIVES = 8
 LOSS_UTILIZATION = 0.5
 # A pair is in three products, the tile of each written and read twice.
 PAIR_BYTES = 48
-# The part of the time of the network that gradients can hide behind.
-BACKWARD = 2 / 3
+# Assumed: how many times as long as estimated the network takes at worst.
+SLOWER = 2
 
 
 class Work(NamedTuple):
@@ -44,9 +44,21 @@ class Work(NamedTuple):
 
 
 class Times(NamedTuple):
-  """Seconds of a step, by what they are spent on."""
+  """Seconds of a step, by what they are spent on.
 
-  network: float
+  Attributes:
+    forward: The network, forward.
+    backward: The network, backward.
+    other: Augmentation, optimizer, check for finite numbers and log.
+    losses: Losses and their gradient.
+    norms: Sums of batch norms between devices.
+    embeddings: Embeddings between devices.
+    gradients: Gradients between devices.
+  """
+
+  forward: float
+  backward: float
+  other: float
   losses: float
   norms: float
   embeddings: float
@@ -60,7 +72,7 @@ class Times(NamedTuple):
   @property
   def overlapped(self) -> float:
     """Seconds of a step that sends gradients during the backward pass."""
-    hidden = min(self.gradients, BACKWARD * self.network)
+    hidden = min(self.gradients, self.backward)
     return self.in_turn - hidden
 
 
@@ -88,7 +100,7 @@ def predict(
   work: Work,
   batch: Batch,
   device_count: int,
-  utilization: float,
+  slower: float = 1,
 ) -> Times:
   """Predicts a step of SimCLR + SuNCEt.
 
@@ -97,17 +109,21 @@ def predict(
     work: Work of the network.
     batch: Batch of all devices together.
     device_count: Number of devices, a power of 2.
-    utilization: Share of the machine's peak that the network reaches.
+    slower: How many times as long as estimated the network takes.
   """
   rows = (2 * batch.images + batch.labelled) / device_count
   sent = traffic.expected(work.network, batch)
+  estimate = machine.estimate
+  share = rows / estimate.rows
 
   def seconds(count: int, passes: int, *purposes: str) -> float:
     size = sum(sent[name].size for name in purposes if name in sent)
     return collective(machine, passes * size, device_count, count)
 
   return Times(
-    network=rows * work.operations / (machine.peak * utilization),
+    forward=slower * share * estimate.forward,
+    backward=slower * share * estimate.backward,
+    other=share * estimate.augmentation + estimate.update,
     losses=_losses(machine, batch, device_count),
     norms=seconds(2 * work.network.waits, 2, traffic.NORMS, traffic.NORMS_BACK),
     embeddings=seconds(

@@ -18,7 +18,9 @@ _TITLES = (
   "devices",
   "rows per step",
   "rows per device",
-  "network, ms",
+  "forward, ms",
+  "backward, ms",
+  "other, ms",
   "losses, ms",
   "batch norm, ms",
   "embeddings, ms",
@@ -26,7 +28,7 @@ _TITLES = (
   "step, ms",
   "views per second",
   "efficiency",
-  "efficiency, slower to faster network",
+  f"efficiency, network {model.SLOWER} times as long",
   "embeddings and activations, GB",
 )
 
@@ -42,7 +44,7 @@ def predictions() -> list[str]:
     f"{work.activations / 1e6:.0f} MB of activations per row; "
     f"{network.parameters:,} parameters, {network.norms} batch norms with "
     f"{network.channels:,} channels, {network.waits} in a row.",
-    _assumptions(),
+    _assumptions(work),
   ]
   for each in MACHINES:
     texts += [
@@ -92,20 +94,19 @@ def _cells(
   first, devices = counts
   batch = batch_of(devices)
   rows = _rows(batch)
-  slow, middle, fast = machine.utilizations
 
-  def times(count: int, utilization: float) -> Times:
-    return model.predict(machine, work, batch_of(count), count, utilization)
+  def times(count: int, slower: float) -> Times:
+    return model.predict(machine, work, batch_of(count), count, slower)
 
-  def efficiency(utilization: float) -> tuple[float, float]:
-    start, end = times(first, utilization), times(devices, utilization)
+  def efficiency(slower: float) -> tuple[float, float]:
+    start, end = times(first, slower), times(devices, slower)
     share = rows / _rows(batch_of(first)) * first / devices
     return (
       share * start.in_turn / end.in_turn,
       share * start.overlapped / end.overlapped,
     )
 
-  found = times(devices, middle)
+  found = times(devices, 1)
   return [
     f"{devices:,}",
     f"{rows:,}",
@@ -113,8 +114,8 @@ def _cells(
     *(f"{1e3 * seconds:.1f}" for seconds in found),
     f"{1e3 * found.overlapped:.1f} - {1e3 * found.in_turn:.1f}",
     f"{_rounded(rows / found.in_turn)} - {_rounded(rows / found.overlapped)}",
-    _percent(*efficiency(middle)),
-    _percent(efficiency(fast)[0], efficiency(slow)[1]),
+    _percent(*efficiency(1)),
+    _percent(*efficiency(model.SLOWER)),
     f"{_memory(work, batch, devices) / 1e9:.2f}",
   ]
 
@@ -138,13 +139,29 @@ def _memory(work: Work, batch: Batch, device_count: int) -> float:
   return activations + sent[traffic.EMBEDDINGS].size
 
 
-def _assumptions() -> str:
-  """Returns a table of the assumptions on the machines."""
+def _assumptions(work: Work) -> str:
+  """Returns a table of what is taken for granted of the machines."""
+
+  def share(machine: Machine) -> float:
+    estimate = machine.estimate
+    rate = estimate.rows * work.operations / estimate.network
+    return rate / machine.peak
+
   rows = (
+    ("step compiled for", lambda m: f"{m.estimate.source}"),
+    ("whose estimate", lambda m: m.estimate.model),
+    ("rows per device", lambda m: f"{m.estimate.rows:,}"),
+    ("forward, ms", lambda m: f"{1e3 * m.estimate.forward:.1f}"),
+    ("backward, ms", lambda m: f"{1e3 * m.estimate.backward:.1f}"),
+    ("augmentation, ms", lambda m: f"{1e3 * m.estimate.augmentation:.1f}"),
+    (
+      "optimizer, check for finite numbers, log, ms",
+      lambda m: f"{1e3 * m.estimate.update:.1f}",
+    ),
     ("bfloat16 peak, TFLOP/s (vendor)", lambda m: f"{m.peak / 1e12:g}"),
     (
-      "share of it that ResNet-50 reaches",
-      lambda m: ", ".join(f"{100 * share:g} %" for share in m.utilizations),
+      "share of it that forward and backward reach (from these)",
+      lambda m: f"{100 * share(m):.0f} %",
     ),
     (
       "float32 products, TFLOP/s, of which losses reach half",

@@ -23,6 +23,11 @@ def output(module, *flags, optimized=True):
   return result.stdout
 
 
+def unwrapped(text):
+  """Returns a text without its line breaks, which pages have elsewhere."""
+  return " ".join(text.split())
+
+
 def cells(text):
   """Returns the cells of every line of every table."""
   return [
