@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 _BLOCKWISE = "tests/losses/test_losses_blockwise.py"
 _GOLDEN = "tests/losses/test_losses_golden.py"
+_LABELS = "tests/losses/test_losses_labels.py"
 _LOSSES = ("ntxent", "suncet", "supcon_out", "supcon_in")
 # By the preflight of ResNet-50 at 224 pixels in bfloat16: 69.4 GB for 1,024.
 _BYTES_PER_ROW = 70 * 10**6
@@ -38,7 +39,8 @@ class Sizes(NamedTuple):
 FULL = Sizes(
   tests=(
     _GOLDEN,
-    "tests/losses/test_losses_labels.py",
+    f"{_LABELS}::test_large_labels_are_compared_exactly",
+    f"{_LABELS}::test_unsigned_labels",
     *(
       f"{_BLOCKWISE}::test_equals_the_materialised_form[{shape}-False-{loss}]"
       for shape in ("14-3", "36-1")

@@ -1,5 +1,6 @@
 """Tests of the losses that need one device, on this one."""
 
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -27,6 +28,8 @@ def run(context: Context) -> None:
       *context.sizes.tests,
     ],
     cwd=ROOT,
+    # Options of a test session that this check is itself a test of.
+    env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
     check=False,
   )
   # 1: some failed, which is a result; anything else: they did not run.
