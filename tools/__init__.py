@@ -1,0 +1,1 @@
+"""Tools of this checkout; they are in no wheel."""

@@ -1,0 +1,1 @@
+"""Check of a machine with one accelerator: `tools/accelerator_check.sh`."""

@@ -1,0 +1,1 @@
+"""Parts of the check: each has `run(context)`, and a process of its own."""

@@ -1,0 +1,71 @@
+"""A process under a time limit, that ends with all that it started."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+OK, FAILED, STOPPED = "ok", "failed", "stopped"
+_LINES = 20
+
+
+class Outcome(NamedTuple):
+  """What became of a process.
+
+  Attributes:
+    status: One of `OK`, `FAILED`, `STOPPED`: the last at the limit.
+    seconds: Seconds that it took.
+    tail: Last lines of its output.
+  """
+
+  status: str
+  seconds: float
+  tail: list[str]
+
+
+def run_limited(
+  command: Sequence[str],
+  limit: float,
+  log: Path,
+  cwd: Path,
+  environment: Mapping[str, str],
+) -> Outcome:
+  """Runs a command and waits for its end, or ends it.
+
+  Args:
+    command: Command with its arguments.
+    limit: Seconds that it may take.
+    log: File of its output.
+    cwd: Working directory.
+    environment: Variables that are set for it, besides those of this process.
+  """
+  began = time.monotonic()
+  with log.open("w") as output:
+    process = subprocess.Popen(
+      command,
+      cwd=cwd,
+      env=os.environ | environment,
+      stdin=subprocess.DEVNULL,
+      stdout=output,
+      stderr=subprocess.STDOUT,
+      start_new_session=True,  # its own processes are ended with it
+    )
+    try:
+      status = FAILED if process.wait(limit) else OK
+    except subprocess.TimeoutExpired:
+      status = STOPPED
+    finally:
+      _end(process)
+  lines = log.read_text(errors="replace").splitlines()
+  return Outcome(status, time.monotonic() - began, lines[-_LINES:])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+  try:
+    os.killpg(process.pid, signal.SIGKILL)
+  except ProcessLookupError:  # all have ended by themselves
+    return
+  process.wait()
