@@ -4,11 +4,13 @@ import os
 import sys
 import time
 
+import jax
 import pytest
 
 from tools.accelerator_check import plan, process, sizes, summary
-from tools.accelerator_check.context import Absent
-from tools.accelerator_check.parts import loss_tests, preflight
+from tools.accelerator_check.__main__ import main
+from tools.accelerator_check.context import Absent, Context
+from tools.accelerator_check.parts import loss_tests, preflight, step
 
 _PARTS = [plan.Part("a", 10, 100), plan.Part("b", 20, 100)]
 
@@ -140,6 +142,56 @@ def _is_running(pid):
       return file.read().rpartition(")")[2].split()[0] != "Z"
   except (ProcessLookupError, FileNotFoundError):
     return False
+
+
+def _steps(tmp_path, monkeypatch, fits, message="RESOURCE_EXHAUSTED: 9 GB"):
+  """Runs the part on a device of 80 GB; returns the rows that were tried."""
+  tried = []
+
+  def measure(context, rows):
+    tried.append(rows)
+    if rows > fits:
+      raise jax.errors.JaxRuntimeError(message)
+
+  monkeypatch.setattr(step, "_measure", measure)
+  monkeypatch.setattr(step, "_memory", lambda: 80 * 10**9)
+  try:
+    step.run(Context("step", tmp_path, "cuda", is_small=False))
+  except SystemExit as end:
+    if end.code == process.TRY_AGAIN:  # in a new process
+      tried += _steps(tmp_path, monkeypatch, fits)
+  return tried
+
+
+def test_a_step_that_does_not_fit_is_halved(tmp_path, monkeypatch):
+  assert _steps(tmp_path, monkeypatch, fits=256) == [1024, 512, 256]
+
+
+def test_no_step_fits(tmp_path, monkeypatch):
+  with pytest.raises(MemoryError, match="smallest"):
+    _steps(tmp_path, monkeypatch, fits=0)
+
+
+def test_another_error_of_a_step_is_its_end(tmp_path, monkeypatch):
+  with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
+    _steps(tmp_path, monkeypatch, fits=0, message="INTERNAL: no")
+
+
+def test_a_part_gets_a_fresh_process_as_often_as_it_asks(tmp_path, monkeypatch):
+  started = []
+
+  def run_limited(command, limit, log, cwd, environment):
+    started.append(command[3])
+    is_again = command[3] == "step" and started.count("step") < 3
+    return process.Outcome("again" if is_again else "ok", [])
+
+  monkeypatch.setattr(
+    "tools.accelerator_check.__main__.run_limited", run_limited
+  )
+  monkeypatch.setattr("signal.signal", lambda *_: None)  # pytest's own stay
+  assert main(["--small", f"--out={tmp_path / 'out.json'}"]) == 0
+  assert started.count("step") == 3
+  assert len(started) == len(plan.PARTS) + 2
 
 
 def _content(**parts):

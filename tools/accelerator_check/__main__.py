@@ -13,7 +13,14 @@ from typing import Any
 
 from tools.accelerator_check.context import ABSENT, ROOT, facts_of
 from tools.accelerator_check.plan import Part, allotted, plan
-from tools.accelerator_check.process import FAILED, OK, STOPPED, run_limited
+from tools.accelerator_check.process import (
+  AGAIN,
+  FAILED,
+  OK,
+  STOPPED,
+  Outcome,
+  run_limited,
+)
 from tools.accelerator_check.summary import summary
 
 _LEFT_OUT = "left out"
@@ -61,21 +68,13 @@ def _told(
     _say(f"{part.name}: left out, no time")
     return {"status": _LEFT_OUT, "reason": "no time was left", "facts": {}}
   _say(f"{part.name}: at most {limit:.0f} s")
-  size = "small" if options.small else "full"
-  outcome = run_limited(
-    [
-      *(sys.executable, "-m", "tools.accelerator_check.child"),
-      *(part.name, str(work), options.platform, size),
-    ],
-    limit,
-    work / f"{part.name}.log",
-    ROOT,
-    _environment(part, options),
-  )
+  began = time.monotonic()
+  outcome = _outcome(part, limit, work, options)
+  seconds = time.monotonic() - began
   facts = facts_of(work, part.name)
   told: dict[str, Any] = {
     "status": outcome.status,
-    "seconds": round(outcome.seconds, 1),
+    "seconds": round(seconds, 1),
     "limit": round(limit, 1),
     "facts": facts,
   }
@@ -84,8 +83,28 @@ def _told(
   if outcome.status != OK:
     last = outcome.tail[-1] if outcome.tail else "it printed nothing"
     told |= {"reason": last, "tail": outcome.tail}
-  _say(f"{part.name}: {outcome.status} after {outcome.seconds:.0f} s")
+  _say(f"{part.name}: {outcome.status} after {seconds:.0f} s")
   return told
+
+
+def _outcome(
+  part: Part, limit: float, work: Path, options: argparse.Namespace
+) -> Outcome:
+  """Runs a part's process, and further ones as long as they ask for it."""
+  command = [sys.executable, "-m", "tools.accelerator_check.child"]
+  command += [part.name, str(work), options.platform]
+  command += ["small" if options.small else "full"]
+  end = time.monotonic() + limit
+  while True:
+    outcome = run_limited(
+      command,
+      max(0.0, end - time.monotonic()),
+      work / f"{part.name}.log",
+      ROOT,
+      _environment(part, options),
+    )
+    if outcome.status != AGAIN:
+      return outcome
 
 
 def _environment(part: Part, options: argparse.Namespace) -> dict[str, str]:

@@ -28,7 +28,7 @@ class Context:
   def __init__(
     self, name: str, work: Path, platform: str, *, is_small: bool
   ) -> None:
-    """Initializes it without facts.
+    """Initializes it with what an earlier process of the part has told.
 
     Args:
       name: Name of the part.
@@ -38,7 +38,7 @@ class Context:
     """
     self.name, self.work, self.platform = name, work, platform
     self.sizes: Sizes = SMALL if is_small else FULL
-    self._facts: dict[str, Any] = {}
+    self._facts = facts_of(work, name)
 
   def tell(self, **facts: Any) -> None:
     """Adds facts; they are kept even if the part is ended after it.

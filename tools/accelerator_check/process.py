@@ -3,12 +3,12 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-OK, FAILED, STOPPED = "ok", "failed", "stopped"
+OK, FAILED, STOPPED, AGAIN = "ok", "failed", "stopped", "again"
+TRY_AGAIN = 75  # exit code of a process that wants a fresh one to go on
 _LINES = 20
 
 
@@ -16,13 +16,11 @@ class Outcome(NamedTuple):
   """What became of a process.
 
   Attributes:
-    status: One of `OK`, `FAILED`, `STOPPED`: the last at the limit.
-    seconds: Seconds that it took.
+    status: One of `OK`, `FAILED`, `STOPPED` (at the limit), `AGAIN`.
     tail: Last lines of its output.
   """
 
   status: str
-  seconds: float
   tail: list[str]
 
 
@@ -42,7 +40,6 @@ def run_limited(
     cwd: Working directory.
     environment: Variables that are set for it, besides those of this process.
   """
-  began = time.monotonic()
   with log.open("w") as output:
     process = subprocess.Popen(
       command,
@@ -54,13 +51,14 @@ def run_limited(
       start_new_session=True,  # its own processes are ended with it
     )
     try:
-      status = FAILED if process.wait(limit) else OK
+      code = process.wait(limit)
+      status = {0: OK, TRY_AGAIN: AGAIN}.get(code, FAILED)
     except subprocess.TimeoutExpired:
       status = STOPPED
     finally:
       _end(process)
   lines = log.read_text(errors="replace").splitlines()
-  return Outcome(status, time.monotonic() - began, lines[-_LINES:])
+  return Outcome(status, lines[-_LINES:])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

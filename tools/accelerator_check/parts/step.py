@@ -18,6 +18,7 @@ from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.phases import rows_per_step
 from tools.accelerator_check.context import Context
 from tools.accelerator_check.device import is_out_of_memory, peak_bytes
+from tools.accelerator_check.process import TRY_AGAIN
 from tools.accelerator_check.sizes import (
   Sizes,
   fields_of,
@@ -42,17 +43,20 @@ def run(context: Context) -> None:
   Args:
     context: Surroundings of the part.
   """
-  rows = context.sizes.rows or rows_that_fit(_memory())
-  while rows:
-    try:
-      _measure(context, rows)
-      return
-    except jax.errors.JaxRuntimeError as error:
-      if not is_out_of_memory(error):
-        raise
-      context.tell(did_not_fit=rows)
-      rows = next_smaller(rows)
-  raise MemoryError("not even the smallest batch fits")
+  if unfit := context.told(context.name).get("did_not_fit"):
+    rows = next_smaller(unfit)
+  else:
+    rows = context.sizes.rows or rows_that_fit(_memory())
+  if not rows:
+    raise MemoryError("not even the smallest batch fits")
+  try:
+    _measure(context, rows)
+  except jax.errors.JaxRuntimeError as error:
+    if not is_out_of_memory(error):
+      raise
+    context.tell(did_not_fit=rows)
+    # The peak of this process is that of a step which did not fit.
+    raise SystemExit(TRY_AGAIN) from error
 
 
 def _memory() -> int:
