@@ -4,6 +4,7 @@ import math
 import re
 
 from suncet_jax.preflight.hlo import Array, Instruction, Program, arrays
+from suncet_jax.preflight.window import share_on_images
 
 # Kernels of libraries that compute a convolution, and which of operands and
 # result is what the convolution would give forward, and which its kernel.
@@ -17,7 +18,6 @@ _CONVOLUTIONS = {
 }
 _TARGET = re.compile(r'custom_call_target="([^"]*)"')
 _LABELS = re.compile(r"dim_labels=(\w+)_(\w+)->(\w+)")
-_DILATION = re.compile(r"lhs_dilate=([\dx]+)")
 _CONTRACTED = re.compile(r"lhs_contracting_dims=\{([\d,]*)\}")
 _CONTRACTED_BY_LIBRARY = re.compile(
   r'"lhs_contracting_dimensions":(\[[^\]]*\])'
@@ -170,7 +170,16 @@ def _convolution(
     for number in (output, kernel)
   )
   features = used.shape[labels[2].index("o")]
-  # Of an operand with zeros in between, only the other products are made.
-  dilation = _DILATION.search(instruction.text)
-  zeros = math.prod(map(int, dilation[1].split("x"))) if dilation else 1
-  return 2.0 * math.prod(made.shape) * math.prod(used.shape) / features / zeros
+  products = math.prod(made.shape) * math.prod(used.shape) / features
+  if instruction.opcode == "convolution":
+    products *= share_on_images(
+      instruction.text,
+      _spatial(labels[1], operands[0][0]),
+      _spatial(labels[3], result),
+    )
+  return 2.0 * products
+
+
+def _spatial(labels: str, array: Array) -> list[int]:
+  """Returns the extents of an array along its numbered axes, in order."""
+  return [array.shape[labels.index(n)] for n in sorted(labels) if n.isdigit()]

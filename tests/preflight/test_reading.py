@@ -1,5 +1,7 @@
 """What is read from the text of a compiled program."""
 
+import math
+
 import programs_text
 import pytest
 
@@ -11,6 +13,7 @@ from suncet_jax.preflight.collectives import (
 )
 from suncet_jax.preflight.hlo import Array, Program, arrays
 from suncet_jax.preflight.operations import by_part, dearest, operations
+from suncet_jax.preflight.window import share_on_images
 
 _V5E = targets.one("v5e:2x2").chip
 _H100 = targets.one("h100x4").chip
@@ -112,13 +115,26 @@ def test_products_are_counted_of_libraries_too(gpu, tpu):
   assert not costs.is_wide(tpu, tpu.by_name["forward"])
 
 
-def test_convolutions_with_zeros_in_between_make_fewer_products():
-  text = programs_text.TPU.replace(
-    "dim_labels=bf_io", "window={size=1 lhs_dilate=4}, dim_labels=bf_io"
-  )
-  program = Program(text)
-  found = costs.flops(program, program.by_name["conv"])
-  assert found == 2 * 128 * 64 * 32 / 4
+@pytest.mark.parametrize(
+  ("window", "extent", "places", "products"),
+  [
+    ("size=1x3", (1, 8), (1, 6), 6 * 3),
+    ("size=1x3 pad=0_0x1_1", (1, 8), (1, 8), 8 * 3 - 2),
+    ("size=3x3 stride=2x2 pad=0_1x0_1", (8, 8), (4, 4), (4 * 3 - 1) ** 2),
+    # The gradient of a strided convolution: zeros lie between the pixels.
+    ("size=1x2 pad=0_0x1_1 lhs_dilate=1x2", (1, 4), (1, 8), 8),
+    # One of 1 x 1, as XLA for TPUs may write it: one entry meets each pixel.
+    ("size=56x56 pad=55_55x55_55", (1, 1), (56, 56), 56 * 56),
+    ("size=2x2 rhs_dilate=2x2", (3, 3), (1, 1), 4),
+  ],
+)
+def test_products_with_padding_and_zeros_are_not_made(
+  window, extent, places, products
+):
+  share = share_on_images(f"window={{{window}}}", extent, places)
+  sizes = [int(n) for n in window.split()[0].removeprefix("size=").split("x")]
+  whole = math.prod(places) * math.prod(sizes)
+  assert share * whole == pytest.approx(products)
 
 
 def test_a_fusion_that_gathers_reads_only_what_it_takes(gpu):
