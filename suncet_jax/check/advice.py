@@ -63,13 +63,16 @@ def say_misfits(misfits: Sequence[str]) -> None:
     terminal.say(f"What does not fit; a run would refuse it:{lines}")
 
 
-def advise(config: ConfigDict, dataset: Dataset, asked: Asked) -> None:
+def advise(
+  config: ConfigDict, dataset: Dataset, asked: Asked, faults: Sequence[str]
+) -> None:
   """Prints numbers that fit, and the command; for configs/folder.py alone.
 
   Args:
     config: The whole configuration.
     dataset: Data set that it names.
     asked: Command line.
+    faults: Faults of the configuration; the command does not repeat them.
   """
   folder = packaged()["folder"]
   if located(asked.file).partition(":")[0] != str(folder):
@@ -85,7 +88,7 @@ def advise(config: ConfigDict, dataset: Dataset, asked: Asked) -> None:
   fields += [
     f"--config.{name}={value}"
     for name, value in asked.overrides.items()
-    if name not in _DECIDED
+    if name not in _DECIDED and not any(name in fault for fault in faults)
   ]
   words = [f"--config=folder:{argument}", *fields, "runs/mine"]
   machine = "without an accelerator" if on_cpu else "with an accelerator"

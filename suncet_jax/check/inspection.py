@@ -52,7 +52,7 @@ def inspect(config: ConfigDict, faults: Sequence[str], asked: Asked) -> int:
   _show_copies("test", dataset.test, test, dataset.test, test)
   _show_copies("test", dataset.test, test, dataset.train, train)
   say_misfits([*faults, *misfits])
-  advise(config, dataset, asked)
+  advise(config, dataset, asked, faults)
   if faults or misfits:
     return _REFUSED
   return 0 if are_fine and is_fine else 1

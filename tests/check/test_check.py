@@ -92,6 +92,7 @@ def test_a_look_at_the_data_does_not_depend_on_the_recipe(folder, flag, misfit):
   assert ["ant", "12", "7", "1"] in table
   assert "12 PNG, 7 JPEG, 1 ?; 30 x 40 to 30 x 40 pixels" in output
   assert output.index("30 x 40 pixels") < output.index(misfit)
+  assert flag not in output.splitlines()[-1]
 
 
 def test_a_command_with_numbers_that_fit_is_proposed(folder):
