@@ -7,10 +7,12 @@ laptop.
         --config=configs/folder.py:train=/data/train,test=/data/test
 
 `train` and `test` hold one sub-folder per class, or are CSV files with the
-columns path and label (an empty label: unlabelled). Further images without a
-label: `unlabelled=/data/others`. All labelled training images are used, but for
-`validation=5` per class that are held out to monitor training; `labels=20` uses
-20 per class and takes the others as unlabelled. Look at the data before:
+columns path and label (an empty label: unlabelled). Without a test set
+`test_fraction=0.2` splits a fifth of the labelled images off. Further images
+without a label: `unlabelled=/data/others`. All labelled training images are
+used, but for `validation=5` per class that are held out to monitor training;
+`labels=20` uses 20 per class and takes the others as unlabelled. Look at the
+data before, and see which numbers fit them:
 `python -m suncet_jax.check --config=configs/folder.py:...`.
 
 The baseline without labels: `method=simclr`. Other sizes: `size=96` for small
@@ -39,6 +41,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     arg,
     train="",
     test="",
+    test_fraction=0.0,
     unlabelled="",
     labels=0,
     validation=5,
@@ -55,6 +58,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   data = config.data
   data.source = "folder"
   data.train, data.test, data.unlabelled = arg.train, arg.test, arg.unlabelled
+  data.test_fraction = arg.test_fraction
   data.resize, data.centre_crop = round(arg.size * 8 / 7), arg.size
   data.batch_size = arg.batch
   if arg.labels:

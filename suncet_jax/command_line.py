@@ -159,12 +159,21 @@ def checked_config(
     flag: Flag of the configuration.
     check_files: Whether files that it names must exist on this machine.
   """
+  config = loaded_config(flag)
+  try:
+    validate(config, check_files=check_files)
+  except (OSError, ValueError) as error:
+    fail(str(error))
+  return config
+
+
+def loaded_config(flag: flags.FlagHolder) -> ConfigDict:
+  """Returns the configuration as it is, or ends if it cannot be loaded."""
   try:
     config = flag.value
     if config is None:
       fail("--config is missing, expected a file such as configs/digits.py.")
     config.lock()  # the file is only loaded at the first use
-    validate(config, check_files=check_files)
   except (OSError, ValueError) as error:
     fail(str(error))
   return config

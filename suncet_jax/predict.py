@@ -8,8 +8,6 @@ second_probability. What cannot be decoded keeps its row, with an empty class.
 """
 
 import argparse
-import csv
-import io
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -87,6 +85,7 @@ def _predict(options: argparse.Namespace) -> None:
   from suncet_jax.classifier import load_classifier
   from suncet_jax.convert.given import GivenImages
   from suncet_jax.files import storage
+  from suncet_jax.files.formats import write_csv
   from suncet_jax.files.text import encoded
 
   classify = load_classifier(options.run, batch_size=options.batch_size)
@@ -101,7 +100,7 @@ def _predict(options: argparse.Namespace) -> None:
   probabilities = np.concatenate([top[1] for top in tops])
   assert given.paths is not None
   rows = list(_rows(given.paths, classify.classes, classes, probabilities))
-  storage.write(options.out, encoded(_as_csv(rows)))
+  write_csv(options.out, COLUMNS, rows)
   if given.bad:
     terminal.say(
       f"{len(given.bad)} of {counted(given.count, 'image')} cannot be decoded: "
@@ -138,14 +137,6 @@ def _rows(
       is_bad = np.isnan(share)
       cells += ["", ""] if is_bad else [names[number], f"{share:.6f}"]
     yield (*cells, *[""] * (len(COLUMNS) - len(cells)))
-
-
-def _as_csv(rows: Sequence[Sequence[str]]) -> str:
-  buffer = io.StringIO()
-  writer = csv.writer(buffer, lineterminator="\n")
-  writer.writerow(COLUMNS)
-  writer.writerows(rows)
-  return buffer.getvalue()
 
 
 if __name__ == "__main__":

@@ -3,27 +3,43 @@
     python -m suncet_jax.check --config=configs/folder.py:train=a,test=b
 
 Prints classes with their counts, splits, formats and sizes, and every image
-that cannot be read or decoded. The exit code is 1 if there are more of these
-than a run would accept, 2 if the data set cannot be used at all.
+that cannot be read or decoded; then what of the configuration does not fit, and
+for images of one's own a command with numbers that do. The exit code is 1 if
+there are more bad images than a run would accept, 2 if the data set cannot be
+used at all or the configuration does not fit.
 """
 
 from absl import app, flags
+from ml_collections import config_flags
 
 from suncet_jax import command_line
+from suncet_jax.config.validation import faults, refuse
 
 _CONFIG = command_line.define_config_flag()
 flags.declare_key_flag("config")  # --help shows it
+
+# Groups of fields that decide nothing about which images there are.
+_OF_TRAINING = ("method.", "multicrop.", "model.", "optim.", "train.", "evals.")
 
 
 def main(argv: list[str]) -> int:
   """Checks the command line and the data; returns the exit code."""
   command_line.no_arguments(argv)
-  config = command_line.checked_config(_CONFIG)
+  config = command_line.loaded_config(_CONFIG)
   command_line.quiet_libraries()
   with command_line.clear_errors():
+    found = faults(config, check_files=True)
+    if not all(fault.startswith(_OF_TRAINING) for fault in found):
+      refuse(found)
+    from suncet_jax.check.advice import Asked
     from suncet_jax.check.inspection import inspect
 
-    return inspect(config)
+    flag = flags.FLAGS["config"]
+    asked = Asked(
+      config_flags.get_config_filename(flag),
+      config_flags.get_override_values(flag),
+    )
+    return inspect(config, found, asked)
 
 
 if __name__ == "__main__":

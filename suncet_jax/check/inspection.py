@@ -5,40 +5,45 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from ml_collections import ConfigDict
 
+from suncet_jax.check.advice import Asked, advise, say_misfits
 from suncet_jax.check.scan import Summary, scan
 from suncet_jax.console import terminal
 from suncet_jax.console.progress import Counter
 from suncet_jax.console.words import shorten
 from suncet_jax.data.copies import copies
 from suncet_jax.data.images.source import EncodedSource
-from suncet_jax.data.pipeline import open_data
+from suncet_jax.data.pipeline import arranged, open_dataset
 from suncet_jax.data.source import Dataset, Source
+from suncet_jax.data.splits import Splits, make_splits
+from suncet_jax.errors import UserError
 
 _SHOWN_CLASSES = 40
 _SHOWN_BAD = 1000
+_REFUSED = 2
 _TITLES = ("class", "train", "labelled", "test")
 
 
-def inspect(config: ConfigDict) -> int:
+def inspect(config: ConfigDict, faults: Sequence[str], asked: Asked) -> int:
   """Inspects the data set of a configuration and prints the findings.
 
+  Whatever does not fit the images is said behind them.
+
   Args:
-    config: The whole configuration, validated.
+    config: The whole configuration.
+    faults: Faults of the configuration; none in `data`.
+    asked: Command line, for the command with numbers that fit.
 
   Returns:
-    The exit code: 0, or 1 with too many bad images.
+    The exit code: 0, 1 with too many bad images, or 2 if a run would refuse
+    the configuration.
 
   Raises:
     ValueError: If the data set cannot be used.
   """
-  pipeline = open_data(config)  # the same checks as in a run
-  dataset, parts = pipeline.dataset, pipeline.splits
-  terminal.say(
-    f"{dataset.name}: {pipeline.class_count} classes; {parts.pool.size:,} "
-    f"images in the unlabelled pool, {parts.labelled.size:,} labelled, "
-    f"{parts.validation.size:,} validation, {dataset.test.labels.size:,} test"
-  )
-  _show_classes(dataset, parts.labelled)
+  dataset = open_dataset(config)  # the same checks as in a run
+  splits, misfits = _arranged(config, dataset)
+  _show_counts(dataset, splits)
+  _show_classes(dataset, splits)
   (are_fine, train), (is_fine, test) = (
     _check_images(name, source, config)
     for name, source in (("train", dataset.train), ("test", dataset.test))
@@ -46,12 +51,47 @@ def inspect(config: ConfigDict) -> int:
   _show_copies("train", dataset.train, train, dataset.train, train)
   _show_copies("test", dataset.test, test, dataset.test, test)
   _show_copies("test", dataset.test, test, dataset.train, train)
+  say_misfits([*faults, *misfits])
+  advise(config, dataset, asked, faults)
+  if faults or misfits:
+    return _REFUSED
   return 0 if are_fine and is_fine else 1
 
 
-def _show_classes(dataset: Dataset, labelled: np.ndarray) -> None:
+def _arranged(
+  config: ConfigDict, dataset: Dataset
+) -> tuple[Splits | None, list[str]]:
+  """Returns the splits, if they can be made, and what a run would refuse."""
+  try:
+    return arranged(config, dataset).splits, []
+  except UserError as error:
+    misfits = [str(error)]
+  train, names = dataset.train, dataset.class_names
+  try:
+    return make_splits(train.labels, train.names, config, names), misfits
+  except UserError:  # which is the misfit
+    return None, misfits
+
+
+def _show_counts(dataset: Dataset, splits: Splits | None) -> None:
+  if splits is None:
+    parts = f"{dataset.train.labels.size:,} training images"
+  else:
+    parts = (
+      f"{splits.pool.size:,} images in the unlabelled pool, "
+      f"{splits.labelled.size:,} labelled, "
+      f"{splits.validation.size:,} validation"
+    )
+  terminal.say(
+    f"{dataset.name}: {len(dataset.class_names)} classes; {parts}, "
+    f"{dataset.test.labels.size:,} test"
+  )
+
+
+def _show_classes(dataset: Dataset, splits: Splits | None) -> None:
   """Prints the counts of each class; if there are many, of the smallest."""
   count = len(dataset.class_names)
+  labelled = splits.labelled if splits else np.zeros(0, np.int64)
   columns = [
     np.bincount(labels[labels >= 0], minlength=count)
     for labels in (

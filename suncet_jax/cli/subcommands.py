@@ -128,20 +128,25 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "runs/a runs/b --out=ab.html",
   ),
   "check": Subcommand(
-    "looks at a data set: classes, counts, files that do not decode",
+    "looks at a data set, and proposes numbers that fit it",
     "suncet_jax.check.__main__",
-    "TRAIN TEST [UNLABELLED]  or  --config=NAME",
+    "TRAIN [TEST [UNLABELLED]]  or  --config=NAME",
     (
       ("TRAIN", "folder with one sub-folder per class, or a CSV file"),
-      ("TEST", "the same, of the test images"),
+      (
+        "TEST",
+        "the same, of the test images; if there are none:\n"
+        "--config.data.test_fraction=0.2 splits some off",
+      ),
       ("UNLABELLED", "folder of further images, if any"),
       _CONFIG,
       _FIELD,
     ),
-    "data/train data/test --config.data.batch_size=64",
+    "data/train data/test",
     ("data.train", "data.test", "data.unlabelled"),
     {"config": "TRAIN TEST, or --config=NAME"},
-    "It ends with code 1 if a run would stop at the files that do not decode.",
+    "It ends with code 1 if a run would stop at the files that do not decode, "
+    "and\nwith 2 if it would refuse the data or the configuration.",
   ),
   "prepare": Subcommand(
     "prepares a data set of TensorFlow Datasets, or converts one",

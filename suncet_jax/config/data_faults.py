@@ -8,11 +8,16 @@ from suncet_jax.errors import UserError
 from suncet_jax.files.paths import expanded
 
 _SCHEME = "tfds:"  # prefix of a list that TFDS provides
+_OF_CLASSES = (
+  "a folder with one sub-folder per class, or a CSV file with the columns path "
+  "and label"
+)
 
 
 def data_faults(config: ConfigDict) -> Iterator[str]:
   """Yields faults in the combination of fields."""
   yield from _source_faults(config.data)
+  yield from _test_faults(config.data)
   yield from _label_faults(config.data)
   yield from _validation_faults(config)
   yield from _image_faults(config)
@@ -55,13 +60,37 @@ def _source_faults(data: ConfigDict) -> Iterator[str]:
         f"data.{name} is {data[name]!r}, which only data.source 'folder' has; "
         f"the source is {data.source!r}."
       )
-    elif data.source == "folder" and not data[name] and name != "unlabelled":
-      yield (
-        f"data.{name} is empty, expected a folder with one sub-folder per "
-        "class, or a CSV file with the columns path and label."
-      )
+  if data.source == "folder" and not data.train:
+    yield f"data.train is empty, expected {_OF_CLASSES}."
   if data.source == "folder" and data.train and data.train == data.test:
     yield f"data.train and data.test are both {data.train!r}."
+
+
+def _test_faults(data: ConfigDict) -> Iterator[str]:
+  """Yields faults in where the test images come from."""
+  share = data.test_fraction
+  if share and data.source != "folder":
+    yield (
+      f"data.test_fraction is {share}, which only data.source 'folder' has; "
+      f"the source is {data.source!r}."
+    )
+  elif share and data.test:
+    yield (
+      f"data.test is {data.test!r} and data.test_fraction {share}, expected "
+      "one of the two."
+    )
+  elif data.source == "folder" and not share and not data.test:
+    yield (
+      f"data.test is empty, expected {_OF_CLASSES}. If there are no test "
+      "images, --config.data.test_fraction=0.2 splits a fifth of the labelled "
+      "training images off."
+    )
+  lists = [n for n in ("labelled", "validation") if share and data[n].file]
+  for name in lists:
+    yield (
+      f"data.test_fraction may take images that data.{name}.file names; name "
+      "the test images too, by a CSV file as data.test."
+    )
 
 
 def _label_faults(data: ConfigDict) -> Iterator[str]:

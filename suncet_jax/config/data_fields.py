@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from suncet_jax.fields import (
+  BELOW_ONE,
   FRACTION,
   NOT_NEGATIVE,
   POSITIVE,
@@ -81,6 +82,18 @@ DATA: Fields = {
     decides_result=False,
   ),
   "test": Field("", "The same, of the test images.", decides_result=False),
+  "test_fraction": Field(
+    0.0,
+    "folder: in place of test, the share of each class's labelled training "
+    "images that becomes the test set, at least one of each; 0: none.",
+    BELOW_ONE,
+  ),
+  "test_seed": Field(
+    0,
+    "Seed of test_fraction. It is not `seed`, so that runs with other seeds "
+    "are measured on the same images.",
+    NOT_NEGATIVE,
+  ),
   "unlabelled": Field(
     "", "folder: further images without labels, if any.", decides_result=False
   ),

@@ -68,6 +68,12 @@ class Pipeline:
     """Source and indices of the validation images."""
     return self.train, self.splits.validation
 
+  def named_test(self) -> list[tuple[str, str]]:
+    """Returns name and class of each test image; data of arrays have none."""
+    classes = self.dataset.class_names
+    pairs = zip(self.test.names or (), self.test.labels, strict=False)
+    return [(name, classes[label]) for name, label in pairs]
+
   def stream(self, mesh: jax.sharding.Mesh) -> Stream:
     """Returns the batches of any range of steps, on the devices of a mesh."""
     return Stream(
@@ -112,6 +118,19 @@ def open_data(config: ConfigDict, dataset: Dataset | None = None) -> Pipeline:
   Raises:
     ValueError: If the data do not fit the configuration, or each other.
   """
+  return arranged(config, open_dataset(config, dataset))
+
+
+def open_dataset(config: ConfigDict, dataset: Dataset | None = None) -> Dataset:
+  """Opens the images, whatever a run does with them.
+
+  Args:
+    config: The whole configuration, of which `data` is valid.
+    dataset: Data set to use instead of the one that `config.data` names.
+
+  Raises:
+    ValueError: If the images do not fit each other.
+  """
   dataset = dataset or load(config)
   # They are written to files and pages, which take no bytes that are not UTF-8.
   names = tuple(readable(str(name)) for name in dataset.class_names)
@@ -122,10 +141,25 @@ def open_data(config: ConfigDict, dataset: Dataset | None = None) -> Pipeline:
       f"Test images are {test.image_shape} (h, w, c), training images "
       f"{train.image_shape}; expected the same."
     )
-  _check_channels(config, dataset)
+  _check_channels(dataset)
   _warn_of_single_class(classes)
   _warn_of_copies(train, test)
   check_labels("Test", test.labels, len(classes))
+  return dataset
+
+
+def arranged(config: ConfigDict, dataset: Dataset) -> Pipeline:
+  """Arranges images for a run: splits and orders.
+
+  Args:
+    config: The whole configuration, validated.
+    dataset: Data set of `open_dataset`.
+
+  Raises:
+    ValueError: If the images do not fit the configuration.
+  """
+  _check_mean(config, dataset)
+  train, classes = dataset.train, dataset.class_names
   splits = make_splits(train.labels, train.names, config, classes)
   return Pipeline(
     dataset=dataset,
@@ -136,12 +170,16 @@ def open_data(config: ConfigDict, dataset: Dataset | None = None) -> Pipeline:
   )
 
 
-def _check_channels(config: ConfigDict, dataset: Dataset) -> None:
-  mean, channels = config.augment.mean, dataset.train.image_shape[-1]
+def _check_channels(dataset: Dataset) -> None:
+  channels = dataset.train.image_shape[-1]
   if channels not in CHANNELS:
     raise UserError(
       f"The images of {dataset.name} have {channels} channels; expected 1 or 3."
     )
+
+
+def _check_mean(config: ConfigDict, dataset: Dataset) -> None:
+  mean, channels = config.augment.mean, dataset.train.image_shape[-1]
   if mean and len(mean) != channels:
     raise UserError(
       f"augment.mean has {len(mean)} values, but the images have {channels} "

@@ -124,7 +124,8 @@ def _check_counts(
     raise UserError(
       f"{setting} asks for {wanted} labelled images of each class, but fewer "
       f"are left of {shorten(shown)}. Lower it, or what else takes images: "
-      "data.validation.per_class comes before data.labelled."
+      "data.test_fraction comes first, then data.validation.per_class, then "
+      "data.labelled."
     )
 
 

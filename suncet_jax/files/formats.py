@@ -1,8 +1,10 @@
-"""JSON and npz files, with one kind of error for damaged ones."""
+"""JSON, CSV and npz files, with one kind of error for damaged ones."""
 
+import csv
 import io
 import json
 import zipfile
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from etils import epath
 from suncet_jax.errors import UserError
 from suncet_jax.files import storage
 from suncet_jax.files.paths import expanded
+from suncet_jax.files.text import encoded
 
 
 def read_json(path: epath.PathLike) -> dict[str, Any]:
@@ -44,6 +47,17 @@ def write_json(path: epath.PathLike, value: Any) -> None:
 def as_json(value: Any) -> str:
   """Returns a value as the text of a JSON file."""
   return json.dumps(value, indent=2) + "\n"
+
+
+def write_csv(
+  path: epath.PathLike, columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> None:
+  """Writes a table atomically: a kill leaves the old file or the new one."""
+  buffer = io.StringIO()
+  writer = csv.writer(buffer, lineterminator="\n")
+  writer.writerow(columns)
+  writer.writerows(rows)
+  storage.write(path, encoded(buffer.getvalue()))
 
 
 def read_npz(content: bytes) -> dict[str, np.ndarray]:

@@ -114,6 +114,8 @@ def _train(
     if is_first():  # only now: the data opened and the checkpoint fits
       folder.keep_config(experiment.config)
       folder.keep_series(series)
+      if experiment.config.data.test_fraction:
+        folder.keep_test_images(experiment.pipeline.named_test())
     if int(state.step) == experiment.total_steps:
       return state, seconds
     with Monitor(  # left after an error too: no bar may stay behind

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,6 +17,7 @@ from suncet_jax.files.formats import (
   as_json,
   read_json,
   read_json_if_there,
+  write_csv,
   write_json,
 )
 from suncet_jax.plugins import Series
@@ -101,6 +102,14 @@ class RunFolder:
     """Keeps what the method says of its metrics, for reports without it."""
     content = {one.name: one._asdict() for one in series}
     write_json(self.path / "series.json", content)
+
+  def keep_test_images(self, rows: Iterable[tuple[str, str]]) -> None:
+    """Writes which images were split off as the test set.
+
+    Args:
+      rows: Names and classes of the images.
+    """
+    write_csv(self.path / "test_images.csv", ("path", "label"), rows)
 
   def config(self) -> dict[str, Any]:
     """Returns the configuration that the folder belongs to.

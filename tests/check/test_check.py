@@ -1,8 +1,14 @@
 """`python -m suncet_jax.check` as a user runs it."""
 
+import runpy
+import shlex
+
 import image_files
 import pytest
 import running
+
+from suncet_jax.config import validate
+from suncet_jax.data.pipeline import open_data
 
 _CONFIG = f"--config={running.ROOT}/configs/folder.py:"
 
@@ -59,9 +65,92 @@ def test_what_a_run_would_refuse_is_refused(folder):
   code, output = _check(folder, "--config.data.validation.per_class=8")
   assert code == 2
   assert "No labelled image for class bee (1 of 2 classes)" in output
-  code, output = _check(folder, "--config.data.batch_size=64")
+  code, output = _check(folder, "--config.data.validation.per_class=9")
   assert code == 2
-  assert "data.batch_size is 64, but the unlabelled pool has only 10" in output
+  assert "2 classes; 20 training images, 2 test" in output
+  assert "data.validation.per_class asks for 9 labelled images" in output
+
+
+@pytest.mark.parametrize(
+  ("flag", "misfit"),
+  [
+    (
+      "--config.data.batch_size=64",
+      "data.batch_size is 64, but the unlabelled pool has only 10",
+    ),
+    (
+      "--config.optim.warmup_epochs=500",
+      "optim.warmup_epochs 500.0 must be less than train.epochs 200",
+    ),
+  ],
+)
+def test_a_look_at_the_data_does_not_depend_on_the_recipe(folder, flag, misfit):
+  code, output = _check(folder, flag)
+  assert code == 2
+  assert misfit in output
+  table = [line.split() for line in output.splitlines()]
+  assert ["ant", "12", "7", "1"] in table
+  assert "12 PNG, 7 JPEG, 1 ?; 30 x 40 to 30 x 40 pixels" in output
+  assert output.index("30 x 40 pixels") < output.index(misfit)
+  assert flag not in output.splitlines()[-1]
+
+
+def test_a_command_with_numbers_that_fit_is_proposed(folder):
+  """Its rate goes with its batch: the argument, not the field, sets both."""
+  code, output = _check(
+    folder,
+    "--config.data.batch_size=64",
+    "--config.data.max_bad_fraction=0.5",
+    "--config.log.every_steps=7",
+  )
+  assert code == 2
+  assert "batch=8, with which the recipe's peak rate is 0.212" in output
+  command = shlex.split(output.splitlines()[-1])
+  assert command[:2] == ["suncet-jax", "train"]
+  assert command[-1] == "runs/mine"
+  assert "--config.log.every_steps=7" in command
+  assert not any("batch_size" in word for word in command)
+  name, _, argument = command[2].partition(":")
+  assert name == "--config=folder"
+  made = runpy.run_path(f"{running.ROOT}/configs/folder.py")["get_config"]
+  config = made(argument)
+  validate(config)
+  pipeline = open_data(config)
+  assert config.model.name == "resnet8"
+  assert config.train.epochs * pipeline.steps_per_epoch >= 200
+
+
+def test_a_test_set_is_split_off_where_there_is_none(folder):
+  flags = (f"{_CONFIG}train={folder}/train,batch=8,validation=2",)
+  code, output = running.run("suncet_jax.check", *flags)
+  assert code == 2
+  assert "--config.data.test_fraction=0.2" in output
+  code, output = running.run(
+    "suncet_jax.check",
+    *flags,
+    "--config.data.test_fraction=0.25",
+    "--config.data.max_bad_fraction=0.5",
+  )
+  assert code == 0, output
+  table = [line.split() for line in output.splitlines()]
+  assert ["ant", "9", "7", "3"] in table
+  assert ["bee", "6", "4", "2"] in table
+  assert "test_fraction=0.25" in output.splitlines()[-1]
+
+
+def test_a_path_with_a_comma_is_set_by_its_field(folder):
+  place = folder / "a, b"
+  (folder / "train").rename(place)
+  code, output = running.run(
+    "suncet_jax.check",
+    f"{_CONFIG}test={folder}/test,batch=8",
+    f"--config.data.train={place}",
+    "--config.data.max_bad_fraction=0.5",
+  )
+  assert code == 0, output
+  command = shlex.split(output.splitlines()[-1])
+  assert f"--config.data.train={place}" in command
+  assert command[2].startswith(f"--config=folder:test={folder}/test,")
 
 
 def test_copies_of_training_images_are_said(folder):
@@ -110,3 +199,4 @@ def test_data_in_memory_needs_no_scan():
   )
   assert code == 0
   assert "train: in memory, 8 x 8, 1 channels" in output
+  assert "runs/mine" not in output

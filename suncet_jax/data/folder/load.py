@@ -17,6 +17,7 @@ from suncet_jax.data.folder.distinct import check_distinct
 from suncet_jax.data.folder.items import Item
 from suncet_jax.data.folder.listing import labelled_images, unlabelled_images
 from suncet_jax.data.folder.missing_labels import labels_settled
+from suncet_jax.data.folder.split_off import split_off
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.source import Dataset
 from suncet_jax.files import storage
@@ -60,7 +61,7 @@ def load_folder(config: ConfigDict) -> Dataset:
   Raises:
     ValueError: If a folder or CSV file cannot be read or holds no image, a
       class is empty or named twice, a file occurs twice, a test image has no
-      class or is trained on.
+      class or is trained on, or no test set can be split off.
   """
   data = config.data
   # In a bucket, "a//b" and "a/b" are different objects.
@@ -73,13 +74,17 @@ def load_folder(config: ConfigDict) -> Dataset:
   if data.unlabelled:
     train += unlabelled_images("data.unlabelled", place["unlabelled"])
   classes = Classes(train)
-  test = labels_settled(
-    f"data.test {place['test']!r}",
-    labelled_images("data.test", place["test"], classes.names),
-    data.class_names,
-  )
-  check_distinct(train, test)
-  classes.check_test(test, place["test"])
+  if data.test_fraction:
+    check_distinct(train, ())
+    train, test = split_off(train, classes, data.test_fraction, data.test_seed)
+  else:
+    test = labels_settled(
+      f"data.test {place['test']!r}",
+      labelled_images("data.test", place["test"], classes.names),
+      data.class_names,
+    )
+    check_distinct(train, test)
+    classes.check_test(test, place["test"])
   classes.warn_of_spellings([*train, *test])
 
   def source(items: Sequence[Item]) -> EncodedSource:
