@@ -24,7 +24,6 @@ from benchmarks.accelerators.pieces import array
 from benchmarks.harness import command, machine
 from suncet_jax import losses, preflight
 from suncet_jax.devices.mesh import by_rows, over_rows
-from suncet_jax.losses._row_blocks import TILE_SIZE
 from suncet_jax.preflight import compilers, memory, targets
 from suncet_jax.preflight.reading import Reading
 
@@ -38,8 +37,7 @@ _TITLES = (
   "rows per device",
   "gathered by formula, MB",
   "collectives, MB",
-  "temporaries, MB",
-  "of which not gathered, in tiles",
+  "temporaries in main memory, MB",
   "operands and results, MB",
   "time, us",
 )
@@ -117,16 +115,13 @@ def _cells(
   kinds = found.memory.kinds
   temporaries = kinds.get(memory.ACTIVATIONS, 0)
   sent = sum(size for _, size in found.sent().values())
-  kept = gathered(rows, _SIZE, dtype)
-  tiles = (temporaries - kept) / (4 * TILE_SIZE)
   others = kinds[memory.ARGUMENTS] + kinds.get(memory.RESULTS, 0)
   return [
     target.name,
     f"{rows // target.devices:,}",
-    f"{kept / 1e6:.1f}",
+    f"{gathered(rows, _SIZE, dtype) / 1e6:.1f}",
     f"{sent / 1e6:.1f}",
     f"{temporaries / 1e6:.1f}",
-    f"{tiles:.1f}",
     f"{others / 1e6:.1f}",
     f"{1e6 * found.compute_seconds:,.0f}",
   ]

@@ -67,6 +67,9 @@ def with_gradient(form: Callable[..., Any]) -> Callable[..., Any]:
 
   def run(cotangents: Any, *operands: Any) -> Any:
     results, pull_back = jax.vjp(form, *operands)
+    # In a network the cotangents come after the results: without the barrier
+    # XLA computes results and gradients in one pass, which it cannot there.
+    results, cotangents = jax.lax.optimization_barrier((results, cotangents))
     return results, pull_back(cotangents)
 
   return run

@@ -153,7 +153,10 @@ def _assumptions(work: Work) -> str:
     ("rows per device", lambda m: f"{m.estimate.rows:,}"),
     ("forward, ms", lambda m: f"{1e3 * m.estimate.forward:.1f}"),
     ("backward, ms", lambda m: f"{1e3 * m.estimate.backward:.1f}"),
-    ("augmentation, ms", lambda m: f"{1e3 * m.estimate.augmentation:.1f}"),
+    (
+      "augmentation and what has no part, ms",
+      lambda m: f"{1e3 * m.estimate.augmentation:.1f}",
+    ),
     (
       "optimizer, check for finite numbers, log, ms",
       lambda m: f"{1e3 * m.estimate.update:.1f}",

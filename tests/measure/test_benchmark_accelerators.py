@@ -84,7 +84,7 @@ def test_a_device_keeps_what_the_formula_of_scaling_gathers():
 
 
 @pytest.mark.slow
-def test_memory_of_losses_is_what_is_gathered_and_some_tiles():
+def test_losses_take_no_more_than_what_is_gathered_and_some_tiles():
   pytest.importorskip("libtpu")
   text = programs.output(
     "benchmarks.accelerators.losses", "--on=v5e:2x2", "--rows=8192"
@@ -96,7 +96,7 @@ def test_memory_of_losses_is_what_is_gathered_and_some_tiles():
     kept = float(cells["gathered by formula, MB"])
     assert kept in (4.2, 2.1)
     assert cells["rows per device"] == "2,048"
-    assert kept < float(cells["temporaries, MB"]) < kept + 100
+    assert float(cells["temporaries in main memory, MB"]) < kept + 100
 
 
 @pytest.mark.slow
