@@ -70,7 +70,7 @@ def all_pieces(size: Size, mesh: Mesh) -> dict[str, Piece]:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
   parser = command.parser(__doc__)
-  flags.add_devices(parser, "v5e:2x2,h100x4")
+  parser.add_argument("--on", type=flags.devices, default="v5e:2x2,h100x4")
   parser.add_argument(
     "--pieces", type=command.names(_NAMES), default=",".join(_NAMES)
   )

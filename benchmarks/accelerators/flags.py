@@ -6,17 +6,12 @@ from suncet_jax.errors import UserError
 from suncet_jax.preflight import targets
 
 
-def add_devices(parser: argparse.ArgumentParser, default: str) -> None:
-  """Adds the flag --on.
+def devices(text: str) -> list[targets.Target]:
+  """Parses the flag --on.
 
   Args:
-    parser: Parser to add it to.
-    default: Names of devices, with commas between.
+    text: Names of devices, with commas between.
   """
-  parser.add_argument("--on", type=_devices, default=default, help="devices")
-
-
-def _devices(text: str) -> list[targets.Target]:
   try:
     return targets.parse(text)
   except UserError as error:

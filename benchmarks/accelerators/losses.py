@@ -77,7 +77,7 @@ def gathered(rows: int, size: int, dtype: str) -> int:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
   parser = command.parser(__doc__)
-  flags.add_devices(parser, "v5e:8x8,v5e:2x2")
+  parser.add_argument("--on", type=flags.devices, default="v5e:8x8,v5e:2x2")
   parser.add_argument("--rows", type=int, default=32768)
   return parser.parse_args(arguments)
 
