@@ -23,7 +23,7 @@ from benchmarks.scaling.step import ROWS, make_experiment, network_of
 
 # Machines, how many, and how many hosts they are in (vendors).
 CLUSTERS = {
-  "64 x TPU v5e": (TPU_V5E, 64, 8),
+  "64 x TPU v5e": (TPU_V5E, 64, 16),
   "8 x H100": (H100, 8, 1),
 }
 # Files per second and core of one host, decoded and cropped twice:

@@ -30,8 +30,9 @@ def convolve(
     images: Images [b, h, w, c].
     kernel: Kernel [kernel height, kernel width, c, o] of the same dtype or of a
       wider one. A wider kernel is rounded for the products, but its gradient is
-      summed over rows and devices in the wider dtype; with XLA it has reverse
-      mode only.
+      summed over rows and devices in the wider dtype (on NVIDIA's GPUs it is
+      rounded on each device, and XLA sums between them what is rounded); with
+      XLA it has reverse mode only.
     strides: Strides of rows and columns.
     padding: Zeros ((top, bottom), (left, right)), or "SAME" or "VALID".
     implementation: "auto", or "xla" for `jax.lax.conv_general_dilated` always.
