@@ -101,7 +101,6 @@ def _on(target: targets.Target, names: Sequence[str]) -> list[str]:
 def _lines(piece: Piece, readings: dict[str, Reading]) -> Iterator[str]:
   first = next(iter(readings.values()))
   for form, found in readings.items():
-    sent = sum(size for _, size in found.sent().values())
     yield command.table_line(
       [
         piece.title,
@@ -110,7 +109,7 @@ def _lines(piece: Piece, readings: dict[str, Reading]) -> Iterator[str]:
         f"{found.compute_seconds / first.compute_seconds:.2f}",
         f"{found.size / 1e6:,.0f}",
         f"{found.memory.total / 1e6:,.0f}",
-        f"{sent / 1e6:.1f}",
+        f"{found.sent_bytes / 1e6:.1f}",
       ]
     )
 

@@ -114,13 +114,12 @@ def _cells(
 ) -> list[str]:
   kinds = found.memory.kinds
   temporaries = kinds.get(memory.ACTIVATIONS, 0)
-  sent = sum(size for _, size in found.sent().values())
   others = kinds[memory.ARGUMENTS] + kinds.get(memory.RESULTS, 0)
   return [
     target.name,
     f"{rows // target.devices:,}",
     f"{gathered(rows, _SIZE, dtype) / 1e6:.1f}",
-    f"{sent / 1e6:.1f}",
+    f"{found.sent_bytes / 1e6:.1f}",
     f"{temporaries / 1e6:.1f}",
     f"{others / 1e6:.1f}",
     f"{1e6 * found.compute_seconds:,.0f}",

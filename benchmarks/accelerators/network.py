@@ -14,8 +14,9 @@ from benchmarks.accelerators.pieces import (
   name_of,
   with_gradient,
 )
+from benchmarks.step.layers import norm_forms
 from suncet_jax import convolution
-from suncet_jax.models import activations, norm, pool
+from suncet_jax.models import pool
 from suncet_jax.models.dense import Dense
 from suncet_jax.models.numerics import Numerics
 
@@ -55,25 +56,13 @@ def _max_pool(size: Size) -> Piece:
 def _norm(size: Size) -> Piece:
   side, channels = size.pixels // 4, 256
   shape = (size.rows, side, side, channels)
-  plain_layer = nn.BatchNorm(
-    use_running_average=False, epsilon=norm.EPSILON, dtype=size.dtype
-  )
-
-  def plain(x: jax.Array, scale: jax.Array, bias: jax.Array) -> Any:
-    start = {"mean": jnp.zeros(channels), "var": jnp.ones(channels)}
-    variables = {
-      "params": {"scale": scale, "bias": bias},
-      "batch_stats": start,
-    }
-    return nn.relu(plain_layer.apply(variables, x, mutable=["batch_stats"])[0])
-
-  def ours(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
-    return activations.relu(norm.normalize(x, scale, bias)[0])
-
   activation, channel = array(shape, size.dtype), array((channels,))
   return Piece(
     f"batch norm and ReLU {name_of(shape)}",
-    {"Flax's": with_gradient(plain), "ours": with_gradient(ours)},
+    {
+      whose: with_gradient(form)
+      for whose, form in norm_forms(size.dtype).items()
+    },
     (activation, activation, channel, channel),
   )
 

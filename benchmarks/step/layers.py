@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from benchmarks.harness import command, machine
 from suncet_jax import convolution
 from suncet_jax.devices.host import keep_freed_memory
-from suncet_jax.models import norm, pool
+from suncet_jax.models import activations, norm, pool
 
 _BATCH = 8
 
@@ -145,21 +146,36 @@ def _form(name: str, which: str, layer: Layer) -> Callable[..., jax.Array]:
 def _norms(repeats: int) -> list[float]:
   x, dy = (_normal(seed, _BATCH, 56, 56, 256) for seed in (0, 1))
   scale, bias = jnp.ones(256), jnp.zeros(256)
-  plain = nn.BatchNorm(use_running_average=False)
-  stats = {"mean": bias, "var": scale}
+  forms = [_with_gradient(form) for form in norm_forms().values()]
+  return _medians(forms, (dy, x, scale, bias), repeats)
 
-  def flax_form(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
+
+def norm_forms(
+  dtype: DTypeLike = jnp.float32,
+) -> dict[str, Callable[..., jax.Array]]:
+  """Returns batch norm with ReLU, functions of (x, scale, bias), by whose.
+
+  Args:
+    dtype: Dtype of the activations.
+  """
+  layer = nn.BatchNorm(
+    use_running_average=False, epsilon=norm.EPSILON, dtype=dtype
+  )
+
+  def plain(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
     variables = {
       "params": {"scale": scale, "bias": bias},
-      "batch_stats": stats,
+      "batch_stats": {
+        "mean": jnp.zeros(x.shape[-1]),
+        "var": jnp.ones(x.shape[-1]),
+      },
     }
-    return nn.relu(plain.apply(variables, x, mutable=["batch_stats"])[0])
+    return nn.relu(layer.apply(variables, x, mutable=["batch_stats"])[0])
 
-  def our_form(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
-    return nn.relu(norm.normalize(x, scale, bias)[0])
+  def ours(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
+    return activations.relu(norm.normalize(x, scale, bias)[0])
 
-  forms = [_with_gradient(form) for form in (flax_form, our_form)]
-  return _medians(forms, (dy, x, scale, bias), repeats)
+  return {"Flax's": plain, "ours": ours}
 
 
 def _pools(repeats: int) -> list[float]:

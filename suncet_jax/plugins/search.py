@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from suncet_jax.errors import UserError
-from suncet_jax.plugins.declared import EvaluationSpec, MethodSpec
+from suncet_jax.plugins.declared import EvaluationSpec, Groups, MethodSpec
 
 _METHODS = "suncet_jax.methods"
 _EVALUATIONS = "suncet_jax.evals.protocols"
@@ -69,17 +69,12 @@ def has_part(name: str, part: str) -> bool:
 
 def uses_labels(config: Any) -> bool:
   """Returns whether a run encodes labelled images before its evaluation."""
-  spec = method_spec(config.method.name)
-  return any(
-    spec.groups(config, e).labelled for e in range(config.train.epochs)
-  )
+  return any(groups.labelled for groups in _groups(config))
 
 
 def views_of_images(config: Any) -> set[str]:
   """Returns the names of the views of unlabelled images that a run encodes."""
-  spec = method_spec(config.method.name)
-  epochs = range(config.train.epochs)
-  return {view for e in epochs for view in spec.groups(config, e).unlabelled}
+  return {view for groups in _groups(config) for view in groups.unlabelled}
 
 
 @functools.cache
@@ -142,6 +137,12 @@ def metric_explanations() -> dict[str, str]:
     for spec in evaluations().values()
     for name in spec.metrics
   }
+
+
+def _groups(config: Any) -> Iterator[Groups]:
+  """Yields the views of each epoch of a run."""
+  spec = method_spec(config.method.name)
+  return (spec.groups(config, e) for e in range(config.train.epochs))
 
 
 def _folder(name: str) -> str:

@@ -105,6 +105,11 @@ class Reading:
       found[each.kind] = (count + each.times, size + each.times * each.size)
     return found
 
+  @property
+  def sent_bytes(self) -> int:
+    """Bytes of all collectives of a step."""
+    return sum(size for _, size in self.sent().values())
+
 
 def read(
   compiled: jax.stages.Compiled,

@@ -48,28 +48,17 @@ def axes(text: str) -> list[Axis]:
   """
   found = _WINDOW.search(text)
   fields = dict(each.split("=") for each in found[1].split()) if found else {}
-  count = fields["size"].count("x") + 1 if "size" in fields else 0
-
-  def values(name: str, otherwise: str) -> list[int]:
+  names = ("size", "stride", "pad", "lhs_dilate", "rhs_dilate")
+  given = {
     # Of padding, "low_high", the first.
-    given = fields.get(name, "x".join([otherwise] * count)).split("x")
-    return [int(each.split("_")[0]) for each in given]
-
-  return (
-    [
-      Axis(*numbers)
-      for numbers in zip(
-        values("size", "1"),
-        values("stride", "1"),
-        values("pad", "0"),
-        values("lhs_dilate", "1"),
-        values("rhs_dilate", "1"),
-        strict=True,
-      )
-    ]
-    if count
-    else []
-  )
+    field: [int(each.split("_")[0]) for each in fields[name].split("x")]
+    for field, name in zip(Axis._fields, names, strict=True)
+    if name in fields
+  }
+  return [
+    Axis(**dict(zip(given, numbers, strict=True)))
+    for numbers in zip(*given.values(), strict=True)
+  ]
 
 
 def share_on_images(

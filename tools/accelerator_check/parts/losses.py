@@ -1,7 +1,5 @@
 """Our losses, value and gradient, of many embeddings."""
 
-import statistics
-import time
 from typing import Any
 
 import jax
@@ -11,6 +9,7 @@ from benchmarks.losses.columns import Embeddings
 from benchmarks.losses.jax_jobs import our_loss
 from tools.accelerator_check.context import Context
 from tools.accelerator_check.device import is_out_of_memory, peak_bytes
+from tools.accelerator_check.timing import median_seconds
 
 NAMES = ("ntxent", "suncet")
 DIMENSION = 128
@@ -48,14 +47,11 @@ def _measured(
     return {"out_of_memory": True}
   if form == "fp32":
     np.savez(gradient_file(context, name, row), value=value, gradient=gradient)
-  seconds = []
-  for _ in range(context.sizes.repeats):
-    began = time.perf_counter()
-    jax.block_until_ready(compiled(rows))
-    seconds.append(time.perf_counter() - began)
   memory: Any = compiled.memory_analysis()
   return {
-    "seconds": statistics.median(seconds),
+    "seconds": median_seconds(
+      lambda: jax.block_until_ready(compiled(rows)), context.sizes.repeats
+    ),
     "value": float(value),
     "temporary_bytes": int(memory.temp_size_in_bytes),
   }

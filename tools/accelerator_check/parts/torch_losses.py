@@ -1,8 +1,6 @@
 """PyTorch's plain form of the losses on the same device, beside ours."""
 
 import importlib.util
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from tools.accelerator_check.parts.losses import (
   NAMES,
   gradient_file,
 )
+from tools.accelerator_check.timing import median_seconds
 
 
 def run(context: Context) -> None:
@@ -55,12 +54,8 @@ def _measured(
   step = _step(name, row, rows, device)
   value = step()
   told = _difference(gradient_file(context, name, row), value, rows.grad)
-  seconds = []
-  for _ in range(context.sizes.repeats):
-    began = time.perf_counter()
-    step()
-    seconds.append(time.perf_counter() - began)
-  told |= {"seconds": statistics.median(seconds), "value": value}
+  seconds = median_seconds(step, context.sizes.repeats)
+  told |= {"seconds": seconds, "value": value}
   if device == "cuda":
     told["peak_bytes"] = torch.cuda.max_memory_allocated()
   return told
