@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from suncet_jax.check.advice import Asked
 from suncet_jax.check.inspection import inspect
 from suncet_jax.config import base
 from suncet_jax.data.load import load
@@ -176,6 +177,10 @@ def test_transparency_is_dropped_from_image_files(prepared):
 
 def test_check_and_run_refuse_alike(prepared, tmp_path):
   config = _config(prepared("c4", "tfrecord"), "c4", "memory")
-  for answer in (inspect, lambda config: run(config, tmp_path / "run")):
+  asked = Asked("configs/folder.py", {})
+  for answer in (
+    lambda config: inspect(config, [], asked),
+    lambda config: run(config, tmp_path / "run"),
+  ):
     with pytest.raises(ValueError, match="images of odd have 4 channels"):
       answer(config)
