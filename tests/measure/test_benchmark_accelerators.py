@@ -61,6 +61,16 @@ def test_all_forms_compute_the_same(name):
       np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-4 * scale)
 
 
+def test_pieces_are_timed_here(monkeypatch, capsys):
+  monkeypatch.setattr(benchmark, "IMAGENET", _SMALL)
+  monkeypatch.setattr(benchmark.command, "given", lambda: "a command")
+  benchmark.main(["--here", "--pieces=dense,ntxent"])
+  _, _, *lines = programs.cells(capsys.readouterr().out)
+  assert [line[1] for line in lines[:2]] == ["Flax's", "ours"]
+  assert all(float(line[3]) > 0 for line in lines)
+  assert [line[3] for line in lines[::2]] == ["1.00", "1.00"]
+
+
 def test_a_wrong_command_says_what_there_is():
   for flag, said in (
     ("--on=v9:2x2", "expected one of v4, v5e"),
