@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from suncet_jax.data.source import Crop, Dataset, Request
 from suncet_jax.errors import UserError
-from suncet_jax.labels import exact_integers, mend
+from suncet_jax.integers import exact_integers, mend
 from suncet_jax.rng import permutation
 
 CHANNELS = (1, 3)

@@ -7,7 +7,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from suncet_jax.errors import UserError
-from suncet_jax.labels import exact_integers, mend
+from suncet_jax.integers import exact_integers, mend
 
 
 def check_matrix(name: str, array: jax.Array | np.ndarray) -> None:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from suncet_jax.labels import exact_integers, mend
+from suncet_jax.integers import exact_integers, mend
 
 
 def checked_embeddings(

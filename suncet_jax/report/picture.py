@@ -28,6 +28,7 @@ def curves_png(
   y_label: str = "",
   kind: str = "number",
   colors: Mapping[str, str] | None = None,
+  doubles: bool = False,
 ) -> bytes:
   """Draws curves, one panel per horizontal axis, mean and spread over runs.
 
@@ -38,6 +39,7 @@ def curves_png(
     kind: Kind of the values: "number", "percent" (fractions, shown as percent)
       or "log".
     colors: Colours by name, as for `chart.curves`.
+    doubles: Whether the horizontal axes are logarithmic, marked at powers of 2.
 
   Returns:
     Content of the file; the same data give the same bytes.
@@ -55,6 +57,9 @@ def curves_png(
       text = f"{name} ({len(runs)} runs)" if len(runs) > 1 else name
       legend[text] = _draw(panel, runs, _palette()[colors[name]])
     _frame(panel, label, kind)
+    if doubles:
+      panel.set_xscale("log", base=2)
+      panel.xaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
   panels[0].set_ylabel(y_label, color=_INK)
   panels[0].set_title(title, loc="left", color=_INK, parse_math=False)
   _add_legend(figure, legend)

@@ -1,0 +1,1 @@
+"""Planner of labels: what more of them are worth, and which to make next."""
