@@ -1,7 +1,7 @@
 """Your own images, a few of them labelled.
 
-Purpose: an encoder for images of any kind, on one GPU or TPU, or slowly on a
-laptop.
+Purpose: a classifier of images of any kind, on one GPU or TPU, or with smaller
+numbers on a laptop; docs/tutorial.md goes through all of it.
 
     python -m suncet_jax.main --workdir=runs/mine \
         --config=configs/folder.py:train=/data/train,test=/data/test
@@ -15,21 +15,37 @@ used, but for `validation=5` per class that are held out to monitor training;
 data before, and see which numbers fit them:
 `python -m suncet_jax.check --config=configs/folder.py:...`.
 
-The baseline without labels: `method=simclr`. Other sizes: `size=96` for small
-images or a slow machine, `model=resnet50` for large ones and a fast machine.
+The method is FixMatch: with few labels it is far ahead of labels alone, and of
+SimCLR + SuNCEt (docs/few_labels.md). The baseline of labels alone:
+`method=supervised` with `--config.method.view=strong`. Other sizes: `size=96`
+for small images or a slow machine, `model=resnet50` for large ones and a fast
+machine.
 
-Expected figures: they depend on the images; the report shows them beside those
-of the baseline.
+Expected figures: they depend on the images; docs/tutorial.md has some of 216
+small photographs.
 
-Sources of the numbers: SimCLR's augmentation (arXiv 2002.05709, appendix A);
-the rate 0.075 x sqrt(batch) and temperature 0.2 are what SimCLR's authors
-advise for small batches (google-research/simclr issue 166); the rest was chosen
-here.
+Sources of the numbers: those of the method's recipe, which names its own;
+SimCLR's augmentation (arXiv 2002.05709, appendix A); the rest was chosen here.
 """
 
 import ml_collections
 
 from suncet_jax.config import apply_recipe, base, default_epochs, parse_arg
+
+DEFAULTS = {
+  "train": "",
+  "test": "",
+  "test_fraction": 0.0,
+  "unlabelled": "",
+  "labels": 0,  # all but those for validation
+  "validation": 5,
+  "size": 128,
+  "batch": 256,
+  "model": "resnet18",
+  "epochs": 0,  # as long as the method's recipe says
+  "method": "fixmatch",
+  "seed": 0,
+}
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
@@ -37,21 +53,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
 
   Without `epochs` the method trains as long as its recipe says.
   """
-  arg = parse_arg(
-    arg,
-    train="",
-    test="",
-    test_fraction=0.0,
-    unlabelled="",
-    labels=0,
-    validation=5,
-    size=128,
-    batch=256,
-    model="resnet18",
-    epochs=0,
-    method="suncet",
-    seed=0,
-  )
+  arg = parse_arg(arg, **DEFAULTS)
   config = base(arg.method)
   config.seed = arg.seed
 

@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
   options = _parser().parse_args(arguments)
   if options.batch_size < 1:
     command_line.fail(f"--batch_size is {options.batch_size}, expected above 0")
-  if options.sheet and not options.sheet.endswith(".html"):
-    command_line.fail(f"--sheet is {options.sheet}, expected *.html.")
+  if options.sheet and not options.sheet.endswith((".html", ".png")):
+    command_line.fail(f"--sheet is {options.sheet}, expected *.html or *.png.")
   with command_line.clear_errors():
     _predict(options)
   return 0
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
   parser.add_argument(
     "--sheet",
     default="",
-    help="page to write with the images that it is least certain of, *.html",
+    help="images that it is least certain of: a page *.html, a sheet *.png",
   )
   parser.add_argument(
     "--batch_size",
@@ -84,9 +84,7 @@ def _predict(options: argparse.Namespace) -> None:
   # Imported here: JAX takes seconds, and the command line may be wrong.
   from suncet_jax.classifier import load_classifier
   from suncet_jax.convert.given import GivenImages
-  from suncet_jax.files import storage
   from suncet_jax.files.formats import write_csv
-  from suncet_jax.files.text import encoded
 
   classify = load_classifier(options.run, batch_size=options.batch_size)
   given = GivenImages(options.images, classify.images)
@@ -108,9 +106,9 @@ def _predict(options: argparse.Namespace) -> None:
     )
   terminal.say(f"Written: {options.out}")
   if options.sheet:
-    from suncet_jax.report.uncertain import uncertain_page
+    from suncet_jax.report.uncertain import write_uncertain
 
-    storage.write(options.sheet, encoded(uncertain_page(rows)))
+    write_uncertain(options.sheet, rows)
     terminal.say(f"Written: {options.sheet}")
 
 

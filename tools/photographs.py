@@ -72,15 +72,22 @@ def photos() -> tuple[Image.Image, ...]:
 
 
 def crop(
-  photo: Image.Image, size: Size, draw: np.random.Generator
+  photo: Image.Image,
+  size: Size,
+  draw: np.random.Generator,
+  share: tuple[float, float] = (0.7, 1.0),
 ) -> Image.Image:
   """Returns a random crop with the aspect ratio of `size`, resized to it.
 
-  Its width is 70 to 100 % of the largest that fits.
+  Args:
+    photo: Picture.
+    size: Width and height, in pixels.
+    draw: Generator of the crop.
+    share: Range of its width, as a share of the largest that fits.
   """
   width, height = size
   widest = min(photo.width, photo.height * width / height)
-  wide = widest * draw.uniform(0.7, 1.0)
+  wide = widest * draw.uniform(*share)
   high = wide * height / width
   left = draw.uniform(0, photo.width - wide)
   top = draw.uniform(0, photo.height - high)

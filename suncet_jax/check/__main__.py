@@ -4,9 +4,10 @@
 
 Prints classes with their counts, splits, formats and sizes, and every image
 that cannot be read or decoded; then what of the configuration does not fit, and
-for images of one's own a command with numbers that do. The exit code is 1 if
-there are more bad images than a run would accept, 2 if the data set cannot be
-used at all or the configuration does not fit.
+for images of one's own a command with numbers that do. --pictures=sheet.png
+also writes some images of each class. The exit code is 1 if there are more bad
+images than a run would accept, 2 if the data set cannot be used at all or the
+configuration does not fit.
 """
 
 from absl import app, flags
@@ -17,6 +18,10 @@ from suncet_jax.config.validation import faults, refuse
 
 _CONFIG = command_line.define_config_flag()
 flags.declare_key_flag("config")  # --help shows it
+_PICTURES = flags.DEFINE_string(
+  "pictures", "", "Sheet to write, *.png, with images of each class."
+)
+flags.declare_key_flag("pictures")
 
 # Groups of fields that decide nothing about which images there are.
 _OF_TRAINING = ("method.", "multicrop.", "model.", "optim.", "train.", "evals.")
@@ -26,6 +31,9 @@ def main(argv: list[str]) -> int:
   """Checks the command line and the data; returns the exit code."""
   command_line.no_arguments(argv)
   config = command_line.loaded_config(_CONFIG)
+  pictures = _PICTURES.value
+  if pictures and not pictures.endswith(".png"):
+    command_line.fail(f"--pictures is {pictures}, expected *.png.")
   command_line.quiet_libraries()
   with command_line.clear_errors():
     found = faults(config, check_files=True)
@@ -39,7 +47,7 @@ def main(argv: list[str]) -> int:
       config_flags.get_config_filename(flag),
       config_flags.get_override_values(flag),
     )
-    return inspect(config, found, asked)
+    return inspect(config, found, asked, pictures)
 
 
 if __name__ == "__main__":

@@ -34,15 +34,6 @@ _DECIDED = frozenset(
   )
 )
 
-# Of configs/folder.py; what is as there is not in the command.
-_DEFAULTS = {
-  "test_fraction": 0.0,
-  "labels": 0,
-  "validation": 5,
-  "method": "suncet",
-  "seed": 0,
-}
-
 
 class Asked(NamedTuple):
   """What the command line asks for.
@@ -80,8 +71,9 @@ def advise(
   on_cpu = jax.default_backend() == "cpu"
   images = _counted(dataset)
   numbers = fitting(_wanted(config), images, on_cpu=on_cpu)
-  argument, fields = _arguments(config, numbers)
-  made = runpy.run_path(str(folder))["get_config"](argument)
+  file = runpy.run_path(str(folder))
+  argument, fields = _arguments(config, numbers, file["DEFAULTS"])
+  made = file["get_config"](argument)
   steps = steps_per_epoch(
     images.total - images.classes * numbers.validation, numbers.batch
   )
@@ -120,8 +112,16 @@ def _wanted(config: ConfigDict) -> Numbers:
   )
 
 
-def _arguments(config: ConfigDict, numbers: Numbers) -> tuple[str, list[str]]:
-  """Returns the argument of configs/folder.py, and flags for what it lacks."""
+def _arguments(
+  config: ConfigDict, numbers: Numbers, defaults: Mapping[str, Any]
+) -> tuple[str, list[str]]:
+  """Returns the argument of configs/folder.py, and flags for what it lacks.
+
+  Args:
+    config: The whole configuration.
+    numbers: Numbers that fit.
+    defaults: Values of the arguments that need not be given.
+  """
   data = config.data
   paths = {n: data[n] for n in ("train", "test", "unlabelled") if data[n]}
   # The argument has commas between its parts.
@@ -136,6 +136,6 @@ def _arguments(config: ConfigDict, numbers: Numbers) -> tuple[str, list[str]]:
   shown = [
     f"{name}={value}"
     for name, value in given.items()
-    if value != _DEFAULTS.get(name)
+    if value != defaults[name]
   ]
   return ",".join(shown), fields

@@ -6,6 +6,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from suncet_jax.check.advice import Asked, advise, say_misfits
+from suncet_jax.check.pictures import write_pictures
 from suncet_jax.check.scan import Summary, scan
 from suncet_jax.console import terminal
 from suncet_jax.console.progress import Counter
@@ -23,7 +24,12 @@ _REFUSED = 2
 _TITLES = ("class", "train", "labelled", "test")
 
 
-def inspect(config: ConfigDict, faults: Sequence[str], asked: Asked) -> int:
+def inspect(
+  config: ConfigDict,
+  faults: Sequence[str],
+  asked: Asked,
+  pictures: str = "",
+) -> int:
   """Inspects the data set of a configuration and prints the findings.
 
   Whatever does not fit the images is said behind them.
@@ -32,6 +38,7 @@ def inspect(config: ConfigDict, faults: Sequence[str], asked: Asked) -> int:
     config: The whole configuration.
     faults: Faults of the configuration; none in `data`.
     asked: Command line, for the command with numbers that fit.
+    pictures: Sheet to write with images of each class; empty for none.
 
   Returns:
     The exit code: 0, 1 with too many bad images, or 2 if a run would refuse
@@ -51,6 +58,9 @@ def inspect(config: ConfigDict, faults: Sequence[str], asked: Asked) -> int:
   _show_copies("train", dataset.train, train, dataset.train, train)
   _show_copies("test", dataset.test, test, dataset.test, test)
   _show_copies("test", dataset.test, test, dataset.train, train)
+  if pictures:
+    write_pictures(pictures, dataset)
+    terminal.say(f"Written: {pictures}, images of each class")
   say_misfits([*faults, *misfits])
   advise(config, dataset, asked, faults)
   if faults or misfits:

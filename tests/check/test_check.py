@@ -4,8 +4,10 @@ import runpy
 import shlex
 
 import image_files
+import numpy as np
 import pytest
 import running
+from PIL import Image
 
 from suncet_jax.config import validate
 from suncet_jax.data.pipeline import open_data
@@ -136,6 +138,24 @@ def test_a_test_set_is_split_off_where_there_is_none(folder):
   assert ["ant", "9", "7", "3"] in table
   assert ["bee", "6", "4", "2"] in table
   assert "test_fraction=0.25" in output.splitlines()[-1]
+
+
+def test_pictures_of_each_class(folder):
+  """A broken image is left out; that of the test stands among the others."""
+  place = folder / "classes.png"
+  code, output = _check(folder, f"--pictures={place}")
+  assert code == 1
+  assert f"Written: {place}" in output
+  sheet = np.asarray(Image.open(place))
+  tile, gap = 112, 8
+  # Six of the training and one of the test in each row of tiles.
+  columns = range(gap, sheet.shape[1], tile + gap)
+  colours = [sheet[:, left : left + tile].std() for left in columns]
+  assert len(colours) == 8
+  assert min(colours[:7]) > 30 > colours[7]
+  code, output = _check(folder, "--pictures=classes.jpg")
+  assert code == 2
+  assert "--pictures is classes.jpg, expected *.png" in output
 
 
 def test_a_path_with_a_comma_is_set_by_its_field(folder):

@@ -10,6 +10,7 @@ import image_files
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from suncet_jax import load_classifier, load_encoder, predict
 from suncet_jax.convert import __main__ as convert
@@ -201,6 +202,24 @@ def test_a_file_of_predictions(
   assert page[first:].startswith(caption)
   assert "1 of 5 images cannot be decoded" in capfd.readouterr().out
   assert "broken.png cannot be decoded: not an image" in caplog.text
+
+
+def test_a_sheet_of_the_least_certain_as_a_picture(
+  folder, photographs, tmp_path, capfd
+):
+  out, sheet = tmp_path / "predictions.csv", tmp_path / "uncertain.png"
+  place = str(photographs[0])
+  predict.main([str(folder), place, f"--out={out}", f"--sheet={sheet}"])
+  assert f"Written: {sheet}" in capfd.readouterr().out
+  pixels = np.asarray(Image.open(sheet))
+  # Four of the five images can be decoded; tiles are 112 pixels wide.
+  columns = [8 + n * 120 for n in range(6)]
+  filled = [bool((pixels[30:100, x : x + 112] < 200).any()) for x in columns]
+  assert filled == [True] * 4 + [False] * 2
+  with pytest.raises(SystemExit) as ended:
+    predict.main([str(folder), place, "--sheet=uncertain.gif"])
+  assert ended.value.code == 2
+  assert "expected *.html or *.png" in capfd.readouterr().err
 
 
 def test_it_can_be_copied_and_pickled(classify):

@@ -10,6 +10,20 @@ from suncet_jax.files.identity import identities
 _ONCE = "by whatever path; a link counts as the file that it leads to"
 
 
+def without_known(items: Sequence[Item], known: Sequence[Item]) -> list[Item]:
+  """Returns the items whose file is none of the known ones, by whatever path.
+
+  Args:
+    items: Image files, such as those of a folder of unlabelled ones.
+    known: Image files that count already, such as those with a label.
+  """
+  keys = set(identities([item.path for item in known]))
+  found = identities([item.path for item in items])
+  return [
+    item for key, item in zip(found, items, strict=True) if key not in keys
+  ]
+
+
 def check_distinct(train: Sequence[Item], test: Sequence[Item]) -> None:
   """Checks that no file occurs twice, even by links or different paths.
 
@@ -23,7 +37,7 @@ def check_distinct(train: Sequence[Item], test: Sequence[Item]) -> None:
   if twice:
     raise UserError(
       f"{len(twice)} training images occur twice, as {shorten(twice)}. Each "
-      "file may be listed once in --config.data.train and "
+      "file may be listed once in --config.data.train, and once in "
       f"--config.data.unlabelled, {_ONCE}."
     )
   tested, twice = _by_file(test)

@@ -13,7 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from suncet_jax.data.folder.classes import Classes
-from suncet_jax.data.folder.distinct import check_distinct
+from suncet_jax.data.folder.distinct import check_distinct, without_known
 from suncet_jax.data.folder.items import Item
 from suncet_jax.data.folder.listing import labelled_images, unlabelled_images
 from suncet_jax.data.folder.missing_labels import labels_settled
@@ -72,7 +72,9 @@ def load_folder(config: ConfigDict) -> Dataset:
     data.class_names,
   )
   if data.unlabelled:
-    train += unlabelled_images("data.unlabelled", place["unlabelled"])
+    # Those that train lists with their labels may lie there, too.
+    others = unlabelled_images("data.unlabelled", place["unlabelled"])
+    train += without_known(others, train)
   classes = Classes(train)
   if data.test_fraction:
     check_distinct(train, ())
