@@ -96,6 +96,29 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     ),
     "runs/mine images/ --out=predictions.csv",
   ),
+  "labels": Subcommand(
+    "says what more labels are worth, and which images to label",
+    "suncet_jax.labels.__main__",
+    "curve RUN [TRAIN TEST] | choose RUN IMAGES",
+    (
+      ("RUN", "folder of a run, or weights"),
+      ("TRAIN, TEST", "labelled images, folders or CSV files; or the run's"),
+      ("--target=SHARE", "accuracy to reach, such as 0.9"),
+      ("--counts=N,...", "labels per class that are tried"),
+      ("--draws=N", "subsets of each (8)"),
+      ("IMAGES", "image files, folders, CSV lists with a column path"),
+      ("--count=N", "images to choose (50)"),
+      (
+        "--by=NAME",
+        "curve: logistic, knn, soft_nn; choose: typical,\nspread, "
+        "random, uncertain",
+      ),
+      ("--labelled=PLACE", "images that have a label"),
+      ("--sheet=FILE", "page .html or sheet .png of those chosen"),
+      ("--out=PLACE", "folder of the curve, list of those chosen"),
+    ),
+    "choose runs/mine photographs/ --count=50",
+  ),
   "compare": Subcommand(
     "runs a grid of methods, labels and seeds, and reports on it",
     "suncet_jax.compare.__main__",

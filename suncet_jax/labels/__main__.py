@@ -118,7 +118,6 @@ def _add_choose(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--sheet",
     type=_sheet,
-    default="",
     help="images to look at: a page *.html, a sheet *.png",
   )
 

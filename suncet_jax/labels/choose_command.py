@@ -141,6 +141,10 @@ def _by_margin(pool: _Pool, options: argparse.Namespace) -> _Chosen:
 def _decoded(pool: _Pool, made: np.ndarray) -> tuple[_Pool, np.ndarray]:
   """Returns the images that could be decoded, and what was made of them."""
   is_fine = np.isfinite(made).all(axis=1)
+  if bad := int((~is_fine).sum()):
+    terminal.say(
+      f"{bad} of {counted(len(made), 'image')} cannot be decoded: left out."
+    )
   paths = [path for path, fine in zip(pool.paths, is_fine, strict=True) if fine]
   return _Pool(paths, pool.is_labelled[is_fine]), made[is_fine]
 

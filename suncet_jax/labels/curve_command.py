@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     found = given.of_run(encoder, options.encoder)
   measured = _measured(found, options)
   fit = _fit(measured, options.seed)
-  _show(measured, fit, len(found.classes), options.target)
+  _show(measured, fit, found, options.target)
   folder = expanded(options.out)
   folder.mkdir(parents=True, exist_ok=True)
   write_json(folder / "curve.json", _content(measured, fit, found, options))
@@ -83,12 +83,13 @@ def _fit(measured: curve.Curve, seed: int) -> Fit | None:
 
 
 def _show(
-  measured: curve.Curve, fit: Fit | None, class_count: int, target: float
+  measured: curve.Curve, fit: Fit | None, found: given.Given, target: float
 ) -> None:
   """Prints the table, and what the law foretells."""
-  rows = list(_rows(measured, class_count))
+  rows = list(_rows(measured, len(found.classes)))
+  tests = len(found.test.labels)
   plain = "\n".join("  ".join(f"{c:>16}" for c in r) for r in [_TITLES, *rows])
-  title = "Accuracy on the test images, percent"
+  title = f"Accuracy on {tests:,} test images, percent"
   terminal.show(
     f"\n{title}\n\n{plain}\n",
     lambda: terminal.table(_TITLES, rows, title=title),

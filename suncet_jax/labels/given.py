@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 from etils import epath
-from ml_collections import ConfigDict
 
 from suncet_jax.config import base, from_dict
+from suncet_jax.console import terminal
 from suncet_jax.console.progress import Counter
+from suncet_jax.data.folder.load import FileRecords, list_files
 from suncet_jax.data.pipeline import open_dataset
 from suncet_jax.data.source import Dataset, Source
 from suncet_jax.data.splits import make_splits
@@ -70,8 +71,27 @@ def of_files(encoder: Encoder, train: str, test: str, share: float) -> Given:
   Raises:
     UserError: If the images are not as expected.
   """
-  dataset = open_dataset(_config(encoder, train, test, share))
-  return _given(encoder, dataset, np.zeros(0, np.int64))
+  config = base()
+  data = config.data
+  data.source, data.train, data.test = "folder", train, test
+  data.test_fraction = 0.0 if test else share
+  files = list_files(config)
+  return Given(
+    _features_of_files(encoder, "training", files.train),
+    _features_of_files(encoder, "test", files.test),
+    files.classes,
+  )
+
+
+def _features_of_files(
+  encoder: Encoder, kind: str, files: FileRecords
+) -> Features:
+  """Returns the features of the labelled files that can be decoded."""
+  rows = np.flatnonzero(files.labels >= 0)
+  terminal.say(f"Encoding {rows.size:,} {kind} images")
+  features = encoder([files.paths[row] for row in rows])
+  is_fine = np.isfinite(features).all(axis=1)
+  return Features(features[is_fine], files.labels[rows[is_fine]])
 
 
 def _given(encoder: Encoder, dataset: Dataset, held_out: np.ndarray) -> Given:
@@ -83,19 +103,6 @@ def _given(encoder: Encoder, dataset: Dataset, held_out: np.ndarray) -> Given:
     _features(encoder, "test", dataset.test, every_test),
     tuple(dataset.class_names),
   )
-
-
-def _config(
-  encoder: Encoder, train: str, test: str, share: float
-) -> ConfigDict:
-  """Returns a configuration of image files, prepared for an encoder."""
-  images = encoder.images
-  config = base()
-  data = config.data
-  data.source, data.train, data.test = "folder", train, test
-  data.test_fraction = 0.0 if test else share
-  data.resize, data.centre_crop = images.resize or images.size, images.size
-  return config
 
 
 def _features(

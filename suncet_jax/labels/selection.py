@@ -1,5 +1,6 @@
 """Choice of the images that are labelled next, from their features."""
 
+import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -150,12 +151,16 @@ def _clusters(unit: np.ndarray, count: int, seed: int) -> np.ndarray:
   """Returns the cluster of each point, numbered without gaps."""
   # Imported here: it takes a second.
   from sklearn.cluster import KMeans, MiniBatchKMeans
+  from sklearn.exceptions import ConvergenceWarning
 
   count = min(count, _MOST_CLUSTERS, len(unit))
   # As in the paper: of more than 50 clusters the centres move by batches.
   method = KMeans if count <= 50 else MiniBatchKMeans
   found = method(count, n_init=1 if count > 50 else 10, random_state=seed)
-  return np.unique(found.fit_predict(unit), return_inverse=True)[1]
+  with warnings.catch_warnings():
+    # Copies make fewer clusters than asked for, which does no harm.
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    return np.unique(found.fit_predict(unit), return_inverse=True)[1]
 
 
 def _by_typicality(

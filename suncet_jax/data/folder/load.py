@@ -8,6 +8,7 @@ also lie in a folder of their own.
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -33,6 +34,7 @@ class FileRecords:
   Attributes:
     labels: Labels, int32 [n]; -1 means unlabelled.
     names: Paths of the files within their folder.
+    paths: Paths or URLs of the files.
   """
 
   def __init__(self, items: Sequence[Item], classes: Classes) -> None:
@@ -44,7 +46,7 @@ class FileRecords:
     """
     self.labels = np.array([classes.number(i.label) for i in items], np.int32)
     self.names = [item.name for item in items]
-    self._paths = [item.path for item in items]
+    self.paths = [item.path for item in items]
 
   def read(self, index: int) -> bytes:
     """Returns the content of a file.
@@ -52,11 +54,40 @@ class FileRecords:
     Raises:
       OSError: If the file cannot be read.
     """
-    return storage.read(self._paths[index])
+    return storage.read(self.paths[index])
+
+
+class Files(NamedTuple):
+  """The image files of a data set.
+
+  Attributes:
+    train: Training images, unlabelled ones too.
+    test: Test images.
+    classes: Names of the classes, by label.
+  """
+
+  train: FileRecords
+  test: FileRecords
+  classes: tuple[str, ...]
 
 
 def load_folder(config: ConfigDict) -> Dataset:
-  """Loads the data set that `config.data` points to, by listing its files.
+  """Loads the data set that `config.data` points to.
+
+  Raises:
+    ValueError: As of `list_files`.
+  """
+  files, data = list_files(config), config.data
+  name = readable(pathlib.PurePath(data.train).name)
+  train, test = (
+    EncodedSource.from_config(records, data)
+    for records in (files.train, files.test)
+  )
+  return Dataset(name, train, test, files.classes)
+
+
+def list_files(config: ConfigDict) -> Files:
+  """Lists the files of the data set that `config.data` points to.
 
   Raises:
     ValueError: If a folder or CSV file cannot be read or holds no image, a
@@ -88,9 +119,6 @@ def load_folder(config: ConfigDict) -> Dataset:
     check_distinct(train, test)
     classes.check_test(test, place["test"])
   classes.warn_of_spellings([*train, *test])
-
-  def source(items: Sequence[Item]) -> EncodedSource:
-    return EncodedSource.from_config(FileRecords(items, classes), data)
-
-  name = readable(pathlib.PurePath(data.train).name)
-  return Dataset(name, source(train), source(test), classes.names)
+  return Files(
+    FileRecords(train, classes), FileRecords(test, classes), classes.names
+  )

@@ -1,0 +1,1 @@
+"""What the planner of labels is worth, where all labels are known."""
