@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pathlib
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -19,6 +20,14 @@ if os.environ["JAX_PLATFORMS"] == "cpu":
   jax.config.update("jax_disable_most_optimizations", True)
 
 _GOLDEN = pathlib.Path(__file__).parent / "golden"
+
+
+def pytest_configure(config):
+  # Runs of tests leave nothing in the home of the user. Workers inherit it.
+  if "PYTEST_XDIST_WORKER" not in os.environ:
+    folder = tempfile.TemporaryDirectory(prefix="suncet_jax-cache-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["XDG_CACHE_HOME"] = folder.name
 
 
 def pytest_addoption(parser):

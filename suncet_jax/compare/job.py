@@ -25,22 +25,20 @@ def main(argv: list[str]) -> int:
     os.sched_setaffinity(0, map(int, argv[2].split(",")))
   job = read_json(folder / "job.json")
   config = from_dict(job["config"])
-  if config.train.compilation_cache:
-    # Runs that differ only in their seeds share compiled programs.
-    programs = str(folder.parent / "compilation_cache")
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", programs)
   command_line.quiet_libraries()
   keep_freed_memory()
   with command_line.clear_errors(command_line.TRAINING_STOPPED):
     from suncet_jax.compare.measure import measure
     from suncet_jax.train.run import run
+    from suncet_jax.workdir.compilation_cache import programs_kept
     from suncet_jax.workdir.folder import RunFolder
 
     code = run(config, folder, program.as_typed())
     if code or not RunFolder(folder).finished_result():
       return code
     measured = {k: from_dict(v) for k, v in job["measured"].items()}
-    measure(folder, config, measured)
+    with programs_kept(config, RunFolder(folder)):
+      measure(folder, config, measured)
   (folder / "done").touch()
   return 0
 

@@ -11,7 +11,7 @@ from suncet_jax.files.formats import read_json_if_there, write_json
 from suncet_jax.plugins import method_spec, suitable_evaluations
 from suncet_jax.train import evaluation
 from suncet_jax.train.experiment import Experiment, build
-from suncet_jax.train.phases import Phase, phases
+from suncet_jax.train.phases import Phase, phase_of, phases
 from suncet_jax.workdir.checkpoints import Checkpoints
 from suncet_jax.workdir.folder import RunFolder
 
@@ -66,7 +66,7 @@ def _kept_steps(experiment: Experiment, config: ConfigDict) -> list[int]:
 
 def _cost(ways: Sequence[Phase], step: int) -> dict[str, float]:
   """Returns the cost of training up to a step."""
-  phase = next(s for s in ways if s.start < step <= s.stop)
+  phase = phase_of(ways, step)
   return {
     "step": step,
     "images": phase.images_at(step),

@@ -145,8 +145,8 @@ TRAIN: Fields = {
   ),
   "compilation_cache": Field(
     True,
-    "Whether to keep compiled programs in the run's folder: going on starts "
-    "sooner.",
+    "Whether to keep compiled programs in ~/.cache/suncet_jax for all runs: "
+    "later ones start sooner.",
     decides_result=False,
   ),
 }

@@ -1,7 +1,9 @@
 """Images in memory: user-supplied arrays, and scikit-learn's digits."""
 
 import dataclasses
+import importlib.util
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -144,11 +146,10 @@ def shape_hint(shape: Sequence[int], channels: Collection[int]) -> str:
 
 def digits() -> Dataset:
   """Returns scikit-learn's 1,797 digits, 8 x 8; every fifth is a test image."""
-  from sklearn import datasets
-
-  digits = datasets.load_digits()
-  pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
-  labels = digits.target.astype(np.int32)
+  table = _digits_table()
+  images = table[:, :-1].reshape(-1, 8, 8, 1)
+  pixels = np.rint(images * (255 / 16)).astype(np.uint8)
+  labels = table[:, -1].astype(np.int32)
   # The file is ordered by writer: shuffled, both parts have all writers.
   order = permutation(len(labels), 0)
   is_test = np.zeros(len(labels), bool)
@@ -159,5 +160,18 @@ def digits() -> Dataset:
     "digits",
     ArraySource(pixels[~is_test], labels[~is_test]),
     ArraySource(pixels[is_test], labels[is_test]),
-    tuple(str(name) for name in digits.target_names),
+    tuple(map(str, range(10))),
   )
+
+
+def _digits_table() -> np.ndarray:
+  """Returns the digits: pixels from 0 to 16, then the label, [n, 65]."""
+  # Importing scikit-learn takes longer than importing JAX.
+  spec = importlib.util.find_spec("sklearn")
+  if spec and spec.origin:
+    path = Path(spec.origin).with_name("datasets") / "data" / "digits.csv.gz"
+    if path.exists():
+      return np.loadtxt(path, delimiter=",")
+  from sklearn import datasets
+
+  return np.column_stack(datasets.load_digits(return_X_y=True))

@@ -4,8 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jax.typing import ArrayLike
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 from suncet_jax.evals import _checks
 
@@ -45,6 +43,8 @@ def calibration(
     ValueError: If shapes do not match, or a label is outside [0, c).
   """
   logits, labels = _checked(scores, labels)
+  from scipy.special import log_softmax  # see `fit_temperature`
+
   log_p = log_softmax(logits / temperature, axis=1)
   confidence = np.exp(log_p.max(axis=1))
   is_right = log_p.argmax(axis=1) == labels
@@ -78,6 +78,10 @@ def fit_temperature(scores: ArrayLike, labels: ArrayLike) -> float:
   logits, labels = _checked(scores, labels)
   if not (logits.argmax(axis=1) != labels).any():
     return 1.0
+  # Imported here: SciPy takes as long to import as JAX, and every run would
+  # wait for it.
+  from scipy.optimize import minimize_scalar
+
   found = minimize_scalar(
     lambda log: calibration(logits, labels, float(np.exp(log))).nll,
     bounds=np.log((_COLDEST, _HOTTEST)),

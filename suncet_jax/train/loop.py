@@ -10,7 +10,7 @@ from suncet_jax.data.errors import DataError
 from suncet_jax.errors import RunError
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.monitor import Monitor
-from suncet_jax.train.phases import Phase, phases
+from suncet_jax.train.phases import Phase, phase_of, phases
 from suncet_jax.train.state import TrainState
 from suncet_jax.train.stop import StopRequest
 from suncet_jax.train.watch import Watch
@@ -49,6 +49,7 @@ class Loop:
     self._stop, self._validate, self._metadata = stop, validate, metadata
     config, per_epoch = experiment.config, experiment.steps_per_epoch
     self._latest: dict[str, jax.Array] = {}
+    self._costed: list[Phase] = []  # known after the first step
     self._watch = Watch(
       experiment.spec.symptoms(config, experiment.pipeline.class_count),
       experiment.total_steps,
@@ -76,14 +77,15 @@ class Loop:
         self._latest = metrics
         if not before:
           jax.block_until_ready(metrics)
-          self._monitor.first_step_done()
+          with self._monitor.after_first_step():
+            self._costed = phases(self._experiment)
         if jax.process_count() > 1:
           # No process is more than a step ahead: see _must_stop.
           jax.block_until_ready(before)
         is_stopping = self._must_stop(step + 1)
         if is_stopping:  # save first: a preempted machine has only seconds left
           self._save(step + 1, state, metrics)
-        self._after_step(step + 1, phase, state, metrics)
+        self._after_step(step + 1, state, metrics)
         if is_stopping:
           break
     except DataError as error:
@@ -99,7 +101,7 @@ class Loop:
 
   def _all_batches(self, first: int) -> Iterator[tuple[Phase, int, Any]]:
     """Yields (phase, step, batch) from step `first` to the end."""
-    for phase in phases(self._experiment):
+    for phase in phases(self._experiment, are_costed=False):
       for step, batch in self._batches(phase, first):
         yield phase, step, batch
 
@@ -138,7 +140,6 @@ class Loop:
   def _after_step(
     self,
     step: int,
-    phase: Phase,
     state: TrainState,
     metrics: dict[str, jax.Array],
   ) -> None:
@@ -156,6 +157,7 @@ class Loop:
         with self._monitor.outside_of_training():
           values |= self._validate(state)
       epoch = step / self._experiment.steps_per_epoch
+      phase = phase_of(self._costed, step)
       images, flops = phase.images_at(step), phase.flops_at(step)
       self._monitor.log(step, epoch, images, values, flops=flops)
     if step % self._save_every == 0 or is_last:

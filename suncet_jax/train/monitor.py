@@ -1,7 +1,6 @@
-"""Metrics of a run: progress lines, metrics.csv, TensorBoard events."""
+"""Metrics of a run: metrics.csv, TensorBoard events, progress lines."""
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,11 +9,11 @@ from absl import logging
 from etils import epath
 
 from suncet_jax.console import terminal
-from suncet_jax.console.progress import bar, facts, live_lines, remaining
 from suncet_jax.devices.host import hide_accelerators
 from suncet_jax.devices.processes import is_first
 from suncet_jax.optional import absent
 from suncet_jax.plugins import Series
+from suncet_jax.train.display import Display
 from suncet_jax.train.time_left import TimeLeft
 from suncet_jax.workdir.metrics_csv import MetricsFile
 
@@ -55,10 +54,10 @@ class Monitor:
     self._last_images: int | None = None
     self._wait = 0.0
     self._events: Any = None  # a clu MetricWriter, or None
+    self._has_events = tensorboard
+    self._folder = folder
     if self._is_writer:
       self._table = MetricsFile(folder / "metrics.csv", resume_step)
-      if tensorboard:
-        self._events = _open_events(folder)
       self._display = Display(total_steps, series)
 
   @property
@@ -66,13 +65,22 @@ class Monitor:
     """Seconds of training so far, including those before an interruption."""
     return self._start_seconds + time.monotonic() - self._start
 
-  def first_step_done(self) -> None:
-    """Prints the time until the first step: data, compilation, one step."""
-    now, step = time.monotonic(), self._start_step + 1
-    self._time_left.start(step, now)
+  @contextlib.contextmanager
+  def after_first_step(self) -> Iterator[None]:
+    """Prints the time until the first step: data, compilation, one step.
+
+    What was not needed before is to be done inside; the clock of what is left
+    starts at the end.
+    """
+    step = self._start_step + 1
     if self._is_writer:
-      terminal.say(f"First step after {now - self._began:.1f} s")
+      seconds = time.monotonic() - self._began
       self._display.started(step)
+      terminal.say(f"First step after {seconds:.1f} s")
+      if self._has_events:
+        self._events = _open_events(self._folder)
+    yield
+    self._time_left.start(step, time.monotonic())
 
   def waited(self, seconds: float) -> None:
     """Adds to the time that the loop waited for input."""
@@ -170,78 +178,6 @@ def _open_events(folder: epath.Path) -> Any:
     terminal.say(f"No TensorBoard files: writing them {absent(error)}")
     return None
   return metric_writers.SummaryWriter(str(folder))
-
-
-# Metric -> its format in the progress line; the method's series come between.
-_SHOWN_FIRST = {"input_wait_share": "wait {:.0%}", "loss": "loss {:.3f}"}
-_SHOWN_LAST = {
-  "learning_rate": "lr {:.3g}",
-  "val_knn_top1": "knn {:.1%}",
-  "val_classifier_top1": "classifier {:.1%}",
-}
-# On a terminal, their values stay above the bar.
-_RECORD = ("val_knn_top1", "val_classifier_top1")
-
-
-class Display:
-  """Shows the metrics of a run on standard error."""
-
-  def __init__(self, total_steps: int, series: Sequence[Series] = ()) -> None:
-    """Starts the bar on a terminal.
-
-    Args:
-      total_steps: Number of steps of the whole run.
-      series: Series that the method logs.
-    """
-    self._total_steps = total_steps
-    of_method = {s.name: s.line for s in series if s.line}
-    self._shown = _SHOWN_FIRST | of_method | _SHOWN_LAST
-    self._latest: dict[str, str] = {}  # metric -> its newest text
-    self._live = live_lines(facts("compiling the first step ..."))
-
-  def started(self, step: int) -> None:
-    """Shows that the first step is done, until there are metrics."""
-    if self._live:
-      done = step / self._total_steps
-      self._live.update(bar(done, f"step {step}/{self._total_steps}"))
-
-  def show(self, row: Mapping[str, float], left: float | None) -> None:
-    """Shows the metrics of a step.
-
-    Args:
-      row: Metrics by name, with `step` and `epoch`.
-      left: Seconds left until the end; None: they are not known yet.
-    """
-    place = f"step {row['step']}/{self._total_steps}  epoch {row['epoch']:.1f}"
-    speed = row.get("images_per_second")
-    texts = {"speed": f"{speed:,.0f} img/s"} if speed else {}
-    metrics = {k: v.format(row[k]) for k, v in self._shown.items() if k in row}
-    if self._live is None:
-      if left is not None:
-        texts["left"] = "left {}:{:02d}".format(*divmod(int(left), 60))
-      line = [place, *texts.values(), *metrics.values()]
-      terminal.say("  ".join(line), sys.stderr)
-      return
-    self._latest |= texts | metrics
-    is_record = any(k in metrics for k in _RECORD)
-    if is_record:
-      kept = [place, *(metrics[k] for k in ("loss", *_RECORD) if k in metrics)]
-      self._live.console.print(facts("  ".join(kept)))
-    done = row["step"] / self._total_steps
-    beside = place if left is None else f"{place}  {remaining(left)}"
-    drawn = bar(done, beside, self._below())
-    self._live.update(drawn, refresh=is_record or done == 1)
-
-  def _below(self) -> str:
-    """Returns the newest metrics, for the line below the bar."""
-    order = (k for k in ("speed", *self._shown) if k != "learning_rate")
-    return "  ".join(self._latest[k] for k in order if k in self._latest)
-
-  def close(self) -> None:
-    """Ends the bar in its latest state."""
-    if self._live:
-      self._live.stop()
-      self._live = None
 
 
 def print_once(text: str) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax
 from ml_collections import ConfigDict
@@ -50,8 +50,14 @@ class Phase:
     return self.flops_before + (step - self.start) * self.flops_per_step
 
 
-def phases(experiment: Experiment) -> list[Phase]:
-  """Groups consecutive epochs with the same batch spec into phases."""
+def phases(experiment: Experiment, *, are_costed: bool = True) -> list[Phase]:
+  """Groups consecutive epochs with the same batch spec into phases.
+
+  Args:
+    experiment: Experiment that is trained.
+    are_costed: Whether operations are counted, for which the network is traced;
+      they are 0 otherwise.
+  """
   # Each phase compiles the step once.
   parts: list[Phase] = []
   epochs = range(experiment.config.train.epochs)
@@ -61,10 +67,20 @@ def phases(experiment: Experiment) -> list[Phase]:
     start = covered[0] * experiment.steps_per_epoch
     stop = (covered[-1] + 1) * experiment.steps_per_epoch
     rows = rows_per_step(experiment, spec)
-    cost = flops_per_step(experiment, covered[0])
+    cost = flops_per_step(experiment, covered[0]) if are_costed else 0.0
     parts.append(Phase(start, stop, spec, images, rows, flops, cost))
     images, flops = parts[-1].images_at(stop), parts[-1].flops_at(stop)
   return parts
+
+
+def phase_of(ways: Sequence[Phase], step: int) -> Phase:
+  """Returns the phase in which the step was taken that made it so many.
+
+  Args:
+    ways: Phases of the whole training.
+    step: Number of steps taken, at least 1.
+  """
+  return next(phase for phase in ways if phase.start < step <= phase.stop)
 
 
 def rows_per_step(experiment: Experiment, spec: BatchSpec) -> int:

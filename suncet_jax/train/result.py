@@ -7,6 +7,7 @@ from typing import Any
 
 from absl import logging
 from etils import epath
+from ml_collections import ConfigDict
 
 from suncet_jax import convolution, plugins
 from suncet_jax.config import base, fingerprint, from_dict, validate
@@ -22,6 +23,7 @@ from suncet_jax.train.phases import phases
 from suncet_jax.train.resume import check_same_data
 from suncet_jax.train.state import TrainState
 from suncet_jax.workdir.checkpoints import Checkpoints
+from suncet_jax.workdir.compilation_cache import programs_kept
 from suncet_jax.workdir.digest import tree_digest
 from suncet_jax.workdir.folder import FolderError, RunFolder
 
@@ -91,6 +93,14 @@ def evaluate_again(
     raise UserError("\n".join(faults))
   if not folder.checkpoints.exists():
     raise FolderError(f"{folder.path} holds no checkpoint yet.")
+  with programs_kept(config, folder):
+    return _evaluate_again(config, folder, names, step)
+
+
+def _evaluate_again(
+  config: ConfigDict, folder: RunFolder, names: Sequence[str], step: int | None
+) -> int:
+  """Evaluates a checkpoint; see `evaluate_again`, which checks the names."""
   experiment = build(config)
   with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
     restored = checkpoints.restore(experiment.state_template(), step)

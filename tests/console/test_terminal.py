@@ -20,9 +20,10 @@ import running
 from absl import flags
 
 from suncet_jax.console import progress, terminal
+from suncet_jax.console.waiting import Waiting
 from suncet_jax.plugins import method_spec
 from suncet_jax.train import monitor
-from suncet_jax.train.monitor import Display
+from suncet_jax.train.display import Display
 from suncet_jax.train.result import show_accuracies
 
 _ROWS, _COLUMNS = 30, 100
@@ -129,7 +130,8 @@ def _train(folder, monkeypatch):
     series=method_spec("suncet").series,
   )
   clock.now = 2.25
-  made.first_step_done()
+  with made.after_first_step():
+    pass
   clock.now = 600.0
   made.log(100, 1.0, 5_000, _METRICS)
   made.waited(300.0)
@@ -194,10 +196,37 @@ def _bar(screen):
 def test_the_first_step_is_awaited(screen):
   with screen.attached():
     display = Display(4)
-    assert screen.below() == "compiling the first step ..."
+    assert screen.below() == "compiling the first step ... 0 s"
+    deadline = time.monotonic() + 60
+    while screen.below() != "compiling the first step ... 1 s":
+      assert time.monotonic() < deadline
+      time.sleep(0.05)
+    display.started(1)
+    print("First step after 1.1 s")
     display.show(_ROW, left=60)
     display.close()
   assert not any("compiling" in line for line in screen.lines())
+
+
+def test_nothing_stays_of_a_first_step_that_never_came(screen):
+  with screen.attached():
+    display = Display(4)
+    print("SIGINT received: stopped.")
+    display.close()
+    print("afterwards")
+  assert screen.lines() == ["SIGINT received: stopped.", "afterwards"]
+
+
+def test_a_pipe_sees_now_and_then_that_it_waits():
+  with _piped() as (out, err):
+    waiting = Waiting("compiling", every_seconds=0.01)
+    deadline = time.monotonic() + 60
+    while err.getvalue().count("\n") < 2:
+      assert time.monotonic() < deadline
+      time.sleep(0.01)
+    waiting.end()
+  assert err.getvalue().startswith("compiling ... 0 s\ncompiling ... 0 s\n")
+  assert not out.getvalue()
 
 
 @pytest.fixture
@@ -403,7 +432,7 @@ def test_counting_at_a_terminal_and_in_a_pipe(screen):
 _CHILD = """
 import fcntl, os, signal, sys, termios, time
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-from suncet_jax.train.monitor import Display
+from suncet_jax.train.display import Display
 from suncet_jax.train.result import show_accuracies
 {imports}
 display = Display(1000)
