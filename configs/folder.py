@@ -11,12 +11,13 @@ columns path and label (an empty label: unlabelled). Without a test set
 `test_fraction=0.2` splits a fifth of the labelled images off. Further images
 without a label: `unlabelled=/data/others`. All labelled training images are
 used, but for `validation=5` per class that are held out to monitor training;
-`labels=20` uses 20 per class and takes the others as unlabelled. Look at the
-data before, and see which numbers fit them:
+`labels=20` uses 20 per class and takes the others as unlabelled (`labels=0`,
+the default, uses all). Look at the data before, and see which numbers fit them:
 `python -m suncet_jax.check --config=configs/folder.py:...`.
 
-The method is FixMatch: with few labels it is far ahead of labels alone, and of
-SimCLR + SuNCEt (docs/few_labels.md). The baseline of labels alone:
+The method is FixMatch: with four labels per class of digits it is 8.7 points
+ahead of labels alone and 10.9 of SimCLR + SuNCEt, and simpler than CoMatch,
+which is as good (docs/few_labels.md). The baseline of labels alone:
 `method=supervised` with `--config.method.view=strong`. Other sizes: `size=96`
 for small images or a slow machine, `model=resnet50` for large ones and a fast
 machine.

@@ -25,6 +25,9 @@ flags.declare_key_flag("pictures")
 
 # Groups of fields that decide nothing about which images there are.
 _OF_TRAINING = ("method.", "multicrop.", "model.", "optim.", "train.", "evals.")
+# Without a test set the look goes on with one that is split off.
+_NO_TEST = "data.test is empty"
+_TEST_FRACTION = 0.2
 
 
 def main(argv: list[str]) -> int:
@@ -37,8 +40,10 @@ def main(argv: list[str]) -> int:
   command_line.quiet_libraries()
   with command_line.clear_errors():
     found = faults(config, check_files=True)
-    if not all(fault.startswith(_OF_TRAINING) for fault in found):
+    if not all(fault.startswith((*_OF_TRAINING, _NO_TEST)) for fault in found):
       refuse(found)
+    if any(fault.startswith(_NO_TEST) for fault in found):
+      config.data.test_fraction = _TEST_FRACTION
     from suncet_jax.check.advice import Asked
     from suncet_jax.check.inspection import inspect
 

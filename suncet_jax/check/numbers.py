@@ -10,6 +10,7 @@ from typing import NamedTuple
 _LEAST_STEPS_ON_CPU = 200
 _LEAST_STEPS = 1000
 _LEAST_EPOCHS = 5
+_FEW_LABELS = 10  # of a class; fewer are not worth a share for validation
 _LEAST_BATCH, _LARGEST_BATCH_ON_CPU = 8, 64
 _SIZE_ON_CPU = 64
 _SMALLEST_MODEL = "resnet8"
@@ -79,8 +80,10 @@ def steps_per_epoch(pool: int, batch: int) -> int:
 
 def _held_out(wanted: Numbers, smallest: int) -> tuple[int, int]:
   """Returns images per class for validation and with labels; one has some."""
-  # Of few images most shall teach.
+  # Of few images most shall teach, of very few all: see docs/tutorial.md.
   validation = min(wanted.validation, smallest // 3)
+  if smallest < _FEW_LABELS:
+    validation = 0
   return validation, min(wanted.labels, smallest - validation)
 
 

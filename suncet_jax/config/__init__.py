@@ -5,6 +5,7 @@ in well under a second, before any accelerator is touched.
 """
 
 from suncet_jax.config.arguments import parse_arg
+from suncet_jax.config.files import load_config
 from suncet_jax.config.same_run import differences, fingerprint
 from suncet_jax.config.schema import (
   apply_recipe,
@@ -22,6 +23,7 @@ __all__ = [
   "differences",
   "fingerprint",
   "from_dict",
+  "load_config",
   "parse_arg",
   "validate",
 ]

@@ -4,7 +4,10 @@ Our configurations come with the package. `configs/digits.py`, `digits.py` and
 `digits` name one of them in any folder in which no such file is.
 """
 
+import runpy
 from pathlib import Path
+
+from ml_collections import ConfigDict
 
 from suncet_jax.errors import UserError
 
@@ -38,3 +41,26 @@ def located(reference: str) -> str:
       )
     path = ours[path.stem]
   return f"{path}{colon}{argument}"
+
+
+def load_config(reference: str) -> ConfigDict:
+  """Loads a configuration as --config does, for use in Python.
+
+  Args:
+    reference: Name of a configuration that comes with the package, or path of
+      a file; with an argument behind a colon if need be.
+
+  Returns:
+    The configuration, to be changed at will.
+
+  Raises:
+    UserError: If there is no such file, or the argument has faults.
+
+  Example:
+    >>> from suncet_jax.config import load_config
+    >>> load_config("digits:labels=4").data.labelled.per_class
+    4
+  """
+  path, _, argument = located(reference).partition(":")
+  config: ConfigDict = runpy.run_path(path)["get_config"](argument)
+  return config

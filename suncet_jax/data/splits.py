@@ -123,9 +123,9 @@ def _check_counts(
     shown = [f"{class_names[c]} ({rest[c].size})" for c in small]
     raise UserError(
       f"{setting} asks for {wanted} labelled images of each class, but fewer "
-      f"are left of {shorten(shown)}. Lower it, or what else takes images: "
-      "data.test_fraction comes first, then data.validation.per_class, then "
-      "data.labelled."
+      f"are left of {shorten(shown)}. Lower one of the settings that take "
+      "images: data.test_fraction comes first, then data.validation.per_class "
+      "(the argument validation=), then data.labelled.per_class (labels=)."
     )
 
 

@@ -6,18 +6,21 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from suncet_jax.report.chart import MARKED_POINTS, Series, color_names
-from suncet_jax.report.spread import Curve, finite_curve, mean_and_spread
+from suncet_jax.report.spread import Curve, mean_and_spread
 from suncet_jax.report.wording import short
 
 _INCHES = (4.4, 3.4)  # size of one panel
 _DOTS_PER_INCH = 160
+_LINES = 5  # in a panel; more cannot be told apart
+_LONGEST = 36  # characters of a name
 _INK, _SOFT, _GRID = "#1d2228", "#5a636e", "#dde2e8"
 
 
@@ -27,10 +30,10 @@ def curves_png(
   *,
   y_label: str = "",
   kind: str = "number",
-  colors: Mapping[str, str] | None = None,
-  doubles: bool = False,
 ) -> bytes:
-  """Draws curves, one panel per horizontal axis, mean and spread over runs.
+  """Draws mean curves, one panel per horizontal axis; more rows for many names.
+
+  A bar at the end of a mean is the sample standard deviation over its runs.
 
   Args:
     title: Title above the panels.
@@ -38,43 +41,65 @@ def curves_png(
     y_label: Unit of the values.
     kind: Kind of the values: "number", "percent" (fractions, shown as percent)
       or "log".
-    colors: Colours by name, as for `chart.curves`.
-    doubles: Whether the horizontal axes are logarithmic, marked at powers of 2.
 
   Returns:
     Content of the file; the same data give the same bytes.
   """
   names = list(dict.fromkeys(n for series in axes.values() for n in series))
-  colors = colors or color_names(names)
+  starts = range(0, max(1, len(names)), _LINES)
+  rows = [names[start : start + _LINES] for start in starts]
   width, height = _INCHES
-  figure = Figure((width * len(axes), height), _DOTS_PER_INCH)
+  size = (width * len(axes), height * len(rows))
+  figure = Figure(size, _DOTS_PER_INCH, layout="constrained")
   FigureCanvasAgg(figure)
-  figure.set_layout_engine("constrained")
-  panels = figure.subplots(1, len(axes), sharey=True, squeeze=False)[0]
-  legend: dict[str, Artist] = {}
-  for panel, (label, series) in zip(panels, axes.items(), strict=True):
-    for name, runs in series.items():
-      text = f"{name} ({len(runs)} runs)" if len(runs) > 1 else name
-      legend[text] = _draw(panel, runs, _palette()[colors[name]])
-    _frame(panel, label, kind)
-    if doubles:
-      panel.set_xscale("log", base=2)
-      panel.xaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
-  panels[0].set_ylabel(y_label, color=_INK)
-  panels[0].set_title(title, loc="left", color=_INK, parse_math=False)
-  _add_legend(figure, legend)
+  parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+  above: np.ndarray | None = None
+  for part, shown in zip(parts, rows, strict=True):
+    panels = _row(part, axes, shown, kind)
+    panels[0].set_ylabel(y_label, color=_INK)
+    if above is None:
+      panels[0].set_title(title, loc="left", color=_INK, parse_math=False)
+    else:
+      panels[0].sharey(above[0])
+      for panel, first in zip(panels, above, strict=True):
+        panel.sharex(first)
+    above = panels if above is None else above
   buffer = io.BytesIO()
   # Leaves out the version of matplotlib: the same data give the same bytes.
   figure.savefig(buffer, format="png", metadata={"Software": None})
   return buffer.getvalue()
 
 
+def _row(
+  figure: SubFigure, axes: Mapping[str, Series], names: Sequence[str], kind: str
+) -> np.ndarray:
+  """Draws the curves of some names; returns the panels, one for each axis."""
+  panels: np.ndarray = figure.subplots(
+    1, len(axes), sharey=True, squeeze=False
+  )[0]
+  colors = color_names(names)
+  legend: dict[str, tuple[str, Artist]] = {}
+  for panel, (label, series) in zip(panels, axes.items(), strict=True):
+    for name in filter(series.__contains__, names):
+      runs = series[name]
+      text = _cut(name) + (f" ({len(runs)} runs)" if len(runs) > 1 else "")
+      legend[name] = text, _draw(panel, runs, _palette()[colors[name]])
+    _frame(panel, label, kind)
+  _add_legend(figure, list(legend.values()))
+  return panels
+
+
+def _cut(name: str) -> str:
+  """Returns the beginning of a name that lists many fields."""
+  return name if len(name) <= _LONGEST else name[: _LONGEST - 3] + "..."
+
+
 def _draw(panel: Axes, runs: Sequence[Curve], color: str) -> Artist:
-  for run in runs if len(runs) > 1 else ():
-    panel.plot(*finite_curve(run), color=color, lw=0.7, alpha=0.35)
   x, mean, deviation, _ = mean_and_spread(runs)
-  low, high = mean - deviation, mean + deviation
-  panel.fill_between(x, low, high, color=color, alpha=0.15, lw=0)
+  if len(runs) > 1 and len(x):
+    panel.errorbar(
+      x[-1], mean[-1], deviation[-1], color=color, lw=1.2, capsize=3
+    )
   marker = "o" if len(x) < MARKED_POINTS else ""
   return panel.plot(x, mean, color=color, lw=1.8, marker=marker, ms=3.5)[0]
 
@@ -93,19 +118,21 @@ def _frame(panel: Axes, x_label: str, kind: str) -> None:
     panel.set_yscale("log")
 
 
-def _add_legend(figure: Figure, entries: Mapping[str, Artist]) -> None:
+def _add_legend(
+  figure: SubFigure, entries: Sequence[tuple[str, Artist]]
+) -> None:
   if not entries:
     return
   legend = figure.legend(
-    entries.values(),
+    [artist for _, artist in entries],
     ["?"] * len(entries),
     loc="outside lower center",
-    ncols=4,
+    ncols=3,
     frameon=False,
   )
   # The texts are not given to legend(), since there "$" starts mathematics and
   # a leading underscore drops the entry.
-  for label, text in zip(legend.get_texts(), entries, strict=True):
+  for label, (text, _) in zip(legend.get_texts(), entries, strict=True):
     label.set_parse_math(False)
     label.set_text(text)
 

@@ -120,7 +120,7 @@ def show(about: Mapping[str, Any], folder: RunFolder) -> None:
 def _calibration_words(about: Mapping[str, Any]) -> str:
   found = about["calibration"].get("test")
   if not found:
-    return "not calibrated, for want of validation images"
+    return "not calibrated, as there are no validation images"
   return (
     f"temperature {about['temperature']:.2f}, calibration error "
     f"{found['ece_before']:.1%} -> {found['ece_after']:.1%} (test)"

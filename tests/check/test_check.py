@@ -99,8 +99,9 @@ def test_a_look_at_the_data_does_not_depend_on_the_recipe(folder, flag, misfit):
 
 def test_a_command_with_numbers_that_fit_is_proposed(folder):
   """Its rate goes with its batch: the argument, not the field, sets both."""
-  code, output = _check(
-    folder,
+  code, output = running.run(
+    "suncet_jax.check",
+    f"{_CONFIG}train={folder}/train,test={folder}/test,batch=8,method=suncet",
     "--config.data.batch_size=64",
     "--config.data.max_bad_fraction=0.5",
     "--config.log.every_steps=7",
@@ -118,7 +119,7 @@ def test_a_command_with_numbers_that_fit_is_proposed(folder):
   config = made(argument)
   validate(config)
   pipeline = open_data(config)
-  assert config.model.name == "resnet8"
+  assert (config.method.name, config.model.name) == ("suncet", "resnet8")
   assert config.train.epochs * pipeline.steps_per_epoch >= 200
 
 
@@ -127,6 +128,9 @@ def test_a_test_set_is_split_off_where_there_is_none(folder):
   code, output = running.run("suncet_jax.check", *flags)
   assert code == 2
   assert "--config.data.test_fraction=0.2" in output
+  # It looks on with such a test set, and proposes it.
+  assert "bad: bee/7.jpg: " in output
+  assert ",test_fraction=0.2," in output.splitlines()[-1]
   code, output = running.run(
     "suncet_jax.check",
     *flags,

@@ -20,7 +20,7 @@ def test_a_batch_is_a_power_of_two_and_a_quarter_at_most(total, batch):
 
 def test_fewer_images_than_a_small_batch_still_make_one():
   numbers = fitting(_WANTED, Images(7, 3, 2), on_cpu=True)
-  assert (numbers.validation, numbers.batch) == (1, 4)
+  assert (numbers.validation, numbers.batch) == (0, 4)
 
 
 def test_a_smaller_batch_is_left_as_it_is():
@@ -35,7 +35,9 @@ def test_a_smaller_batch_is_left_as_it_is():
     (40, (0, 5), (0, 5)),
     (40, (20, 5), (20, 5)),
     (24, (20, 5), (19, 5)),
-    (6, (20, 5), (4, 2)),
+    (12, (20, 5), (8, 4)),
+    (10, (0, 5), (0, 3)),
+    (9, (20, 5), (9, 0)),
     (2, (1, 5), (1, 0)),
     (1, (0, 5), (0, 0)),
   ],

@@ -131,3 +131,11 @@ def test_picture_is_repeatable_and_takes_names_literally():
     colors = {color for _, color in image.convert("RGB").getcolors(1 << 24)}
     assert image.width > 1.5 * image.height
   assert {(0x25, 0x63, 0xA8), (0xC4, 0x3D, 0x3D)} <= colors
+
+
+@pytest.mark.parametrize(("count", "rows"), [(5, 1), (6, 2), (11, 3)])
+def test_a_panel_of_a_picture_has_five_lines_at_most(count, rows):
+  x = np.arange(4.0)
+  series = {f"m{i}": [(x, x + i), (x, x - i)] for i in range(count)}
+  with Image.open(io.BytesIO(curves_png("t", {"epochs": series}))) as image:
+    assert image.height == rows * round(3.4 * 160)
