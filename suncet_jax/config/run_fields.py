@@ -1,5 +1,7 @@
 """Fields of a run: model, optimizer, training, evaluation, log."""
 
+import re
+
 from suncet_jax.architectures import (
   CONVOLUTIONS,
   HEAD_LAYERS,
@@ -60,6 +62,36 @@ MODEL: Fields = {
       False, "Whether a norm without bias follows the last layer."
     ),
   },
+}
+
+_PINNED = re.compile("(?:[0-9a-f]{64})?")
+
+INIT: Fields = {
+  "weights": Field(
+    "",
+    "Weights to start from: a file (.safetensors, .npz, .pth), folder of a run "
+    "or of Hugging Face or timm, local or gs://; empty: random numbers. What "
+    "`python -m suncet_jax.convert` reads.",
+  ),
+  "parts": Field(
+    ("backbone",),
+    'What is taken of them: "backbone", and heads by name, such as '
+    '"projection"; the others are drawn anew.',
+    Check(
+      lambda v: len(v) > 0 and len(set(v)) == len(v), "at least one, each once"
+    ),
+  ),
+  "network": Field(
+    "",
+    "Network of a file with several, by the prefix of its names or a part of "
+    'that, such as "encoder_q", "teacher" or "target_encoder".',
+  ),
+  "sha256": Field(
+    "",
+    "SHA-256 that the file must have; a run sets it as it begins. Of a run's "
+    "folder it is over the arrays of the checkpoint.",
+    Check(lambda v: bool(_PINNED.fullmatch(v)), "64 hexadecimal digits"),
+  ),
 }
 
 OPTIM: Fields = {

@@ -91,7 +91,7 @@ def evaluate_again(
     raise UserError("\n".join(faults))
   if not folder.checkpoints.exists():
     raise FolderError(f"{folder.path} holds no checkpoint yet.")
-  experiment = build(config)
+  experiment = build(config, is_begun=True)
   with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
     restored = checkpoints.restore(experiment.state_template(), step)
   if restored is None:
