@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
@@ -43,7 +44,10 @@ def finetune(
   steps: int,
   learning_rate_peak: float,
   momentum: float = 0.9,
-  backbone_scale: float = 1.0,
+  backbone_scale: Any = 1.0,
+  optimizer: str = "sgd",
+  weight_decay: float = 0.0,
+  classifier: tuple[ArrayLike, ArrayLike] | None = None,
   prepare: finetune_step.Prepare | None = None,
   seed: int = 0,
 ) -> FineTuned:
@@ -51,7 +55,8 @@ def finetune(
 
   The protocol of SuNCEt (Assran et al. 2020, arXiv 2006.10803): the classifier
   starts at zero, batch norm is in training mode, SGD with Nesterov momentum, no
-  weight decay, no warm-up, the learning rate falls as a cosine to 0.
+  weight decay, no warm-up, the learning rate falls as a cosine to 0. Other
+  arguments than these defaults are ours.
 
   The host only queues steps and waits once, at the end. Under a mesh `params`
   is replicated, `train_batch` returns batches split over the devices, and
@@ -70,9 +75,13 @@ def finetune(
     steps: Number of batches to train on.
     learning_rate_peak: Learning rate of the first step, not scaled here.
     momentum: Momentum, in [0, 1).
-    backbone_scale: Factor of the backbone's learning rate. 0: the backbone is
-      frozen, in evaluation mode, and a linear classifier of its features is
-      trained on augmented images (stage two of SupCon, arXiv 2004.11362).
+    backbone_scale: Factor of the backbone's learning rate, or a tree of factors
+      like `params`; what has 0 stays as it is. All 0: the backbone is frozen,
+      in evaluation mode, and a linear classifier of its features is trained on
+      augmented images (stage two of SupCon, arXiv 2004.11362).
+    optimizer: Optimizer, "sgd" or "adamw".
+    weight_decay: Factor of the decay of kernels.
+    classifier: Kernel [f, c] and bias [c] to start from; None: zeros.
     prepare: Images, key -> images; random crop and flip, compiled into the
       step. The key is a function of (seed, step). None leaves images alone.
     seed: Seed of the keys, below 2**31.
@@ -91,15 +100,25 @@ def finetune(
     steps=steps,
     learning_rate_peak=learning_rate_peak,
   )
-  if backbone_scale < 0:
+  if min(jax.tree.leaves(backbone_scale)) < 0:
     raise UserError(f"backbone_scale must be >= 0; got {backbone_scale}.")
-  optimizer = _classifier.sgd(learning_rate_peak, steps, momentum=momentum)
-  classifier = _classifier.zero_classifier(feature_size, class_count)
+  transformation = _classifier.finetuning(
+    optimizer,
+    learning_rate_peak,
+    steps,
+    momentum=momentum,
+    weight_decay=weight_decay,
+  )
+  start = _classifier.zero_classifier(feature_size, class_count)
+  if classifier is not None:
+    start = _classifier.Classifier(*(jnp.array(x) for x in classifier))
   state, sharding = finetune_step.initial_state(
-    params, batch_stats, classifier, optimizer
+    params, batch_stats, start, transformation
   )
   step_fn = jax.jit(
-    finetune_step.make_step(apply_backbone, optimizer, prepare, backbone_scale),
+    finetune_step.make_step(
+      apply_backbone, transformation, prepare, backbone_scale
+    ),
     donate_argnums=0,
     # As it came in: the next step is then not compiled again.
     out_shardings=sharding,

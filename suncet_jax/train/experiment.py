@@ -18,7 +18,7 @@ from suncet_jax.devices.mesh import check_divisible, make_mesh, replicated
 from suncet_jax.methods import base as methods
 from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.rng import RngStream
-from suncet_jax.train.start import Start, read, settled
+from suncet_jax.train import starting
 from suncet_jax.train.state import TrainState, init_state
 from suncet_jax.train.step import StepFn, make_step
 
@@ -50,7 +50,7 @@ class Experiment:
   method: methods.Method
   optimizer: optax.GradientTransformation
   schedule: optax.Schedule
-  start: Start | None = None
+  start: starting.Start | None = None
 
   @property
   def steps_per_epoch(self) -> int:
@@ -82,7 +82,9 @@ class Experiment:
 
   def initial_state(self) -> TrainState:
     """Returns the state before the first step, on all devices."""
-    start = self.start or read(self.config, self.model, self._image_shape)
+    start = self.start or starting.read(
+      self.config, self.model, self._image_shape
+    )
     # Optimizing a program that runs once takes seconds on a CPU: XLA compiles
     # a random generator for every kernel's shape.
     is_cpu = jax.default_backend() == "cpu"
@@ -114,6 +116,7 @@ class Experiment:
       max_skipped_in_a_row=train.max_skipped_in_a_row,
       steps_per_epoch=self.steps_per_epoch,
       ema_decay=train.ema_decay,
+      frozen_blocks=self.config.optim.frozen_blocks,
     )
 
   @property
@@ -174,11 +177,11 @@ def build(
     config.precision,
     heads=spec.heads(config, pipeline.class_count),
     remat=config.train.remat,
-  )
+  ).with_frozen_norms(frozen_norms(config.optim))
   start = None
   if not is_begun:
-    start = read(config, model, _image_shape(config, pipeline))
-    config = settled(config, start)
+    start = starting.read(config, model, _image_shape(config, pipeline))
+    config = starting.settled(config, start)
   return Experiment(
     config=config,
     mesh=mesh,
@@ -191,6 +194,16 @@ def build(
     schedule=schedule,
     start=start,
   )
+
+
+def frozen_norms(settings: ConfigDict) -> int:
+  """Returns the number of blocks whose norms are frozen.
+
+  Args:
+    settings: Group of the configuration with the fields of tuning, such as
+      `config.optim`.
+  """
+  return optim.WHOLE if settings.frozen_norms else settings.frozen_blocks
 
 
 def _image_shape(

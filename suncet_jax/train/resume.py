@@ -7,9 +7,9 @@ from ml_collections import ConfigDict
 
 from suncet_jax.devices.processes import is_first, value_from_first
 from suncet_jax.errors import UserError
+from suncet_jax.train import starting
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.monitor import print_once
-from suncet_jax.train.start import show
 from suncet_jax.train.state import TrainState
 from suncet_jax.workdir.checkpoints import Checkpoints
 from suncet_jax.workdir.folder import (
@@ -84,7 +84,7 @@ def start(
   """
   restored = checkpoints.restore(experiment.state_template())
   if not restored:
-    show(experiment.start.about if experiment.start else {})
+    starting.show(experiment.start.about if experiment.start else {})
     return experiment.initial_state(), 0.0
   state, kept = restored
   # Checked here again, since config.json may have been edited or removed.

@@ -22,6 +22,11 @@ def _flags(path):
   return (
     f"--config.init.weights={path}",
     "--config.init.parts=('backbone','projection')",
+    # Nor may these cost a bit where a run is gone on with.
+    "--config.optim.name=adamw",
+    "--config.optim.epsilon=1e-3",
+    "--config.optim.layer_decay=0.8",
+    "--config.optim.frozen_blocks=1",
   )
 
 
@@ -41,6 +46,9 @@ def test_it_says_and_keeps_what_was_taken(undisturbed, weights):
   assert about["taken"].keys() == {"backbone", "projection"}
   kept = json.loads((workdir / "config.json").read_text())
   assert kept["init"]["sha256"] == about["sha256"]
+  before, after = (files.read(path).leaves for path in (weights, workdir))
+  same = {path[1] for path in before if (before[path] == after[path]).all()}
+  assert same == {"stem", "stage1_block1"}
 
 
 def test_a_killed_run_goes_on_without_the_file(

@@ -16,7 +16,7 @@ from safetensors import numpy as safetensors
 from suncet_jax.config import ConfigError, as_begun, from_dict, validate
 from suncet_jax.convert import files
 from suncet_jax.errors import UserError
-from suncet_jax.train import normalization, start
+from suncet_jax.train import normalization, starting
 from suncet_jax.train.experiment import build
 from suncet_jax.workdir.folder import FolderError, RunFolder
 
@@ -96,7 +96,7 @@ def test_a_real_resnet_18_of_moco_on_grey_images(tmp_path, capsys):
   assert made.config.init.sha256 == about["sha256"] == sha256
   # ImageNet's, which is only usual of such a file, as one number.
   assert made.config.augment.mean == (0.449,)
-  start.show(about)
+  starting.show(about)
   said = capsys.readouterr().out
   for words in (
     f"Starting from {path} (torchvision, under 'module.encoder_q.'",
@@ -115,7 +115,7 @@ def test_a_kernel_of_grey_images_gets_colour(tmp_path):
     method="simclr", **_TINY, **{"init.weights": weights}
   )
   made = tiny.experiment(method="simclr", **_TINY)
-  found = start.read(config, made.model, (8, 8, 3))
+  found = starting.read(config, made.model, (8, 8, 3))
   kernel = found.params["backbone"]["stem"]["conv"]["kernel"]
   expected = _small(1, 1)[1]["conv1.weight"].transpose(2, 3, 1, 0)
   assert kernel.shape == (3, 3, 3, 16)
@@ -254,7 +254,7 @@ def _normalized(given, *, tells, images=_IMAGENET, channels=3):
   weights = files.Weights(
     {},
     "float32",
-    start.source.run.Images(3, 32, mean=images[0], std=images[1]),
+    starting.source.run.Images(3, 32, mean=images[0], std=images[1]),
     {},
     tells_images=tells,
   )
@@ -296,7 +296,7 @@ def test_a_timm_folder_tells_its_normalization(tmp_path):
     method="simclr", **fields, **{"init.weights": str(tmp_path)}
   )
   model = tiny.experiment(method="simclr", **fields).model
-  found = start.read(config, model, (8, 8, 3))
+  found = starting.read(config, model, (8, 8, 3))
   assert found.about["mean"] == [0.5] * 3
   assert "as the weights' file says" in found.about["changes"][-1]
 
