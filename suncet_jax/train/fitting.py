@@ -29,7 +29,7 @@ class Template(NamedTuple):
   """
 
   leaves: Mapping[Path, jax.ShapeDtypeStruct]
-  inputs: Collection[Path]
+  inputs: frozenset[Path]
 
   def of(self, part: str) -> dict[Path, jax.ShapeDtypeStruct]:
     """Returns the leaves of a part of the parameters."""
@@ -47,7 +47,8 @@ def template(model: Model, image_shape: tuple[int, int, int]) -> Template:
   leaves = _shapes(model, image_shape)
   others = _shapes(model, (height, width, channels + 1))
   return Template(
-    leaves, {p for p, x in leaves.items() if x.shape != others[p].shape}
+    leaves,
+    frozenset(p for p, x in leaves.items() if x.shape != others[p].shape),
   )
 
 
@@ -175,11 +176,8 @@ def _fault(name: str, about: Mapping[str, list[str]], other: str) -> str:
       f"leave {name} out of --config.init.parts, so that it is drawn anew, or "
       "set the fields of the head as those weights have them"
     )
-  tensors = fault_list(about)
-  return (
-    f"{name} of the weights is not that of config.model: {advice}."
-    + f"\n{tensors}" * bool(tensors)
-  )
+  lines = [f"{name} of the weights is not that of config.model: {advice}."]
+  return "\n".join([*lines, *filter(None, [fault_list(about)])])
 
 
 def _named(path: Path) -> str:

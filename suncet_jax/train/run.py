@@ -116,10 +116,10 @@ def _train(
     series = experiment.spec.series
     state, seconds = resume.start(experiment, checkpoints, metadata)
     if is_first():  # only now: the data opened and the checkpoint fits
+      if experiment.start and experiment.start.about:
+        folder.keep_start(experiment.start.about)  # a run that has begun has it
       folder.keep_config(experiment.config)
       folder.keep_series(series)
-      if experiment.start and experiment.start.about:
-        folder.keep_start(experiment.start.about)
       if experiment.config.data.test_fraction:
         folder.keep_test_images(experiment.pipeline.named_test())
     if int(state.step) == experiment.total_steps:
