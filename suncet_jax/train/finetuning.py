@@ -59,6 +59,8 @@ def finetune_on_labels(
     optimizer=settings.optimizer,
     weight_decay=settings.weight_decay,
     classifier=classifier,
+    lora_rank=settings.lora_rank,
+    lora_alpha=settings.lora_alpha,
     prepare=_prepare(experiment),
     seed=experiment.config.seed,
   )

@@ -48,6 +48,15 @@ class FineTuning(EvaluationSpec):
       "evals.linear, which is trained before (LP-FT, arXiv 2202.10054).",
       one_of("zero", "probe"),
     ),
+    "lora_rank": Field(
+      0,
+      "Rank of adapters (LoRA, arXiv 2106.09685) that are trained in place of "
+      "the backbone and added to its kernels at the end; 0: none.",
+      NOT_NEGATIVE,
+    ),
+    "lora_alpha": Field(
+      16.0, "Its quotient with the rank scales the adapters.", POSITIVE
+    ),
     **TUNING,
     "backbone_scale": Field(
       1.0,
@@ -93,6 +102,12 @@ class FineTuning(EvaluationSpec):
         f"has no ReLU: expected at most {most}; model.head.layers adds some."
       )
 
+    rank = config.evals.finetune.lora_rank
+    if rank and not config.evals.finetune.backbone_scale:
+      yield (
+        f"evals.finetune.lora_rank is {rank}, but with "
+        "evals.finetune.backbone_scale=0 no adapter moves: set one of the two."
+      )
     if layers and config.evals.finetune.start == "probe":
       yield (
         f"{text} evals.finetune.start='probe' begins with a classifier of the "
