@@ -44,6 +44,9 @@ FRACTION = Check(lambda v: 0 <= v <= 1, "between 0 and 1")
 BELOW_ONE = Check(lambda v: 0 <= v < 1, "at least 0 and below 1")
 
 
+SHARE = Check(lambda v: 0 < v <= 1, "above 0 and at most 1")
+
+
 def at_least(low: float, words: str = "") -> Check:
   """Returns the bound of numbers that are `low` or more.
 

@@ -27,6 +27,7 @@ class RngStream(enum.IntEnum):
   SHARD_ORDER = 10
   BLOCK_ORDER = 11
   METHOD = 12
+  ADAPTERS = 13
 
 
 def random_bits(count: int, *address: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 from etils import epath
 from ml_collections import ConfigDict
 
+from suncet_jax.config import as_begun
 from suncet_jax.console import terminal
 from suncet_jax.files.formats import read_json_if_there, write_json
 from suncet_jax.plugins import method_spec, suitable_evaluations
@@ -37,7 +38,8 @@ def measure(
   spec, suitable = method_spec(config.method.name), suitable_evaluations(config)
   wanted = (*_EVALUATIONS, spec.predictor)
   for name, settings in measured.items():
-    experiment = build(settings, dataset)
+    settings = as_begun(settings, run.config())
+    experiment = build(settings, dataset, is_begun=True)
     dataset = experiment.pipeline.dataset
     rows = known.setdefault(name, [])
     done = {row["step"] for row in rows}

@@ -18,20 +18,24 @@ _ALSO_CALLED: Mapping[str, str] = {
   "bsz": "data.batch_size",
   "crop_size": "augment.size",
   "dataset": "data.source",
+  "checkpoint_path": "init.weights",
   "depth": "model.name",
   "dtype": "precision",
   "ema": "train.ema_decay",
   "encoder": "model.name",
   "epoch": "train.epochs",
   "eta": "optim.peak_lr",
+  "frozen_stages": "optim.frozen_blocks",
   "image_size": "augment.size",
   "labels": "data.labelled.per_class",
   "learning_rate": "optim.peak_lr",
+  "layerwise_decay": "optim.layer_decay",
   "lr": "optim.peak_lr",
   "network": "model.name",
   "num_epochs": "train.epochs",
   "num_workers": "data.workers",
   "optimizer": "optim.name",
+  "pretrained": "init.weights",
   "random_seed": "seed",
   "t": "method.temperature",
   "tau": "method.temperature",
@@ -39,6 +43,7 @@ _ALSO_CALLED: Mapping[str, str] = {
   "threads": "data.workers",
   "warmup": "optim.warmup_epochs",
   "wd": "optim.weight_decay",
+  "weights": "init.weights",
 }
 
 
@@ -84,13 +89,15 @@ def _candidates(name: str, fields: Sequence[str]) -> Iterator[str]:
   if also in fields or alike:
     yield from [also] if also in fields else [beside[near] for near in alike]
     return
-  lasts = {field.rpartition(".")[2] for field in fields}
   # The right name in another group, such as train.batch_size.
-  near_lasts = [last, *difflib.get_close_matches(last, lasts, 1, cutoff=0.8)]
-  yield from (f for f in fields if f.rpartition(".")[2] == near_lasts[0])
+  yield from (f for f in fields if f.rpartition(".")[2] == last)
   yield from difflib.get_close_matches(name, fields, 1, cutoff=0.8)
-  yield from (f for f in fields if f.rpartition(".")[2] == near_lasts[-1])
-  yield from (beside[n] for n in beside if last in n.split("_"))
+  if words := [beside[n] for n in beside if last in n.split("_")]:
+    yield from words
+    return
+  lasts = {field.rpartition(".")[2] for field in fields}
+  near = difflib.get_close_matches(last, lasts, 1, cutoff=0.8)
+  yield from (f for f in fields if f.rpartition(".")[2] in near)
 
 
 def _within(group: str, name: str) -> str:

@@ -1,5 +1,7 @@
 """Fields of a run: model, optimizer, training, evaluation, log."""
 
+import re
+
 from suncet_jax.architectures import (
   CONVOLUTIONS,
   HEAD_LAYERS,
@@ -12,9 +14,11 @@ from suncet_jax.fields import (
   BELOW_ONE,
   NOT_NEGATIVE,
   POSITIVE,
+  SHARE,
   Check,
   Field,
   Fields,
+  at_least,
   one_of,
 )
 
@@ -62,11 +66,62 @@ MODEL: Fields = {
   },
 }
 
+_PINNED = re.compile("(?:[0-9a-f]{64})?")
+
+INIT: Fields = {
+  "weights": Field(
+    "",
+    "Weights to start from: a file (.safetensors, .npz, .pth), folder of a run "
+    "or of Hugging Face or timm, local or gs://; empty: random numbers. What "
+    "`python -m suncet_jax.convert` reads.",
+  ),
+  "parts": Field(
+    ("backbone",),
+    'What is taken of them: "backbone", and heads by name, such as '
+    '"projection"; the others are drawn anew.',
+    Check(
+      lambda v: len(v) > 0 and len(set(v)) == len(v), "at least one, each once"
+    ),
+  ),
+  "network": Field(
+    "",
+    "Network of a file with several, by the prefix of its names or a part of "
+    'that, such as "encoder_q", "teacher" or "target_encoder".',
+  ),
+  "sha256": Field(
+    "",
+    "SHA-256 that the file must have; a run sets it as it begins. Of a run's "
+    "folder it is over the arrays of the checkpoint.",
+    Check(lambda v: bool(_PINNED.fullmatch(v)), "64 hexadecimal digits"),
+  ),
+}
+
+# Which layers move, and how fast: in pre-training, and in `evals.finetune`.
+TUNING: Fields = {
+  "layer_decay": Field(
+    1.0,
+    "Factor of the learning rate from a block of the backbone to the one "
+    "before it; heads have the whole rate, the stem the smallest.",
+    SHARE,
+  ),
+  "frozen_blocks": Field(
+    0,
+    "First blocks of the backbone that stay as they are, with the stem, their "
+    "norms in evaluation mode; 0: none, -1: the whole backbone.",
+    at_least(-1),
+  ),
+  "frozen_norms": Field(
+    False,
+    "Whether all batch norms of the backbone use their running statistics in "
+    "training, and keep them.",
+  ),
+}
+
 OPTIM: Fields = {
   "name": Field(
     "lars",
     'Optimizer; "larc": LARS as SwAV and SuNCEt\'s first release have it.',
-    one_of("lars", "larc", "sgd"),
+    one_of("lars", "larc", "sgd", "adamw"),
   ),
   "schedule": Field(
     "cosine",
@@ -92,11 +147,17 @@ OPTIM: Fields = {
     False, "Whether the last step of the warm-up has the peak, as in SwAV."
   ),
   "momentum": Field(0.9, "Momentum of the updates.", BELOW_ONE),
+  "second_momentum": Field(
+    0.999, "adamw: momentum of the squared gradients, beta 2.", BELOW_ONE
+  ),
+  "epsilon": Field(
+    1e-8, "adamw: added to the root of the squared gradients.", POSITIVE
+  ),
   "nesterov": Field(False, "Whether the momentum is Nesterov's."),
   "lr_in_momentum": Field(
     True,
     "lars: whether updates are scaled by the learning rate before momentum "
-    "sums them, as in SimCLR, or after; larc and sgd: always after.",
+    "sums them, as in SimCLR, or after; the others: always after.",
   ),
   "weight_decay": Field(0.0, "Factor of the weight decay.", NOT_NEGATIVE),
   "trust_coefficient": Field(
@@ -106,6 +167,7 @@ OPTIM: Fields = {
     False,
     "Whether biases and norm parameters get neither decay nor LARS scaling.",
   ),
+  **TUNING,
 }
 
 TRAIN: Fields = {

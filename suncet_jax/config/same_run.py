@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ml_collections import ConfigDict
+
 from suncet_jax.config.schema import all_fields, upgraded
 from suncet_jax.errors import UserError
 from suncet_jax.fields import Field, flatten
@@ -28,6 +30,29 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     for name in sorted(before.keys() | after.keys())
     if before.get(name, missing) != after.get(name, missing)
   ]
+
+
+def as_begun(config: ConfigDict, kept: Mapping[str, Any]) -> ConfigDict:
+  """Returns a configuration with what its run found in `init.weights`.
+
+  Digest and normalisation are known once a run has begun, and kept with its
+  configuration: to go on, the file is not needed.
+
+  Args:
+    config: Configuration as the user gives it.
+    kept: Configuration that the run keeps, as nested dicts.
+  """
+  init = kept.get("init", {})
+  if not config.init.weights or init.get("weights") != config.init.weights:
+    return config
+  made = config.copy_and_resolve_references()
+  made.init.sha256 = config.init.sha256 or init["sha256"]
+  if not config.augment.mean and not config.augment.std:
+    found = kept["augment"]
+    made.augment.mean, made.augment.std = map(
+      tuple, (found["mean"], found["std"])
+    )
+  return made
 
 
 def fingerprint(config: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from suncet_jax.config.run_fields import (
   CHECKPOINT,
   EVALS,
   FINAL,
+  INIT,
   LOG,
   MODEL,
   OPTIM,
@@ -71,6 +72,7 @@ def all_fields(method: str) -> Fields:
     "multicrop": MULTICROP,
     **{view: OTHER_VIEWS[view] for view in spec.views},
     "model": MODEL,
+    "init": INIT,
     "optim": OPTIM,
     "train": TRAIN,
     "evals": {

@@ -1,6 +1,12 @@
 """Validation of a configuration: every fault in one message."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+  Collection,
+  Iterable,
+  Iterator,
+  Mapping,
+  Sequence,
+)
 
 from ml_collections import ConfigDict
 
@@ -124,6 +130,7 @@ def _combination_faults(config: ConfigDict, check_files: bool) -> Iterator[str]:
   yield from _view_faults(config)
   yield from plugins.evaluation_faults(config, config.evals.final)
   heads = method.heads(config, class_count=2)  # which is not known yet
+  yield from _init_faults(config, heads)
   for evaluation in plugins.evaluations().values():
     yield from evaluation.faults(config, heads)
   if check_files:
@@ -137,6 +144,24 @@ def _view_faults(config: ConfigDict) -> Iterator[str]:
       f"multicrop.views is {views}, but {method} encodes no small views: leave "
       "0."
     )
+
+
+def _init_faults(config: ConfigDict, heads: Collection[str]) -> Iterator[str]:
+  """Yields faults in what a run starts from."""
+  init, known = config.init, ("backbone", *heads)
+  if not init.weights:
+    yield from (
+      f"init.{name} is {init[name]!r}, but there are no init.weights."
+      for name in ("network", "sha256")
+      if init[name]
+    )
+    return
+  for part in init.parts:
+    if part not in known:
+      yield (
+        f"init.parts names {part!r}, expected some of {', '.join(known)}, "
+        f"the parts of {config.method.name}."
+      )
 
 
 def _schedule_faults(config: ConfigDict) -> Iterator[str]:

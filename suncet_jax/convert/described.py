@@ -47,7 +47,7 @@ def completed(path: epath.Path, weights: Weights, *, is_known: bool) -> Weights:
     found = hugging_face.images(file, weights.images.channels)
   if found is None or (is_known and _is_ours(layout, file, weights)):
     return weights
-  return weights._replace(images=found)
+  return weights._replace(images=found, tells_images=True)
 
 
 def _read(path: epath.Path) -> Fields:

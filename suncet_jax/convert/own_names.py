@@ -79,6 +79,7 @@ def from_tensors(
     leaves={path: tensors[name] for name, path in names.items()},
     kept=_below(_KEPT, tensors),
     origin=content["origin"],
+    tells_images=True,
   )
   if "classifier" not in content:
     return weights

@@ -93,6 +93,7 @@ def from_tensors(
       "names": _described(network),
     },
     left_out=grouped(left_out, (network.names[name] for name in names)),
+    tells_images="images" in known,
   )
 
 

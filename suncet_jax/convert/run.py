@@ -13,7 +13,12 @@ from ml_collections import ConfigDict
 from suncet_jax.config import ConfigError, from_dict, validate
 from suncet_jax.config.data_fields import OTHER_VIEWS
 from suncet_jax.convert.model_fields import head_fields
-from suncet_jax.convert.weights import ConvertError, Images, Weights
+from suncet_jax.convert.weights import (
+  ConvertError,
+  Images,
+  Leaves,
+  Weights,
+)
 from suncet_jax.models.model import part_name
 from suncet_jax.workdir.checkpoint_store import Store
 from suncet_jax.workdir.folder import FolderError, RunFolder
@@ -46,14 +51,12 @@ def read(folder: epath.PathLike, part: str = "") -> Weights:
       or no such head on the features.
   """
   run = RunFolder(folder)
-  config, method = _config(run)
-  params, batch_stats, metadata = _newest(run)
-  described = metadata.get("model") or _described(config, method, params)
+  config, variables, described = _opened(run)
   heads = described["heads"]
   name = _head_name(run, heads, part)
   weights = gathered(
     config,
-    (params, batch_stats),
+    variables,
     channels=described["channels"],
     head=(name, heads[name]) if name else None,
   )
@@ -64,6 +67,31 @@ def read(folder: epath.PathLike, part: str = "") -> Weights:
       if other != name
     ],
   )
+
+
+def read_with_heads(
+  folder: epath.PathLike,
+) -> tuple[Weights, dict[str, Leaves]]:
+  """Reads the backbone, and all heads by name, like `read`.
+
+  Args:
+    folder: Folder of the run, finished or not, local or gs://.
+
+  Returns:
+    Weights without a head, and the leaves of each head, whose paths begin with
+    "head".
+
+  Raises:
+    ConvertError: If there is no checkpoint, or none that matches config.json.
+  """
+  config, variables, described = _opened(RunFolder(folder))
+  weights = gathered(
+    config, variables, channels=described["channels"], head=None
+  )
+  return weights, {
+    name: _leaves(variables, {part_name(name): "head"})
+    for name in described["heads"]
+  }
 
 
 def gathered(
@@ -92,15 +120,24 @@ def gathered(
     # float64 is for tests; files of weights do not have it.
     precision=config.precision.replace("64", "32"),
     images=_images(config, channels),
-    leaves={
-      (kept[path[0].key], *(entry.key for entry in path[1:])): np.asarray(
-        leaf, np.float32
-      )
-      for tree in variables
-      for path, leaf in jax.tree.leaves_with_path(tree)
-      if path[0].key in kept
-    },
+    leaves=_leaves(variables, kept),
+    tells_images=True,
   )
+
+
+def _leaves(
+  variables: tuple[Mapping[str, Any], Mapping[str, Any]],
+  kept: Mapping[str, str],
+) -> Leaves:
+  """Returns the leaves of some parts, whose paths begin with a new name."""
+  return {
+    (kept[path[0].key], *(entry.key for entry in path[1:])): np.asarray(
+      leaf, np.float32
+    )
+    for tree in variables
+    for path, leaf in jax.tree.leaves_with_path(tree)
+    if path[0].key in kept
+  }
 
 
 def classifier_file(folder: epath.Path) -> epath.Path:
@@ -149,6 +186,16 @@ def _is_first(head: Mapping[str, Any]) -> bool:
   return head.get("of", "features") == "features"
 
 
+def _opened(
+  run: RunFolder,
+) -> tuple[ConfigDict, tuple[Any, Any], dict[str, Any]]:
+  """Returns configuration, (params, batch_stats) and what the model is."""
+  config, method = _config(run)
+  params, batch_stats, metadata = _newest(run)
+  described = metadata.get("model") or _described(config, method, params)
+  return config, (params, batch_stats), described
+
+
 def _newest(run: RunFolder) -> tuple[Any, Any, dict[str, Any]]:
   """Returns (params, batch_stats, metadata) of the newest intact checkpoint."""
   try:
@@ -190,7 +237,9 @@ def _config(run: RunFolder) -> tuple[ConfigDict, str]:
   """
   try:
     values = run.config()
-    kept = {k: v for k, v in values.items() if k not in OTHER_VIEWS}
+    # Nor is what the run itself started from, whose heads are the method's.
+    dropped = (*OTHER_VIEWS, "init")
+    kept = {k: v for k, v in values.items() if k not in dropped}
     config = from_dict({**kept, "method": {"name": _ANY_METHOD}})
     config.evals.final = ()  # some suit methods with certain heads only
     validate(config)

@@ -96,6 +96,8 @@ class Weights(NamedTuple):
     left_out: Names of the tensors of the file that are not kept: heads and
       other networks; many under one prefix as that prefix.
     classifier: Classifier on the encoder, if there is one.
+    tells_images: Whether `images` is what the file or the run says; otherwise
+      what is usual of its names.
   """
 
   model: dict[str, Any]
@@ -106,6 +108,7 @@ class Weights(NamedTuple):
   origin: Mapping[str, Any] = {}
   left_out: Sequence[str] = ()
   classifier: Classifier | None = None
+  tells_images: bool = False
 
   @property
   def has_head(self) -> bool:

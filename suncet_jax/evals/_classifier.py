@@ -1,6 +1,6 @@
 """The linear classifier of the linear probe and of fine-tuning."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -58,5 +58,32 @@ def sgd(
   schedule = optax.cosine_decay_schedule(peak, steps)
   return optax.chain(
     optax.add_decayed_weights(weight_decay),
+    optax.sgd(schedule, momentum, nesterov=True),
+  )
+
+
+def finetuning(
+  name: str, peak: float, steps: int, *, momentum: float, weight_decay: float
+) -> optax.GradientTransformation:
+  """Returns the optimizer of fine-tuning, with a cosine schedule down to 0.
+
+  Args:
+    name: "sgd", with Nesterov momentum, or "adamw".
+    peak: Learning rate of the first step; there is no warm-up.
+    steps: Number of steps after which the rate is 0.
+    momentum: Momentum of the gradients, in [0, 1); beta 1 of AdamW.
+    weight_decay: Factor of the decay of kernels; biases and norms have none.
+  """
+
+  def kernels(params: Any) -> Any:
+    return jax.tree.map(lambda x: x.ndim > 1, params)
+
+  schedule = optax.cosine_decay_schedule(peak, steps)
+  if name == "adamw":
+    return optax.adamw(
+      schedule, momentum, weight_decay=weight_decay, mask=kernels
+    )
+  return optax.chain(
+    optax.add_decayed_weights(weight_decay, kernels),
     optax.sgd(schedule, momentum, nesterov=True),
   )

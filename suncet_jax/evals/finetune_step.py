@@ -113,7 +113,7 @@ def make_step(
   apply_backbone: ApplyBackbone,
   optimizer: optax.GradientTransformation,
   prepare: Prepare | None,
-  backbone_scale: float = 1.0,
+  backbone_scale: Any = 1.0,
 ) -> Callable[..., tuple[State, jax.Array]]:
   """Returns the pure (state, images, labels, seed) -> (state, loss).
 
@@ -121,17 +121,20 @@ def make_step(
     apply_backbone: The backbone.
     optimizer: From gradients to updates.
     prepare: See `finetune`.
-    backbone_scale: Factor of the backbone's learning rate; 0: the backbone is
-      frozen, and its norms use their running statistics.
+    backbone_scale: Factor of the backbone's learning rate, or a tree of them;
+      all 0: the backbone is frozen, and its norms use their running statistics.
   """
-  is_frozen = backbone_scale == 0
+  is_frozen = not any(jax.tree.leaves(backbone_scale))
 
   def loss_of(
     trained: Any, batch_stats: Any, images: jax.Array, labels: jax.Array
   ) -> tuple[jax.Array, Any]:
     params, classifier = trained
-    if is_frozen:
-      params = jax.lax.stop_gradient(params)
+    params = _each(
+      lambda x, factor: x if factor else jax.lax.stop_gradient(x),
+      params,
+      backbone_scale,
+    )
     variables = Variables(params, batch_stats, classifier)
     scores, batch_stats = apply_network(
       apply_backbone, variables, images, train=not is_frozen
@@ -150,11 +153,24 @@ def make_step(
       trained, batch_stats, images, labels
     )
     updates, opt_state = optimizer.update(grads, state.opt_state, trained)
-    if not is_frozen and backbone_scale != 1:
-      of_backbone, of_classifier = updates
-      updates = optax.tree.scale(backbone_scale, of_backbone), of_classifier
+    of_backbone, of_classifier = updates
+    of_backbone = _each(
+      lambda x, factor: factor * x if factor else jnp.zeros_like(x),
+      of_backbone,
+      backbone_scale,
+    )
+    updates = of_backbone, of_classifier
     params, classifier = optax.apply_updates(trained, updates)
     variables = Variables(params, batch_stats, classifier)
     return State(state.step + 1, variables, opt_state), loss
 
   return step
+
+
+def _each(
+  change: Callable[[jax.Array, float], jax.Array], tree: Any, factors: Any
+) -> Any:
+  """Changes the leaves of a tree by a factor for all, or one for each."""
+  if isinstance(factors, int | float):
+    factors = jax.tree.map(lambda _: factors, tree)
+  return jax.tree.map(change, tree, factors)

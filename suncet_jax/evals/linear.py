@@ -36,6 +36,12 @@ class LinearProbe(NamedTuple):
     x = (jnp.asarray(features, jnp.float32) - self.mean) / self.scale
     return _classifier.logits(_classifier.Classifier(self.kernel, self.bias), x)
 
+  def on_features(self) -> tuple[jax.Array, jax.Array]:
+    """Returns kernel [f, c] and bias [c] for features as they are."""
+    kernel = self.kernel / self.scale[:, None]
+    shift = jnp.dot(self.mean, kernel, precision=jax.lax.Precision.HIGHEST)
+    return kernel, self.bias - shift
+
 
 def linear_probe(
   features: ArrayLike,

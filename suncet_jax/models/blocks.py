@@ -81,6 +81,18 @@ class BottleneckBlock(nn.Module):
     return relu(x + shortcut)
 
 
+def in_training(train: bool, number: int, frozen: int) -> bool:
+  """Returns whether the norms of a block are in training mode.
+
+  Args:
+    train: Whether the network is in training.
+    number: Number of the block, from 1 on; what comes before the first has 0.
+    frozen: Number of first blocks whose norms are in evaluation mode, with all
+      before them; 0: none, -1: those of the whole network.
+  """
+  return train and frozen >= 0 and not 0 < frozen >= number
+
+
 def rematerialized(block: Block) -> Block:
   """Returns the block with rematerialisation.
 

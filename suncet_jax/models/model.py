@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import flax.linen as nn
 import jax
@@ -119,6 +119,20 @@ class Model:
       if head.over_all_views or head.of in late:
         late.append(name)
     return tuple(late)
+
+  def with_frozen_norms(self, blocks: int) -> Self:
+    """Returns the model with norms that keep their statistics in training.
+
+    Args:
+      blocks: Number of first blocks of the backbone whose norms, with all
+        before them, normalise by their running statistics, which stay; 0: none,
+        -1: all of the backbone. Without batch norms nothing changes.
+    """
+    module = self.backbone.module
+    if getattr(module, "frozen_norms", blocks) == blocks:
+      return self
+    frozen = Network(module.clone(frozen_norms=blocks))
+    return dataclasses.replace(self, backbone=frozen)
 
   def init(
     self, key: jax.Array, image_shape: tuple[int, int, int]

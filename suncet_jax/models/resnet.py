@@ -13,6 +13,7 @@ from suncet_jax.models.activations import relu
 from suncet_jax.models.blocks import (
   BasicBlock,
   BottleneckBlock,
+  in_training,
   rematerialized,
 )
 from suncet_jax.models.conv import Conv
@@ -31,6 +32,8 @@ class ResNet(nn.Module):
     zero_init_residual: Whether gamma of each block's last norm starts at 0.
     numerics: Numerics of all layers.
     remat: Whether the gradient computes blocks again.
+    frozen_norms: Number of first blocks whose norms, and that of the stem, use
+      their running statistics in training; -1: all norms.
   """
 
   architecture: Architecture
@@ -39,6 +42,7 @@ class ResNet(nn.Module):
   zero_init_residual: bool
   numerics: Numerics
   remat: bool = False
+  frozen_norms: int = 0
 
   @nn.compact
   def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
@@ -50,17 +54,19 @@ class ResNet(nn.Module):
     if self.remat:
       block = rematerialized(block)
     x = _Stem(self.stem, self.width * stem_planes, self.numerics, name="stem")(
-      images, train=train
+      images, train=in_training(train, 0, self.frozen_norms)
     )
+    number = 0
     for i, (planes, depth) in enumerate(zip(stage_planes, depths, strict=True)):
       for j in range(depth):
+        number += 1
         x = block(
           self.width * planes,
           stride=2 if i > 0 and j == 0 else 1,
           zero_init_residual=self.zero_init_residual,
           numerics=self.numerics,
           name=f"stage{i + 1}_block{j + 1}",
-        )(x, train)
+        )(x, in_training(train, number, self.frozen_norms))
     return jnp.mean(x, axis=(1, 2), dtype=self.numerics.param_dtype)
 
 

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from suncet_jax.architectures import Architecture
 from suncet_jax.models import initializers
 from suncet_jax.models.activations import ACTIVATIONS
-from suncet_jax.models.blocks import rematerialized
+from suncet_jax.models.blocks import in_training, rematerialized
 from suncet_jax.models.conv import Conv
 from suncet_jax.models.norm import DECAY, BatchNorm
 from suncet_jax.models.numerics import Numerics
@@ -76,11 +76,14 @@ class WideResNet(nn.Module):
     architecture: Kind of block, planes and depths.
     numerics: Numerics of all layers.
     remat: Whether the gradient computes blocks again.
+    frozen_norms: Number of first blocks whose norms use their running
+      statistics in training; -1: all norms.
   """
 
   architecture: Architecture
   numerics: Numerics
   remat: bool = False
+  frozen_norms: int = 0
 
   @nn.compact
   def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
@@ -91,8 +94,10 @@ class WideResNet(nn.Module):
     block = _PreactivationBlock
     if self.remat:
       block = rematerialized(block)
+    number = 0
     for i, (planes, depth) in enumerate(zip(stage_planes, depths, strict=True)):
       for j in range(depth):
+        number += 1
         x = block(
           planes,
           stride=2 if i > 0 and j == 0 else 1,
@@ -100,8 +105,9 @@ class WideResNet(nn.Module):
           form=form,
           numerics=self.numerics,
           name=f"stage{i + 1}_block{j + 1}",
-        )(x, train)
+        )(x, in_training(train, number, self.frozen_norms))
     norm = BatchNorm(self.numerics, decay=form.decay, name="final_norm")
+    train = in_training(train, number + 1, self.frozen_norms)
     x = ACTIVATIONS[form.activation](norm(x, train=train))
     return jnp.mean(x, axis=(1, 2), dtype=self.numerics.param_dtype)
 

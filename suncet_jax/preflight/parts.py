@@ -30,7 +30,7 @@ _ROOMS = (
   (("convolution",), _NETWORK),
   (("methods", "encode.py"), _NETWORK),
   (("methods",), LOSSES),
-  (("optim.py",), OPTIMIZER),
+  (("optim",), OPTIMIZER),
 )
 _FUNCTIONS_OF_STEP = {
   "make_views": AUGMENTATION,

@@ -197,6 +197,7 @@ def _plain(config: ConfigDict, train: int) -> ConfigDict:
     data.labelled.fraction = _share(data.labelled.file, train)
     data.labelled.file = ""
   data.validation.file = ""
+  changed.init.weights = changed.init.network = changed.init.sha256 = ""
   return changed
 
 

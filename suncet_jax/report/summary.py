@@ -44,8 +44,11 @@ def run_tiles(run: Run) -> list[Tiles]:
 
 def run_facts(run: Run) -> Table | None:
   """Returns a table that identifies the result of a run, or None if empty."""
+  init = run.result.get("init", {})
   rows = [
     ("steps", wording.count(run.latest("step"))),
+    ("weights at the start", init.get("weights")),
+    ("SHA-256 of these weights", init.get("sha256")),
     ("digest of the parameters", run.result.get("params_digest")),
     ("fingerprint of the config", run.result.get("config_fingerprint")),
     ("versions", wording.versions(run.result.get("versions"))),

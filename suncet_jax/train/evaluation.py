@@ -13,7 +13,7 @@ from suncet_jax.data.source import Source
 from suncet_jax.devices.mesh import replicated
 from suncet_jax.evals.accuracy import topk_accuracy
 from suncet_jax.evals.finetune import FineTuned
-from suncet_jax.evals.protocols import knn
+from suncet_jax.evals.protocols import knn, linear
 from suncet_jax.evals.protocols.base import Embedding
 from suncet_jax.evals.rank import rankme
 from suncet_jax.train.experiment import Experiment
@@ -207,7 +207,9 @@ class StateUnderTest:
   @property
   def finetuned(self) -> FineTuned:
     """The network that was fine-tuned on the labelled images."""
-    arguments = self._evaluator.experiment, self.state
+    is_probed = self.config.finetune.start == "probe"
+    start = linear.fitted(self).on_features() if is_probed else None
+    arguments = self._evaluator.experiment, self.state, start
     return self.once("finetune", lambda: finetune_on_labels(*arguments))
 
   def finetuned_scores(self) -> np.ndarray:

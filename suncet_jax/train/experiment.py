@@ -18,6 +18,7 @@ from suncet_jax.devices.mesh import check_divisible, make_mesh, replicated
 from suncet_jax.methods import base as methods
 from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.rng import RngStream
+from suncet_jax.train import starting
 from suncet_jax.train.state import TrainState, init_state
 from suncet_jax.train.step import StepFn, make_step
 
@@ -36,6 +37,8 @@ class Experiment:
     method: Method whose loss a step optimizes.
     optimizer: Transformation of gradients into updates.
     schedule: Function from step to learning rate.
+    start: Weights that the run starts from; None: not read, as the run has
+      begun before.
   """
 
   config: ConfigDict
@@ -47,6 +50,7 @@ class Experiment:
   method: methods.Method
   optimizer: optax.GradientTransformation
   schedule: optax.Schedule
+  start: starting.Start | None = None
 
   @property
   def steps_per_epoch(self) -> int:
@@ -78,6 +82,9 @@ class Experiment:
 
   def initial_state(self) -> TrainState:
     """Returns the state before the first step, on all devices."""
+    start = self.start or starting.read(
+      self.config, self.model, self._image_shape
+    )
     # Optimizing a program that runs once takes seconds on a CPU: XLA compiles
     # a random generator for every kernel's shape.
     is_cpu = jax.default_backend() == "cpu"
@@ -85,7 +92,7 @@ class Experiment:
       self._init,
       out_shardings=replicated(self.mesh),
       compiler_options={"xla_backend_optimization_level": 0} if is_cpu else {},
-    )(self.config.seed)
+    )(self.config.seed, start.variables)
 
   def state_template(self) -> Any:
     """Returns shapes, dtypes and shardings of the state, without computing."""
@@ -94,7 +101,7 @@ class Experiment:
       lambda leaf: jax.ShapeDtypeStruct(
         leaf.shape, leaf.dtype, sharding=sharding
       ),
-      jax.eval_shape(self._init, self.config.seed),
+      jax.eval_shape(self._init, self.config.seed, ({}, {})),
     )
 
   def step_fn(self) -> StepFn:
@@ -109,19 +116,23 @@ class Experiment:
       max_skipped_in_a_row=train.max_skipped_in_a_row,
       steps_per_epoch=self.steps_per_epoch,
       ema_decay=train.ema_decay,
+      frozen_blocks=self.config.optim.frozen_blocks,
     )
 
-  def _init(self, seed: int) -> TrainState:
-    size = self.config.augment.size
-    channels = self.pipeline.train.image_shape[-1]
+  @property
+  def _image_shape(self) -> tuple[int, int, int]:
+    return _image_shape(self.config, self.pipeline)
+
+  def _init(self, seed: int, given: tuple[Any, Any]) -> TrainState:
     key = jax.random.fold_in(jax.random.key(seed), RngStream.INITIAL_PARAMETERS)
     return init_state(
       key,
       self.model,
       self.method,
       self.optimizer,
-      (size, size, channels),
+      self._image_shape,
       is_averaged=self.config.train.ema_decay > 0,
+      given=given,
     )
 
 
@@ -129,13 +140,21 @@ def build(
   config: ConfigDict,
   dataset: Dataset | None = None,
   mesh: jax.sharding.Mesh | None = None,
+  *,
+  is_begun: bool = False,
 ) -> Experiment:
   """Opens the data and builds all parts.
+
+  With `config.init.weights` these are read, and the experiment has the
+  configuration that they settle: their digest, and normalisation.
 
   Args:
     config: Validated configuration.
     dataset: Data set to use instead of the one that `config.data` names.
     mesh: Mesh of the devices; None: all of this job.
+    is_begun: Whether the run has begun before, and `config` is the one that it
+      keeps (see `config.as_begun`): the weights that it started from are not
+      read.
 
   Returns:
     The experiment.
@@ -153,19 +172,43 @@ def build(
     check_divisible(mesh, parts, **{name: count})
   optimizer, schedule = optim.make_optimizer(config, pipeline.steps_per_epoch)
   spec = plugins.method_spec(config.method.name)
+  model = models.build(
+    config.model,
+    config.precision,
+    heads=spec.heads(config, pipeline.class_count),
+    remat=config.train.remat,
+  ).with_frozen_norms(frozen_norms(config.optim))
+  start = None
+  if not is_begun:
+    start = starting.read(config, model, _image_shape(config, pipeline))
+    config = starting.settled(config, start)
   return Experiment(
     config=config,
     mesh=mesh,
     pipeline=pipeline,
     stream=pipeline.stream(mesh),
     views=named_views(config, is_cropped=pipeline.train.crops_on_host),
-    model=models.build(
-      config.model,
-      config.precision,
-      heads=spec.heads(config, pipeline.class_count),
-      remat=config.train.remat,
-    ),
+    model=model,
     method=methods.build(config, pipeline.class_count),
     optimizer=optimizer,
     schedule=schedule,
+    start=start,
   )
+
+
+def frozen_norms(settings: ConfigDict) -> int:
+  """Returns the number of blocks whose norms are frozen.
+
+  Args:
+    settings: Group of the configuration with the fields of tuning, such as
+      `config.optim`.
+  """
+  return optim.WHOLE if settings.frozen_norms else settings.frozen_blocks
+
+
+def _image_shape(
+  config: ConfigDict, pipeline: Pipeline
+) -> tuple[int, int, int]:
+  """Returns the shape of the views, (h, w, c)."""
+  size = config.augment.size
+  return size, size, pipeline.train.image_shape[-1]

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from ml_collections import ConfigDict
 
 from suncet_jax.data.augment.view import View
 from suncet_jax.data.source import Request
@@ -15,12 +16,17 @@ from suncet_jax.evals.finetune import FineTuned, finetune
 from suncet_jax.evals.finetune_step import ApplyBackbone
 from suncet_jax.models.heads import first_layers
 from suncet_jax.models.model import Model, Network, part_name
+from suncet_jax.optim import rate_factors
 from suncet_jax.rng import RngStream, permutation
-from suncet_jax.train.experiment import Experiment
+from suncet_jax.train.experiment import Experiment, frozen_norms
 from suncet_jax.train.state import TrainState
 
 
-def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
+def finetune_on_labels(
+  experiment: Experiment,
+  state: TrainState,
+  classifier: tuple[jax.Array, jax.Array] | None = None,
+) -> FineTuned:
   """Trains backbone and a new linear classifier, as `evals.finetune` says.
 
   The protocol of Assran et al. 2020 (arXiv 2006.10803): crop and flip only,
@@ -30,6 +36,7 @@ def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
   Args:
     experiment: Gives the images and the settings.
     state: The pre-trained encoder; not modified.
+    classifier: Kernel and bias to start from; None: zeros.
 
   Returns:
     The fine-tuned network.
@@ -37,7 +44,8 @@ def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
   settings = experiment.config.evals.finetune
   batches = _LabelledBatches(experiment)
   loaded = iter(batches)
-  kept = _kept(experiment.model, state.encoder, settings.first_layers)
+  model = experiment.model.with_frozen_norms(frozen_norms(settings))
+  kept = _kept(model, state.encoder, settings.first_layers)
   return finetune(
     kept.apply,
     kept.params,
@@ -47,10 +55,29 @@ def finetune_on_labels(experiment: Experiment, state: TrainState) -> FineTuned:
     class_count=experiment.pipeline.class_count,
     steps=settings.epochs * batches.steps_per_epoch,
     learning_rate_peak=settings.learning_rate * batches.batch_size / 256,
-    backbone_scale=settings.backbone_scale,
+    backbone_scale=_scales(settings, kept.params),
+    optimizer=settings.optimizer,
+    weight_decay=settings.weight_decay,
+    classifier=classifier,
+    lora_rank=settings.lora_rank,
+    lora_alpha=settings.lora_alpha,
     prepare=_prepare(experiment),
     seed=experiment.config.seed,
   )
+
+
+def _scales(settings: ConfigDict, params: Any) -> Any:
+  """Returns the factors of the learning rates, one for all if they are one."""
+  if settings.layer_decay == 1 and not settings.frozen_blocks:
+    return settings.backbone_scale
+  is_bare = "backbone" not in params
+  factors = rate_factors(
+    {"backbone": params} if is_bare else params,
+    layer_decay=settings.layer_decay,
+    frozen_blocks=settings.frozen_blocks,
+  )
+  scales = jax.tree.map(lambda x: settings.backbone_scale * x, factors)
+  return scales["backbone"] if is_bare else scales
 
 
 class _Kept(NamedTuple):

@@ -101,7 +101,7 @@ def _evaluate_again(
   config: ConfigDict, folder: RunFolder, names: Sequence[str], step: int | None
 ) -> int:
   """Evaluates a checkpoint; see `evaluate_again`, which checks the names."""
-  experiment = build(config)
+  experiment = build(config, is_begun=True)
   with Checkpoints(folder.checkpoints, read_only=True) as checkpoints:
     restored = checkpoints.restore(experiment.state_template(), step)
   if restored is None:

@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 from suncet_jax.devices.processes import is_first, value_from_first
 from suncet_jax.errors import UserError
+from suncet_jax.train import starting
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.monitor import print_once
 from suncet_jax.train.state import TrainState
@@ -19,27 +20,33 @@ from suncet_jax.workdir.folder import (
 )
 
 
-def claim(folder: RunFolder, config: ConfigDict) -> None:
+def claim(folder: RunFolder, config: ConfigDict) -> dict[str, Any]:
   """Claims the folder on process 0; all processes learn the outcome.
 
   Args:
     folder: Folder of the run.
     config: Configuration of the run.
 
+  Returns:
+    The configuration that the run keeps, as nested dicts; {} if it is new.
+
   Raises:
     FolderInUseError: If another process is using the folder.
     FolderError: If it belongs to another run or is not writable.
   """
   problem: UserError | FolderInUseError | None = None
+  kept: dict[str, Any] = {}
   if is_first():
     try:
-      folder.claim(config)
+      kept = folder.claim(config)
     except (UserError, FolderInUseError) as error:
       problem = error
   in_use = isinstance(problem, FolderInUseError)
-  in_use, message = value_from_first((in_use, str(problem or "")))
+  told = in_use, str(problem or ""), kept
+  in_use, message, kept = value_from_first(told)
   if message:
     raise FolderInUseError(message) if in_use else FolderError(message)
+  return kept
 
 
 def metadata(experiment: Experiment) -> dict[str, Any]:
@@ -80,6 +87,7 @@ def start(
     return experiment.initial_state(), 0.0
   restored = checkpoints.restore(experiment.state_template())
   if not restored:
+    starting.show(experiment.start.about if experiment.start else {})
     return experiment.initial_state(), 0.0
   state, kept = restored
   # Checked here again, since config.json may have been edited or removed.

@@ -8,7 +8,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax import convolution
-from suncet_jax.config import validate
+from suncet_jax.config import as_begun, validate
 from suncet_jax.data import Dataset
 from suncet_jax.devices.processes import is_first, value_from_first
 from suncet_jax.files.formats import write_json
@@ -53,7 +53,8 @@ def run(
   """
   validate(config)
   folder = RunFolder(workdir)
-  resume.claim(folder, config)
+  kept = resume.claim(folder, config)
+  config = as_begun(config, kept)
   finished = value_from_first(folder.finished_result())
   if finished:
     print_once(f"{folder.path} is complete (remove it to start again).")
@@ -61,16 +62,17 @@ def run(
     return 0
   if config.train.debug_nans:
     jax.config.update("jax_debug_nans", True)
+  began = time.monotonic()
   with programs_kept(config, folder):
-    return _run(config, folder, command, dataset)
+    experiment = build(config, dataset, is_begun=bool(kept))
+    return _run(experiment, folder, command, began)
 
 
 def _run(
-  config: ConfigDict, folder: RunFolder, command: str, dataset: Dataset | None
+  experiment: Experiment, folder: RunFolder, command: str, began: float
 ) -> int:
   """Runs in a claimed folder; returns the exit code."""
-  began = time.monotonic()
-  experiment = build(config, dataset)
+  config = experiment.config
   print_once(experiment.pipeline.summary())
   name, reason = convolution.in_use(config.model.convolution, config.precision)
   print_once(f"Convolution: {name} ({reason})")
@@ -86,6 +88,8 @@ def _run(
   metrics = result.evaluate_finally(experiment, folder, evaluator, state)
   kept = keep_classifier(experiment, folder, evaluator, state, metrics)
   content = result.content(experiment, state, seconds, metrics, kept)
+  if begun_from := folder.start():
+    content["init"] = begun_from
   if config.log.report:
     result.report(experiment, folder, evaluator, state, content, command)
   if is_first():
@@ -112,6 +116,8 @@ def _train(
     series = experiment.spec.series
     state, seconds = resume.start(experiment, checkpoints, metadata)
     if is_first():  # only now: the data opened and the checkpoint fits
+      if experiment.start and experiment.start.about:
+        folder.keep_start(experiment.start.about)  # a run that has begun has it
       folder.keep_config(experiment.config)
       folder.keep_series(series)
       if experiment.config.data.test_fraction:

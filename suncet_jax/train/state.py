@@ -49,6 +49,7 @@ def init_state(
   image_shape: tuple[int, int, int],
   *,
   is_averaged: bool = False,
+  given: tuple[Any, Any] = ({}, {}),
 ) -> TrainState:
   """Returns the state before the first step; may be jitted.
 
@@ -59,12 +60,15 @@ def init_state(
     optimizer: Optimizer; makes `opt_state`.
     image_shape: Shape of the views, (h, w, c).
     is_averaged: Whether to keep an average of the weights.
+    given: (params, batch_stats) of the parts that are not drawn, by part.
 
   Returns:
     The state.
   """
   drawn, batch_stats = model.init(key, image_shape)
-  params, method_state = method.init(drawn, batch_stats)
+  given_params, given_stats = jax.tree.map(jnp.copy, given)
+  batch_stats = {**batch_stats, **given_stats}
+  params, method_state = method.init({**drawn, **given_params}, batch_stats)
   # Every leaf is an array of its own: a donated buffer must not occur twice.
   return TrainState(
     step=jnp.zeros((), jnp.int32),

@@ -20,6 +20,7 @@ from suncet_jax.methods.base import (
   StepOutput,
   Views,
 )
+from suncet_jax.optim import held
 from suncet_jax.rng import RngStream
 from suncet_jax.train.state import TrainState
 
@@ -40,6 +41,7 @@ def make_step(
   max_skipped_in_a_row: int,
   steps_per_epoch: int = 1,
   ema_decay: float = 0.0,
+  frozen_blocks: int = 0,
 ) -> StepFn:
   """Builds the jitted step (state, batch, spec, seed) -> (state, metrics).
 
@@ -57,12 +59,19 @@ def make_step(
     max_skipped_in_a_row: Number of skipped steps after which updates end.
     steps_per_epoch: Number of steps per epoch, for methods that depend on it.
     ema_decay: Decay of the averaged weights, if the state has them.
+    frozen_blocks: Number of first blocks of the backbone without a gradient;
+      see `optim.rate_factors`.
 
   Returns:
     The step; metrics are float32 scalars.
   """
   # The seed is an argument so that runs with several seeds share a program.
   sharding = replicated(mesh)
+
+  def loss_of(params: Any, *arguments: Any) -> tuple[jax.Array, StepOutput]:
+    # Products for a gradient that nobody uses are then not computed.
+    trained = held(params, frozen_blocks) if frozen_blocks else params
+    return method.loss(trained, *arguments)
 
   @functools.partial(
     jax.jit,
@@ -75,7 +84,7 @@ def make_step(
   ) -> tuple[TrainState, Metrics]:
     views = make_views(batch, spec, state.step, seed)
     moment = _moment(state.step, steps_per_epoch, seed)
-    (loss, output), gradient = jax.value_and_grad(method.loss, has_aux=True)(
+    (loss, output), gradient = jax.value_and_grad(loss_of, has_aux=True)(
       state.params,
       state.batch_stats,
       state.method_state,

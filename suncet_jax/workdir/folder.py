@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -10,7 +10,7 @@ from absl import logging
 from etils import epath
 from ml_collections import ConfigDict
 
-from suncet_jax.config import differences
+from suncet_jax.config import as_begun, differences
 from suncet_jax.errors import RunError, UserError
 from suncet_jax.files import storage
 from suncet_jax.files.formats import (
@@ -62,10 +62,14 @@ class RunFolder:
     self.checkpoints = self.path / "checkpoints"
     self.result = self.path / "result.json"
     self._config = self.path / "config.json"
+    self._start = self.path / "init.json"
     self._lock: TextIO | Lease | None = None
 
-  def claim(self, config: ConfigDict) -> None:
+  def claim(self, config: ConfigDict) -> dict[str, Any]:
     """Locks the folder and checks that it is new or of this configuration.
+
+    Returns:
+      The configuration that its run keeps, as nested dicts; {} if it is new.
 
     Raises:
       FolderInUseError: If another process is using the folder.
@@ -86,10 +90,12 @@ class RunFolder:
         "that can be written to."
       ) from error
     if not self._config.exists():
-      return
+      return {}
+    kept = self.config()
     check_same_config(
-      f"{self.path} belongs to", self.config(), config.to_dict()
+      f"{self.path} belongs to", kept, as_begun(config, kept).to_dict()
     )
+    return kept
 
   def keep_config(self, config: ConfigDict) -> None:
     """Writes the configuration, to be called once it is known to work."""
@@ -102,6 +108,14 @@ class RunFolder:
     """Keeps what the method says of its metrics, for reports without it."""
     content = {one.name: one._asdict() for one in series}
     write_json(self.path / "series.json", content)
+
+  def keep_start(self, about: Mapping[str, Any]) -> None:
+    """Keeps what is said of the weights that the run starts from."""
+    write_json(self._start, dict(about))
+
+  def start(self) -> dict[str, Any]:
+    """Returns what `keep_start` has kept; {} if the run began from nothing."""
+    return read_json_if_there(self._start)
 
   def keep_test_images(self, rows: Iterable[tuple[str, str]]) -> None:
     """Writes which images were split off as the test set.

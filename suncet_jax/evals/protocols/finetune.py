@@ -4,8 +4,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from suncet_jax.architectures import MLP
+from suncet_jax.config.run_fields import TUNING
 from suncet_jax.evals.protocols.base import Context
-from suncet_jax.fields import FRACTION, NOT_NEGATIVE, POSITIVE, Field, interval
+from suncet_jax.fields import (
+  FRACTION,
+  NOT_NEGATIVE,
+  POSITIVE,
+  Field,
+  interval,
+  one_of,
+)
 from suncet_jax.plugins import EvaluationSpec
 
 
@@ -26,6 +34,30 @@ class FineTuning(EvaluationSpec):
     "learning_rate": Field(
       0.05, "Peak learning rate for a batch of 256.", POSITIVE
     ),
+    "optimizer": Field(
+      "sgd",
+      'Optimizer, without warm-up; "adamw" wants a far smaller rate.',
+      one_of("sgd", "adamw"),
+    ),
+    "weight_decay": Field(
+      0.0, "Factor of the weight decay of kernels.", NOT_NEGATIVE
+    ),
+    "start": Field(
+      "zero",
+      'Classifier to start from: "zero", or "probe": the one of '
+      "evals.linear, which is trained before (LP-FT, arXiv 2202.10054).",
+      one_of("zero", "probe"),
+    ),
+    "lora_rank": Field(
+      0,
+      "Rank of adapters (LoRA, arXiv 2106.09685) that are trained in place of "
+      "the backbone and added to its kernels at the end; 0: none.",
+      NOT_NEGATIVE,
+    ),
+    "lora_alpha": Field(
+      16.0, "Its quotient with the rank scales the adapters.", POSITIVE
+    ),
+    **TUNING,
     "backbone_scale": Field(
       1.0,
       "Factor of the backbone's learning rate; 0: it is frozen, its norms in "
@@ -55,7 +87,7 @@ class FineTuning(EvaluationSpec):
   }
 
   def faults(self, config: Any, heads: Mapping[str, MLP]) -> Iterator[str]:
-    """Yields what is wrong with the number of layers that stay."""
+    """Yields what is wrong with the layers that stay, and with the start."""
     layers = config.evals.finetune.first_layers
     text = f"evals.finetune.first_layers is {layers}, but"
     if layers and "projection" not in heads:
@@ -68,6 +100,18 @@ class FineTuning(EvaluationSpec):
       yield (
         f"{text} the projection head has {most} layers before its last, which "
         f"has no ReLU: expected at most {most}; model.head.layers adds some."
+      )
+
+    rank = config.evals.finetune.lora_rank
+    if rank and not config.evals.finetune.backbone_scale:
+      yield (
+        f"evals.finetune.lora_rank is {rank}, but with "
+        "evals.finetune.backbone_scale=0 no adapter moves: set one of the two."
+      )
+    if layers and config.evals.finetune.start == "probe":
+      yield (
+        f"{text} evals.finetune.start='probe' begins with a classifier of the "
+        "features: leave 0, or start='zero'."
       )
 
   def run(self, context: Context) -> dict[str, float]:
