@@ -7,7 +7,7 @@ from typing import Any
 from etils import epath
 from PIL import Image
 
-from suncet_jax.architectures import MODEL_NAMES
+from suncet_jax.architectures import RESNETS
 from suncet_jax.convert import tensor_files
 from suncet_jax.convert.weights import Images, Weights
 
@@ -51,14 +51,14 @@ def descriptions(weights: Weights, layout: str) -> dict[str, dict[str, Any]]:
 
 def feature_sizes(weights: Weights) -> list[int]:
   """Returns the number of channels after each stage."""
-  architecture = MODEL_NAMES[weights.model["name"]]
+  architecture = RESNETS[weights.model["name"]]
   expansion = 4 if architecture.block == "bottleneck" else 1
   factor = expansion * weights.model["width"]
   return [factor * planes for planes in architecture.planes]
 
 
 def _hugging_face_config(weights: Weights) -> dict[str, Any]:
-  architecture = MODEL_NAMES[weights.model["name"]]
+  architecture = RESNETS[weights.model["name"]]
   return {
     "architectures": ["ResNetModel"],
     "model_type": "resnet",

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from suncet_jax.architectures import MODEL_NAMES
+from suncet_jax.architectures import RESNETS
 from suncet_jax.convert.descriptions import feature_sizes
 from suncet_jax.convert.fields import Fields
 from suncet_jax.convert.pytorch_names import NORMALISATIONS
@@ -58,7 +58,7 @@ def check(config: Fields, weights: Weights) -> None:
   is_theirs = weights.origin.get("layout") == "huggingface"
   if not config.content or not (is_theirs or "model_type" in config.content):
     return
-  architecture = MODEL_NAMES[weights.model["name"]]
+  architecture = RESNETS[weights.model["name"]]
   for name, default, expected in (
     ("model_type", "resnet", "resnet"),
     ("num_channels", 3, weights.images.channels),

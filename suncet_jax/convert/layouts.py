@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from suncet_jax.architectures import MODEL_NAMES
+from suncet_jax.architectures import RESNETS
 from suncet_jax.convert.model_fields import HEAD_FIELDS
 from suncet_jax.convert.weights import Path
 
@@ -129,7 +129,8 @@ def _block(name: str) -> tuple[int, int]:
 
 
 def _is_wide(model: Model) -> bool:
-  return MODEL_NAMES[model["name"]].is_wide_resnet
+  name = model["name"]
+  return name in RESNETS and RESNETS[name].is_wide_resnet
 
 
 def _suncet_fault(model: Model, channels: int) -> str:

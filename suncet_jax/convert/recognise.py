@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from suncet_jax.architectures import (
   HEAD_LAYERS,
-  MODEL_NAMES,
+  RESNETS,
   STEMS,
   WIDTHS,
   model_faults,
@@ -125,12 +125,12 @@ def _model_name(names: Shapes, spec: Family) -> str:
     block = "preactivation"
   else:
     block = "bottleneck" if spec.third in names else "basic"
-  for name, architecture in MODEL_NAMES.items():
+  for name, architecture in RESNETS.items():
     if (architecture.block, architecture.depths) == (block, tuple(depths)):
       return name
   known = ", ".join(
     f"{name} {architecture.depths}"
-    for name, architecture in MODEL_NAMES.items()
+    for name, architecture in RESNETS.items()
     if architecture.block == block
   )
   raise ConvertError(
@@ -140,9 +140,9 @@ def _model_name(names: Shapes, spec: Family) -> str:
 
 
 def _width(stem_planes: int, name: str) -> int:
-  width, rest = divmod(stem_planes, MODEL_NAMES[name].stem_planes)
+  width, rest = divmod(stem_planes, RESNETS[name].stem_planes)
   if rest or width not in WIDTHS:
-    planes = MODEL_NAMES[name].stem_planes
+    planes = RESNETS[name].stem_planes
     expected = ", ".join(str(w * planes) for w in WIDTHS)
     raise ConvertError(
       f"its stem has {stem_planes} channels, expected one of {expected} for "
