@@ -21,7 +21,7 @@ from benchmarks.step.rows import (
   Workload,
 )
 from suncet_jax import losses, models
-from suncet_jax.architectures import MODEL_NAMES, STEMS
+from suncet_jax.architectures import RESNETS, STEMS
 from suncet_jax.config import base
 from suncet_jax.devices.host import keep_freed_memory
 
@@ -65,7 +65,7 @@ def make_flax(row: str, dtype: str) -> Job:
   workload = ROWS[row]
   images = jnp.zeros((1, workload.size, workload.size, workload.channels))
   encoder = Encoder(
-    MODEL_NAMES[workload.model],
+    RESNETS[workload.model],
     STEMS[workload.stem],
     dtype=jnp.dtype(dtype),
   )

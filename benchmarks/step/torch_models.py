@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suncet_jax.architectures import MODEL_NAMES, STEMS, Architecture, Stem
+from suncet_jax.architectures import RESNETS, STEMS, Architecture, Stem
 
 
 def build(name: str, stem: str, channels: int, out: int = 128) -> nn.Module:
   """Builds a backbone and a two-layer projection head.
 
   Args:
-    name: One of `architectures.MODEL_NAMES` but "wrn28_2_fixmatch".
+    name: One of `architectures.RESNETS` but "wrn28_2_fixmatch".
     stem: One of `architectures.STEMS`; a WideResNet ignores it.
     channels: Channels of the images.
     out: Size of the projection.
@@ -22,7 +22,7 @@ def build(name: str, stem: str, channels: int, out: int = 128) -> nn.Module:
     A channels-last module from images [b, c, h, w] to projections [b, out], in
     training mode.
   """
-  architecture = MODEL_NAMES[name]
+  architecture = RESNETS[name]
   if architecture.block == "preactivation":
     backbone = _wide_resnet(architecture, channels)
   else:

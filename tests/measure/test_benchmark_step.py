@@ -9,7 +9,7 @@ from benchmarks.step.flax_models import Encoder
 from benchmarks.step.jax_jobs import flax_ntxent
 from benchmarks.step.layers import resnet50
 from suncet_jax import losses, models
-from suncet_jax.architectures import MODEL_NAMES, STEMS
+from suncet_jax.architectures import RESNETS, STEMS
 from suncet_jax.config import base
 
 
@@ -17,7 +17,7 @@ def _both(name, stem):
   """Returns our model and the plain Flax one."""
   config = base().model
   config.name, config.stem = name, stem
-  plain = Encoder(MODEL_NAMES[name], STEMS[stem])
+  plain = Encoder(RESNETS[name], STEMS[stem])
   return models.build(config), plain
 
 
