@@ -179,19 +179,6 @@ def _draw(
   path: epath.Path, measured: curve.Curve, fit: Fit | None, by: str
 ) -> None:
   # Imported here: matplotlib takes a second.
-  from suncet_jax.report.picture import curves_png
+  from suncet_jax.labels.picture import curve_png
 
-  counts = np.array(measured.counts, float)
-  series = {by: [(counts, draw) for draw in measured.accuracies]}
-  if fit is not None:
-    ahead = np.geomspace(counts[0], _TIMES[-1] * counts[-1], 50)
-    law = np.array([fit.law.accuracy(n) for n in ahead])
-    series["power law"] = [(ahead, law)]
-  png = curves_png(
-    "What labels are worth",
-    {"labels per class": series},
-    y_label="test accuracy",
-    kind="percent",
-    doubles=True,
-  )
-  storage.write(path, png)
+  storage.write(path, curve_png(measured, fit, by, _TIMES[-1]))

@@ -51,7 +51,6 @@ def curves_png(
   width, height = _INCHES
   size = (width * len(axes), height * len(rows))
   figure = Figure(size, _DOTS_PER_INCH, layout="constrained")
-  FigureCanvasAgg(figure)
   parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
   above: np.ndarray | None = None
   for part, shown in zip(parts, rows, strict=True):
@@ -64,8 +63,14 @@ def curves_png(
       for panel, first in zip(panels, above, strict=True):
         panel.sharex(first)
     above = panels if above is None else above
+  return content_of(figure)
+
+
+def content_of(figure: Figure) -> bytes:
+  """Returns a figure as a PNG file; the same data give the same bytes."""
+  FigureCanvasAgg(figure)
   buffer = io.BytesIO()
-  # Leaves out the version of matplotlib: the same data give the same bytes.
+  # Leaves out the version of matplotlib.
   figure.savefig(buffer, format="png", metadata={"Software": None})
   return buffer.getvalue()
 
@@ -84,7 +89,7 @@ def _row(
       runs = series[name]
       text = _cut(name) + (f" ({len(runs)} runs)" if len(runs) > 1 else "")
       legend[name] = text, _draw(panel, runs, _palette()[colors[name]])
-    _frame(panel, label, kind)
+    frame(panel, label, kind)
   _add_legend(figure, list(legend.values()))
   return panels
 
@@ -104,7 +109,14 @@ def _draw(panel: Axes, runs: Sequence[Curve], color: str) -> Artist:
   return panel.plot(x, mean, color=color, lw=1.8, marker=marker, ms=3.5)[0]
 
 
-def _frame(panel: Axes, x_label: str, kind: str) -> None:
+def frame(panel: Axes, x_label: str, kind: str = "number") -> None:
+  """Draws what surrounds curves.
+
+  Args:
+    panel: Panel of a figure.
+    x_label: Label of the horizontal axis.
+    kind: Kind of the values, as for `curves_png`.
+  """
   panel.set_xlabel(x_label, color=_INK)
   panel.tick_params(which="both", length=0, labelcolor=_SOFT)
   panel.grid(color=_GRID, linewidth=0.8)
