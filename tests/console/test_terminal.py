@@ -359,6 +359,13 @@ def test_an_output_elsewhere_stays_there(screen):
   assert not any("First" in line for line in screen.lines())
 
 
+@pytest.mark.parametrize(("class_count", "is_shown"), [(5, False), (6, True)])
+def test_top_5_of_five_classes_says_nothing(class_count, is_shown):
+  with _piped() as (out, _):
+    show_accuracies({"knn_top1": 0.5, "finetune_top5": 1.0}, class_count)
+  assert ("top 5" in out.getvalue()) == is_shown
+
+
 def test_tables_are_drawn_at_a_terminal(screen):
   with screen.attached():
     show_accuracies({"knn_top1": 0.5, "finetune_top5": 1.0, "seconds": 3})
