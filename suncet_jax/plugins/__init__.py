@@ -25,6 +25,7 @@ from suncet_jax.plugins.search import (
   metric_explanations,
   metric_titles,
   suitable_evaluations,
+  telling_metrics,
   uses_labels,
   views_of_images,
 )
@@ -45,6 +46,7 @@ __all__ = [
   "metric_explanations",
   "metric_titles",
   "suitable_evaluations",
+  "telling_metrics",
   "uses_labels",
   "views_of_images",
 ]

@@ -130,6 +130,23 @@ def metric_titles() -> dict[str, str]:
   }
 
 
+def telling_metrics(
+  metrics: Mapping[str, Any], class_count: int
+) -> dict[str, Any]:
+  """Returns metrics without those that are 100 % whatever was learnt.
+
+  Args:
+    metrics: Metrics by name.
+    class_count: Number of classes; 0: not known.
+  """
+  is_sure = 0 < class_count <= 5
+  return {
+    name: value
+    for name, value in metrics.items()
+    if not (is_sure and name.endswith("_top5"))
+  }
+
+
 def metric_explanations() -> dict[str, str]:
   """Returns one line on how each metric of an evaluation is measured."""
   return {

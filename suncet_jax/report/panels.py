@@ -76,9 +76,10 @@ _SECTIONS = (
   _Section(
     "What the encoder learns",
     "Contrastive accuracy is the share of images whose other view is the most "
-    "similar one in the batch; it should rise. Alignment falls as views agree, "
-    "uniformity as embeddings spread over the sphere; an effective rank that "
-    "drops to a few is collapse.",
+    "similar one in the batch; it should rise. Alignment is the distance "
+    "between views of an image; uniformity is the lower the wider embeddings "
+    "spread over the sphere, and alignment may rise as they do. Both near 0, "
+    "or an effective rank that drops to a few, is collapse.",
     (_Panel("rankme", "effective rank (RankMe)", smooth=False),),
   ),
   _Section(

@@ -121,8 +121,8 @@ def efforts(run: Run) -> list[tuple[str, str]]:
     (wording.count(run.latest("epochs") or run.latest("epoch")), "epochs"),
     (wording.brief(run.latest("images_seen")), "images processed"),
     (wording.brief(run.latest("flops")), "training FLOPs, estimated"),
-    (wording.duration(run.latest("seconds")), "training time"),
-    (wording.brief(speed(run)), "images per second, median"),
+    (wording.duration(run.latest("seconds")), "training time, compiling too"),
+    (wording.brief(speed(run)), "images per second of its steps, median"),
     (wording.percent(wait_share(run)), "of the time waiting for input"),
     (wording.count(last_value(run.history, "skipped")), "steps skipped"),
   ]

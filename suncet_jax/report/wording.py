@@ -4,7 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from suncet_jax.plugins import metric_explanations, metric_titles
+from suncet_jax.plugins import (
+  metric_explanations,
+  metric_titles,
+  telling_metrics,
+)
 
 NOTHING = "\N{EN DASH}"
 _UNITS = (
@@ -42,8 +46,9 @@ def metric_names(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def metrics_of(result: Mapping[str, Any]) -> Mapping[str, Any]:
-  """Returns the metrics of a result; empty without any."""
-  return result.get("metrics") or {}
+  """Returns the telling metrics of a result; empty without any."""
+  classes = as_number(result.get("class_count")) or 0
+  return telling_metrics(result.get("metrics") or {}, int(classes))
 
 
 def metric_label(name: str) -> str:

@@ -21,7 +21,7 @@ from suncet_jax.workdir.metrics_csv import read_history
 _MAPPED_IMAGES = 1500
 _THUMBNAIL = 48  # pixels, largest side
 _READ_TOGETHER = 256  # images in full size in memory
-_SHOWN_QUERIES = 8
+_SHOWN_QUERIES = 12
 _SHOWN_NEIGHBOURS = 8
 
 
@@ -77,7 +77,7 @@ def _gather(experiment: Experiment, seen: Seen, command: str) -> ReportData:
   features = seen.features
   sample = sample[np.isfinite(features[sample]).all(axis=1)]
   views, titles = sample_views(experiment)
-  neighbours, neighbour_labels = _neighbours(experiment, features, sample)
+  neighbours, neighbour_labels = nearest_images(test, seen, sample)
   return ReportData(
     command=command,
     class_names=experiment.pipeline.dataset.class_names,
@@ -121,17 +121,26 @@ def _small(images: np.ndarray) -> np.ndarray:
   return np.stack(small).reshape(len(images), size[1], size[0], -1)
 
 
-def _neighbours(
-  experiment: Experiment, features: np.ndarray, sample: np.ndarray
+def nearest_images(
+  test: Source, seen: Seen, sample: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns test images with their nearest neighbours, and the labels of all.
 
-  Queries (one per class) and neighbours are from the sample in the map.
+  Args:
+    test: Source of the test images.
+    seen: Test images as the encoder sees them.
+    sample: Indices of images to choose from: queries, one per class (of many
+      classes those that are predicted worst), and their neighbours.
+
+  Returns:
+    Images [queries, 1 + neighbours, h, w, c], a query first, and their labels.
   """
-  test = experiment.pipeline.test
-  labels = test.labels[sample]
-  _, queries = np.unique(labels, return_index=True)
-  queries = queries[:_SHOWN_QUERIES]
+  features, labels = seen.features, test.labels[sample]
+  classes, queries = np.unique(labels, return_index=True)
+  is_right = seen.predictions == test.labels
+  right = [is_right[test.labels == name].mean() for name in classes]
+  worst = np.argsort(right, kind="stable")[:_SHOWN_QUERIES]
+  queries = queries[np.sort(worst)]
   norms = np.linalg.norm(features[sample], axis=1, keepdims=True)
   rows = features[sample] / np.maximum(norms, 1e-12)
   similarity = rows[queries] @ rows.T

@@ -116,7 +116,7 @@ def _evaluate_again(
   if is_first():
     path = folder.path / f"evaluations-{int(state.step)}.json"
     write_json(path, metrics)
-    show_accuracies(metrics)
+    show_accuracies(metrics, experiment.pipeline.class_count)
     print_once(f"Written to {path}")
   _keep_again(experiment, folder, evaluator, state, metrics)
   return 0
@@ -169,6 +169,7 @@ def content(
     "seconds": round(seconds, 1),
     "params_digest": tree_digest(state.params),
     "metrics": metrics,
+    "class_count": experiment.pipeline.class_count,
     "classifier": dict(classifier),
     "config_fingerprint": fingerprint(config.to_dict()),
     "versions": {
@@ -220,20 +221,27 @@ def report(
 def show(content: Mapping[str, Any], folder: RunFolder) -> None:
   """Prints a result on process 0."""
   if is_first():
-    show_accuracies(content["metrics"])
+    # Results of earlier versions do not have the number.
+    show_accuracies(content["metrics"], content.get("class_count", 0))
   if "classifier" in content:  # results of earlier versions have none
     keeping.show(content["classifier"], folder)
   print_once(
     f"{content['step']:,} steps, {content['epochs']:g} epochs, "
-    f"{content['images_seen']:,} images in {content['seconds']:.0f} s; "
-    f"parameters {content['params_digest']}"
+    f"{content['images_seen']:,} images in {content['seconds']:.0f} s, "
+    f"compiling too; parameters {content['params_digest']}"
   )
   if (folder.path / "report.html").exists():
     print_once(f"Report: {folder.path / 'report.html'}")
 
 
-def show_accuracies(metrics: Mapping[str, Any]) -> None:
-  """Prints the accuracies among the metrics as a table."""
+def show_accuracies(metrics: Mapping[str, Any], class_count: int = 0) -> None:
+  """Prints the accuracies among the metrics as a table.
+
+  Args:
+    metrics: Metrics by name.
+    class_count: Number of classes; 0: not known.
+  """
+  metrics = plugins.telling_metrics(metrics, class_count)
   rows = [
     (title, f"{metrics[name]:.1%}")
     for name, title in plugins.metric_titles().items()

@@ -1,6 +1,5 @@
 """Training step: a pure function, jitted once per batch spec."""
 
-import collections
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -175,18 +174,12 @@ def _moment(
 
 def _is_finite(tree: Any) -> jax.Array:
   """Returns whether every floating-point number of a pytree is finite."""
-  # One reduction for all leaves of a shape, and their outcomes in a loop: XLA
-  # would compute the "and" of them all again in every kernel that reads it,
-  # and compiling took twice as long.
-  by_shape = collections.defaultdict(list)
-  for leaf in jax.tree.leaves(tree):
-    if jnp.issubdtype(leaf.dtype, jnp.floating):
-      by_shape[leaf.shape].append(jnp.isfinite(leaf))
-  shapes = [functools.reduce(jnp.logical_and, m) for m in by_shape.values()]
-  finite = jnp.stack([flags.all() for flags in shapes])
-  return jax.lax.fori_loop(
-    0, len(finite), lambda i, all_are: all_are & finite[i], jnp.array(True)
-  )
+  finite = [
+    jnp.isfinite(leaf).all()
+    for leaf in jax.tree.leaves(tree)
+    if jnp.issubdtype(leaf.dtype, jnp.floating)
+  ]
+  return jnp.stack(finite).all()
 
 
 def _advance(

@@ -7,7 +7,7 @@ import pytest
 import running
 
 from suncet_jax.config import base
-from suncet_jax.data import Dataset, from_arrays
+from suncet_jax.data import Dataset, arrays, from_arrays
 from suncet_jax.data.arrays import ArraySource
 from suncet_jax.data.load import load
 from suncet_jax.data.pipeline import open_data
@@ -136,3 +136,18 @@ def test_a_configuration_of_arrays_needs_them():
   config.data.source = "arrays"
   with pytest.raises(ValueError, match="dataset="):
     load(config)
+
+
+@pytest.mark.parametrize("has_file", [True, False])
+def test_digits_are_those_of_scikit_learn(has_file, monkeypatch):
+  from sklearn import datasets  # a second, which a run does not wait for
+
+  if not has_file:  # a version that keeps it elsewhere
+    monkeypatch.setattr(arrays.Path, "exists", lambda path: False)
+  found, known = arrays.digits(), datasets.load_digits()
+  assert found.class_names == tuple(map(str, known.target_names))
+  pixels = np.concatenate([found.train.pixels, found.test.pixels])
+  sums = np.rint(known.images * (255 / 16)).sum(axis=(1, 2))
+  assert sorted(pixels.sum(axis=(1, 2, 3))) == sorted(sums)
+  labels = np.concatenate([found.train.labels, found.test.labels])
+  assert sorted(labels) == sorted(known.target)
