@@ -36,7 +36,10 @@ def write_uncertain(path: str, rows: Sequence[Sequence[str]]) -> None:
   shown = sorted(known, key=lambda row: float(row[2]))[:_SHOWN]
   title = f"The least certain, {len(shown)} of {len(rows)} images"
   if path.endswith(".png"):
-    tiles = [Tile(_pixels(row[0]), _captions(row)) for row in shown]
+    # A picture has no pointer to show the name at.
+    tiles = [
+      Tile(_pixels(row[0]), (_name(row[0]), *_captions(row))) for row in shown
+    ]
     storage.write(path, contact_sheet([Group(title, tiles)], _COLUMNS))
   else:
     storage.write(path, encoded(_page(title, shown)))
@@ -67,6 +70,11 @@ def _captions(row: Sequence[str]) -> tuple[str, ...]:
   _, *cells = row
   pairs = zip(cells[::2], cells[1::2], strict=True)
   return tuple(f"{name} {float(share):.0%}" for name, share in pairs if name)
+
+
+def _name(path: str) -> str:
+  """Returns the last part of a path, as it can be shown."""
+  return readable(path).rpartition("/")[2]
 
 
 def _pixels(path: str) -> np.ndarray:
