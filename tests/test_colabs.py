@@ -11,7 +11,7 @@ tool = running.load_tool("run_notebooks")
 PICTURES = {  # how many each promises
   "losses_in_your_project": 1,
   "quickstart": 3,
-  "your_own_images": 2,
+  "your_own_images": 3,
 }
 BADGE = re.compile(
   r"\[!\[Open in Colab\]\(https://colab\.research\.google\.com/assets/"

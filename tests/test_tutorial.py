@@ -66,7 +66,7 @@ def test_it_takes_two_minutes_and_learns(done):
   assert seconds < _SECONDS
   history = _rows(folder / "runs" / "mine" / "metrics.csv")
   losses = [float(row["loss"]) for row in history if row["loss"]]
-  assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+  assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
   assert "['cat'" in output or "('cat'" in output
   for name in ("classes.png", "uncertain.png", "mine.html"):
     assert (folder / name).stat().st_size > 10_000

@@ -15,6 +15,7 @@ from ml_collections import config_flags
 
 from suncet_jax import command_line
 from suncet_jax.config.validation import faults, refuse
+from suncet_jax.errors import UserError
 
 _CONFIG = command_line.define_config_flag()
 flags.declare_key_flag("config")  # --help shows it
@@ -52,7 +53,12 @@ def main(argv: list[str]) -> int:
       config_flags.get_config_filename(flag),
       config_flags.get_override_values(flag),
     )
-    return inspect(config, found, asked, pictures)
+    try:
+      return inspect(config, found, asked, pictures)
+    except UserError as error:
+      if found:
+        refuse([*found, str(error)])
+      raise
 
 
 if __name__ == "__main__":

@@ -177,11 +177,11 @@ def _write_sheet(place: str, chosen: _Chosen) -> None:
   # Imported here: drawing takes a second to load.
   from suncet_jax.report.sheet import write_sheet
 
-  captions = chosen.predicted or [os.path.basename(p) for p in chosen.paths]
+  captions = [(name,) for name in chosen.predicted] or [()] * len(chosen.paths)
   write_sheet(
     place,
     f"To label, {counted(len(chosen.paths), 'image')}",
     "The first choice first.",
-    [(p, (text,)) for p, text in zip(chosen.paths, captions, strict=True)],
+    list(zip(chosen.paths, captions, strict=True)),
   )
   terminal.say(f"Written: {place}")

@@ -33,7 +33,10 @@ def write_sheet(
     images: Path and caption of each image.
   """
   if path.endswith(".png"):
-    tiles = [Tile(_pixels(image), lines) for image, lines in images]
+    # A picture has no pointer to show the name at.
+    tiles = [
+      Tile(_pixels(image), (_name(image), *lines)) for image, lines in images
+    ]
     storage.write(path, contact_sheet([Group(title, tiles)], _COLUMNS))
     return
   grid = ImageGrid([_image(*each) for each in images], _COLUMNS, _WIDTH)
@@ -43,7 +46,7 @@ def write_sheet(
 
 
 def _image(path: str, lines: tuple[str, ...]) -> GridImage:
-  caption = ", ".join(lines)
+  caption = ", ".join(lines) or _name(path)
   square = ImageOps.pad(
     Image.fromarray(_pixels(path)), (_SIDE, _SIDE), color=_GREY
   )
@@ -54,6 +57,11 @@ def _image(path: str, lines: tuple[str, ...]) -> GridImage:
     classes="",
     is_small=False,
   )
+
+
+def _name(path: str) -> str:
+  """Returns the last part of a path, as it can be shown."""
+  return readable(path).rpartition("/")[2]
 
 
 def _pixels(path: str) -> np.ndarray:

@@ -77,6 +77,25 @@ def test_a_test_image_in_the_unlabelled_folder(folder):
   )
 
 
+@pytest.mark.parametrize("link", _LINKS)
+def test_a_listed_image_in_the_unlabelled_folder_counts_once(folder, link):
+  """With its label: a few of many photographs are labelled where they lie."""
+  write(folder / "others", "x.png", "y.png", "z.png")
+  listed = folder / "labels.csv"
+  listed.write_text("path,label\nothers/x.png,a\ntrain/b/1.png,b\n")
+  link(folder / "others" / "9.png", folder / "train" / "b" / "1.png")
+  dataset = load(
+    configured(listed, folder / "test", unlabelled=folder / "others")
+  )
+  assert dataset.train.labels.tolist() == [0, 1, -1, -1]
+  assert dataset.train.names == [
+    "others/x.png",
+    "train/b/1.png",
+    "y.png",
+    "z.png",
+  ]
+
+
 def test_links_of_files_that_both_lead_elsewhere(folder):
   """As in a data set of links to a store of files."""
   write(folder / "store", "1.png", "2.png")
