@@ -62,6 +62,16 @@ def sgd(
   )
 
 
+def is_kernel(path: tuple[Any, ...]) -> bool:
+  """Returns whether a parameter is a kernel, by the end of its path.
+
+  Args:
+    path: Path of the parameter in a tree of dicts and tuples with names.
+  """
+  last = path[-1] if path else None
+  return "kernel" in (getattr(last, "key", ""), getattr(last, "name", ""))
+
+
 def finetuning(
   name: str, peak: float, steps: int, *, momentum: float, weight_decay: float
 ) -> optax.GradientTransformation:
@@ -76,7 +86,7 @@ def finetuning(
   """
 
   def kernels(params: Any) -> Any:
-    return jax.tree.map(lambda x: x.ndim > 1, params)
+    return jax.tree.map_with_path(lambda path, _: is_kernel(path), params)
 
   schedule = optax.cosine_decay_schedule(peak, steps)
   if name == "adamw":

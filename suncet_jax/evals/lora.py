@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from suncet_jax.errors import UserError
+from suncet_jax.evals._classifier import is_kernel
 
 # By the path of their kernel: A [inputs, r] and B [r, outputs].
 Adapters = Mapping[str, Mapping[str, jax.Array]]
@@ -29,7 +30,8 @@ def adapters(params: Any, rank: int, key: jax.Array) -> Adapters:
   """
   made = {}
   for number, (path, leaf) in enumerate(jax.tree.leaves_with_path(params)):
-    if leaf.ndim < 2 or min(_inputs(leaf), leaf.shape[-1]) <= rank:
+    is_low = min(_inputs(leaf), leaf.shape[-1]) <= rank
+    if is_low or not is_kernel(path):
       continue
     inputs = _inputs(leaf)
     down = jax.random.normal(

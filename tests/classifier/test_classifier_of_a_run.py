@@ -94,7 +94,9 @@ def test_evaluating_again_brings_a_lost_classifier_back(
   with pytest.raises(ValueError, match="it was finished by an earlier"):
     load_classifier(folder)
   data = classifier_runs.dataset()
-  monkeypatch.setattr(result, "build", lambda config: build(config, data))
+  monkeypatch.setattr(
+    result, "build", lambda config, **how: build(config, data, **how)
+  )
   assert result.evaluate_again(folder, ["linear"], None) == 0
   assert (folder / _FILE).read_bytes() == before
   assert "Classifier kept: linear probe" in capsys.readouterr().out

@@ -18,21 +18,28 @@ _LABELS = _RANDOM.integers(0, 3, 16)
 
 
 def _params():
-  shapes = {"conv": (1, 1, 6, 5), "bias": (5,), "dense": (5, 4)}
-  return {
-    name: jnp.asarray(_RANDOM.standard_normal(shape), jnp.float32)
-    for name, shape in shapes.items()
+  shapes = {
+    "conv": {"kernel": (1, 1, 6, 5), "bias": (5,)},
+    "dense": {"kernel": (5, 4)},
+    "tokens": {"registers": (9, 9)},
   }
+  rng = np.random.default_rng(1)
+  return jax.tree.map(
+    lambda shape: jnp.asarray(rng.standard_normal(shape), jnp.float32),
+    shapes,
+    is_leaf=lambda x: isinstance(x, tuple),
+  )
 
 
 def _network(params, stats, images, *, train):
-  x = images.reshape(len(images), -1) @ params["conv"][0, 0] + params["bias"]
+  kernel, bias = params["conv"]["kernel"], params["conv"]["bias"]
+  x = images.reshape(len(images), -1) @ kernel[0, 0] + bias
   stats = {"count": stats["count"] + train}
-  return jnp.tanh(x) @ params["dense"], stats
+  return jnp.tanh(x) @ params["dense"]["kernel"], stats
 
 
 def _tuned(params, **settings):
-  settings = {"steps": 3, "learning_rate_peak": 0.3, "seed": 1} | settings
+  settings = {"steps": 10, "learning_rate_peak": 0.05, "seed": 1} | settings
   return finetune(
     _network,
     params,
@@ -48,8 +55,8 @@ def test_they_begin_with_the_network_as_it_is():
   params = _params()
   added = lora.adapters(params, 2, jax.random.key(0))
   assert {k: v["down"].shape for k, v in added.items()} == {
-    "['conv']": (6, 2),
-    "['dense']": (5, 2),
+    "['conv']['kernel']": (6, 2),
+    "['dense']['kernel']": (5, 2),
   }
   whole = lora.merged(params, added, 8.0)
   jax.tree.map(np.testing.assert_array_equal, whole, params)
@@ -61,14 +68,15 @@ def test_the_sum_written_out():
     lambda x: x + 0.5, lora.adapters(params, 3, jax.random.key(0))
   )
   whole = lora.merged(params, added, 2.0)
-  adapter = added["['conv']"]
+  adapter = added["['conv']['kernel']"]
   np.testing.assert_allclose(
-    whole["conv"][0, 0],
-    params["conv"][0, 0] + 2 * np.asarray(adapter["down"]) @ adapter["up"],
+    whole["conv"]["kernel"][0, 0],
+    params["conv"]["kernel"][0, 0]
+    + 2 * np.asarray(adapter["down"]) @ adapter["up"],
     rtol=1e-5,
     atol=1e-6,
   )
-  np.testing.assert_array_equal(whole["bias"], params["bias"])
+  np.testing.assert_array_equal(whole["conv"]["bias"], params["conv"]["bias"])
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
@@ -76,12 +84,14 @@ def test_what_is_learnt_has_the_rank(optimizer):
   params = _params()
   tuned = _tuned(params, lora_rank=2, lora_alpha=4.0, optimizer=optimizer)
   found = tuned.variables
-  change = np.asarray(found.params["dense"] - params["dense"])
+  before, after = (x["dense"]["kernel"] for x in (params, found.params))
+  change = np.asarray(after - before)
   sizes = np.linalg.svd(change, compute_uv=False)
   assert sizes[0] > 1e-3
   assert sizes[2] < 1e-5 * sizes[0]
-  np.testing.assert_array_equal(found.params["bias"], params["bias"])
-  assert found.batch_stats == {"count": 3}
+  for part, name in (("conv", "bias"), ("tokens", "registers")):
+    np.testing.assert_array_equal(found.params[part][name], params[part][name])
+  assert found.batch_stats == {"count": 10}
   # The merged network is the network: there is nothing else to keep.
   features, _ = _network(
     found.params, found.batch_stats, jnp.asarray(_IMAGES), train=False
@@ -97,10 +107,15 @@ def test_what_is_learnt_has_the_rank(optimizer):
 
 def test_factors_of_the_kernels_are_those_of_their_adapters():
   params = _params()
-  scales = {"conv": 0.0, "bias": 1.0, "dense": 0.5}
+  scales = jax.tree.map(lambda _: 0.5, params)
+  scales["conv"]["kernel"] = 0.0
   tuned = _tuned(params, lora_rank=2, backbone_scale=scales)
-  np.testing.assert_array_equal(tuned.variables.params["conv"], params["conv"])
-  assert (tuned.variables.params["dense"] != params["dense"]).any()
+  before, after = (
+    [tree[part]["kernel"] for part in ("conv", "dense")]
+    for tree in (params, tuned.variables.params)
+  )
+  np.testing.assert_array_equal(after[0], before[0])
+  assert (after[1] != before[1]).any()
 
 
 def test_a_rank_above_all_kernels_is_refused():
