@@ -34,6 +34,9 @@ def _size_faults(config: ConfigDict, patch: int) -> Iterator[str]:
     "augment.size": config.augment.size,
     "evals.image_size": config.evals.image_size,
   }
+  are_files = config.data.source == "folder" or config.data.reading != "memory"
+  if are_files and not config.evals.image_size:
+    sizes["data.centre_crop"] = config.data.centre_crop
   if config.multicrop.views:
     sizes["multicrop.size"] = config.multicrop.size
   for field, size in sizes.items():

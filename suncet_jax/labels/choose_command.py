@@ -177,7 +177,8 @@ def _write_sheet(place: str, chosen: _Chosen) -> None:
   # Imported here: drawing takes a second to load.
   from suncet_jax.report.sheet import write_sheet
 
-  captions = [(name,) for name in chosen.predicted] or [()] * len(chosen.paths)
+  captions: list[tuple[str, ...]] = [(name,) for name in chosen.predicted]
+  captions = captions or [()] * len(chosen.paths)
   write_sheet(
     place,
     f"To label, {counted(len(chosen.paths), 'image')}",

@@ -144,6 +144,14 @@ def test_another_methods_fields_are_refused_with_the_way_to_choose_one():
       {"model.name": "vit_s16", "evals.image_size": 40},
       "evals.image_size is 40, expected a multiple of 16",
     ),
+    (
+      {
+        "model.name": "vit_s16",
+        "data.source": "folder",
+        "data.centre_crop": 90,
+      },
+      "data.centre_crop is 90, expected a multiple of 16",
+    ),
   ],
 )
 def test_fields_of_vision_transformers_fit_the_model(fields, part):

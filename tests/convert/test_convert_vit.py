@@ -10,6 +10,7 @@ import json
 import jax
 import numpy as np
 import pytest
+import tiny
 import torch
 import torch_networks as networks
 import torch_vits as vits
@@ -18,7 +19,7 @@ from safetensors import numpy as safetensors
 
 from suncet_jax import load_encoder, models
 from suncet_jax.architectures import TRANSFORMERS
-from suncet_jax.convert import files, own_names, pytorch_names, stablehlo
+from suncet_jax.convert import files, own_names, pytorch_names, run, stablehlo
 from suncet_jax.convert.__main__ import main
 from suncet_jax.convert.weights import FORMAT, ConvertError, to_metadata
 
@@ -330,6 +331,19 @@ def test_the_command_says_what_it_read(tmp_path, capsys):
   assert "positions of images of 8 pixels (interpolated for others)" in said
   assert "Names: dinov2, under 'teacher.backbone.'" in said
   assert "Kept, as our model has no place: teacher.backbone.mask_token" in said
+
+
+def test_a_run_tells_the_images_that_its_positions_are_of():
+  fields = {"model.name": "vit_mu4", "model.vit.registers": 1}
+  parts = tiny.experiment(**fields)
+  state = parts.initial_state()
+  variables = state.params, state.batch_stats
+  weights = run.gathered(parts.config, variables, channels=1, head=None)
+  assert weights.model["vit"]["image_size"] == 8
+  again = own_names.from_tensors(
+    own_names.to_tensors(weights), to_metadata(weights, FORMAT)
+  )
+  assert again.leaves.keys() == weights.leaves.keys()
 
 
 def test_a_program_of_it_takes_any_number_of_images():
