@@ -31,6 +31,22 @@ class Architecture(NamedTuple):
     return self.block.startswith("preactivation")
 
 
+class Transformer(NamedTuple):
+  """Vision transformer that a model's name stands for.
+
+  Attributes:
+    patch: Height and width of a patch, in pixels.
+    width: Number of channels of a token.
+    depth: Number of blocks.
+    heads: Number of heads of the attention.
+  """
+
+  patch: int
+  width: int
+  depth: int
+  heads: int
+
+
 class Stem(NamedTuple):
   """First convolution of a ResNet, and the pool after it.
 
@@ -108,7 +124,7 @@ def _cifar(depth: int) -> Architecture:
 # ResNets: He et al. 2015 (arXiv 1512.03385), table 1 and, of 6n+2 layers,
 # section 4.2; 200 layers: He et al. 2016 (arXiv 1603.05027), table 5.
 # WRN-28-2: Zagoruyko and Komodakis 2016 (arXiv 1605.07146), table 1.
-MODEL_NAMES: Mapping[str, Architecture] = types.MappingProxyType(
+RESNETS: Mapping[str, Architecture] = types.MappingProxyType(
   {
     "resnet8": _cifar(1),
     "resnet14": _cifar(2),
@@ -124,6 +140,30 @@ MODEL_NAMES: Mapping[str, Architecture] = types.MappingProxyType(
   }
 )
 
+# Width, depth and heads. Ti and S: Touvron et al. 2021 (arXiv 2012.12877),
+# table 1; B and L: Dosovitskiy et al. 2021 (arXiv 2010.11929), table 1. "mu" is
+# for tests and images of a few pixels.
+_SIZES = {
+  "mu": (64, 2, 2),
+  "ti": (192, 12, 3),
+  "s": (384, 12, 6),
+  "b": (768, 12, 12),
+  "l": (1024, 24, 16),
+}
+TRANSFORMERS: Mapping[str, Transformer] = types.MappingProxyType(
+  {
+    f"vit_{size}{patch}": Transformer(patch, *_SIZES[size])
+    for sizes, patches in (
+      (("mu", "ti"), (4,)),
+      (("ti", "s", "b", "l"), (14, 16)),
+    )
+    for size in sizes
+    for patch in patches
+  }
+)
+
+MODEL_NAMES: tuple[str, ...] = (*RESNETS, *TRANSFORMERS)
+
 STEMS: Mapping[str, Stem] = types.MappingProxyType(
   {
     "imagenet": Stem(kernel_size=7, stride=2, max_pool=True),
@@ -135,6 +175,7 @@ STEMS: Mapping[str, Stem] = types.MappingProxyType(
 PRECISIONS = ("float32", "bfloat16", "float64")
 CONVOLUTIONS = ("auto", "xla")
 WIDTHS = (1, 2, 4)
+POOLS = ("class", "mean")
 HEAD_LAYERS = (1, 2, 3)
 ACTIVATIONS = ("relu", "leaky_relu")
 HEAD_INITS = ("uniform", "glorot")
@@ -145,8 +186,10 @@ def model_faults(config: Any) -> list[str]:
 
   Args:
     config: `config.model`, an object with the attributes `name`, `width`,
-      `stem`, `convolution`, `zero_init_residual` and `head` (with `layers`,
-      `hidden`, `out`, `batch_norm` and `output_batch_norm`).
+      `stem`, `convolution`, `zero_init_residual`, `head` (with `layers`,
+      `hidden`, `out`, `batch_norm` and `output_batch_norm`) and, for vision
+      transformers alone, `vit` (with `pool`, `registers`, `layer_scale`,
+      `image_size` and `norm_epsilon`).
 
   Returns:
     One sentence per fault, with the value and the expected ones; empty if there
@@ -170,20 +213,44 @@ def model_faults(config: Any) -> list[str]:
     )
   if config.head.out < 1:
     faults.append(f"model.head.out must be >= 1; got {config.head.out}.")
-  if config.name in MODEL_NAMES and MODEL_NAMES[config.name].is_wide_resnet:
-    faults.extend(_wide_resnet_faults(config))
+  faults.extend(
+    f"{config.name} takes only model.{field} = {only!r}; got {value!r}."
+    for field, only in _only(config.name).items()
+    if (value := getattr(config, field)) != only
+  )
+  if config.name in TRANSFORMERS:
+    faults.extend(_transformer_faults(config))
   return faults
 
 
-def _wide_resnet_faults(config: Any) -> list[str]:
-  """Returns the faults of options that only ResNets have."""
-  return [
-    f"{config.name} takes only model.{field} = {only!r}; got {value!r}."
-    for field, value, only in (
-      ("width", config.width, 1),
-      ("stem", config.stem, "cifar"),
-      # Its blocks end in a convolution: there is no gamma to start at 0.
-      ("zero_init_residual", config.zero_init_residual, False),
+def _only(name: str) -> Mapping[str, Any]:
+  """Returns the one value of each field that only ResNets choose."""
+  if name in TRANSFORMERS:  # which has no stem, whatever the field says
+    return {"width": 1, "zero_init_residual": False}
+  if name in RESNETS and RESNETS[name].is_wide_resnet:
+    # Its blocks end in a convolution: there is no gamma to start at 0.
+    return {"width": 1, "stem": "cifar", "zero_init_residual": False}
+  return {}
+
+
+def _transformer_faults(config: Any) -> list[str]:
+  """Returns the faults of options that only vision transformers have."""
+  vit, patch = config.vit, TRANSFORMERS[config.name].patch
+  faults = []
+  if vit.pool not in POOLS:
+    faults.append(
+      f"model.vit.pool must be one of {', '.join(POOLS)}; got {vit.pool!r}."
     )
-    if value != only
-  ]
+  for field in ("registers", "layer_scale", "image_size"):
+    if (value := getattr(vit, field)) < 0:
+      faults.append(f"model.vit.{field} must be >= 0; got {value}.")
+  if vit.norm_epsilon <= 0:
+    faults.append(
+      f"model.vit.norm_epsilon must be > 0; got {vit.norm_epsilon}."
+    )
+  if vit.image_size % patch:
+    faults.append(
+      f"model.vit.image_size must be a multiple of {patch}, the patch of"
+      f" {config.name}, or 0; got {vit.image_size}."
+    )
+  return faults

@@ -70,6 +70,19 @@ def _tree(golden, prefix, step=None):
   }
 
 
+def test_tokens_of_a_vit_are_no_kernels():
+  shapes = {
+    "class_token": (1, 1, 4),
+    "registers": (1, 2, 4),
+    "positions": (1, 5, 4),
+    "patches": {"kernel": (2, 2, 3, 4), "bias": (4,)},
+  }
+  params = jax.tree.map(jnp.ones, shapes, is_leaf=lambda x: type(x) is tuple)
+  found = jax.tree.map_with_path(optim.is_matrix, params)
+  assert found.pop("patches") == {"kernel": True, "bias": False}
+  assert not any(found.values())
+
+
 def test_lars_follows_the_reference(golden, x64):
   values = golden("lars_suncetcfg_f64")
 

@@ -35,7 +35,11 @@ def make(folder: str) -> Job:
   batches = iter(_make_loader(path))
   network, temperature = config["model"], config["method"]["temperature"]
   model = torch_models.build(
-    network["name"], network["stem"], 1, network["head"]["out"]
+    network["name"],
+    network["stem"],
+    channels=1,
+    size=config["augment"]["size"],
+    out=network["head"]["out"],
   )
   optimizer = torch.optim.SGD(
     model.parameters(), lr=config["optim"]["peak_lr"], momentum=MOMENTUM

@@ -39,7 +39,7 @@ RATIOS = (
   ("flax_bf16", "ours_bf16"),
 )
 
-_DEFAULT_ROWS = "small,resnet18,wrn,resnet50"
+_DEFAULT_ROWS = "small,resnet18,wrn,resnet50,vit"
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ of the parts are those of `suncet_jax.models`, so that its parameters fit.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -13,7 +13,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from benchmarks.step.flax_vit import VisionTransformer
 from suncet_jax import architectures
+
+Architecture = architectures.Architecture | architectures.Transformer
+ARCHITECTURES: Mapping[str, Architecture] = {
+  **architectures.RESNETS,
+  **architectures.TRANSFORMERS,
+}
 
 
 class Encoder(nn.Module):
@@ -26,7 +33,7 @@ class Encoder(nn.Module):
     dtype: Dtype of the computation; parameters are float32.
   """
 
-  architecture: architectures.Architecture
+  architecture: Architecture
   stem: architectures.Stem
   out: int = 128
   dtype: DTypeLike = jnp.float32
@@ -34,15 +41,22 @@ class Encoder(nn.Module):
   @nn.compact
   def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
     """Maps images [b, h, w, c] to projections [b, out], float32."""
-    is_wide = self.architecture.block == "preactivation"
-    backbone = (
-      WideResNet(self.architecture, self.dtype, name="backbone")
-      if is_wide
-      else ResNet(self.architecture, self.stem, self.dtype, name="backbone")
-    )
-    features = backbone(images, train=train)
+    features = self._features(images, train)
     head = Head(features.shape[-1], self.out, self.dtype, name="head")
     return head(features).astype(jnp.float32)
+
+  def _features(self, images: jax.Array, train: bool) -> jax.Array:
+    architecture = self.architecture
+    if isinstance(architecture, architectures.Transformer):
+      return VisionTransformer(architecture, self.dtype, name="backbone")(
+        images
+      )
+    backbone = (
+      WideResNet(architecture, self.dtype, name="backbone")
+      if architecture.block == "preactivation"
+      else ResNet(architecture, self.stem, self.dtype, name="backbone")
+    )
+    return backbone(images, train=train)
 
 
 class Head(nn.Module):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from benchmarks.harness.workers import Job
-from benchmarks.step.flax_models import Encoder
+from benchmarks.step.flax_models import ARCHITECTURES, Encoder
 from benchmarks.step.rows import (
   LEARNING_RATE,
   MOMENTUM,
@@ -21,7 +21,7 @@ from benchmarks.step.rows import (
   Workload,
 )
 from suncet_jax import losses, models
-from suncet_jax.architectures import MODEL_NAMES, STEMS
+from suncet_jax.architectures import STEMS
 from suncet_jax.config import base
 from suncet_jax.devices.host import keep_freed_memory
 
@@ -65,7 +65,7 @@ def make_flax(row: str, dtype: str) -> Job:
   workload = ROWS[row]
   images = jnp.zeros((1, workload.size, workload.size, workload.channels))
   encoder = Encoder(
-    MODEL_NAMES[workload.model],
+    ARCHITECTURES[workload.model],
     STEMS[workload.stem],
     dtype=jnp.dtype(dtype),
   )
@@ -81,10 +81,10 @@ def make_flax(row: str, dtype: str) -> Job:
       train=True,
       mutable=["batch_stats"],
     )
-    return flax_ntxent(projections), updates["batch_stats"]
+    return flax_ntxent(projections), updates.get("batch_stats", {})
 
   return _make_job(
-    workload, loss, variables["params"], variables["batch_stats"]
+    workload, loss, variables["params"], variables.get("batch_stats", {})
   )
 
 

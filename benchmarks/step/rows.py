@@ -39,6 +39,7 @@ ROWS = {
   "resnet50": Workload(
     "ResNet-50 at 224, 8", "resnet50", "imagenet", 8, 224, 3
   ),
+  "vit": Workload("ViT-S/16 at 224, 8", "vit_s16", "imagenet", 8, 224, 3),
   "tiny": Workload(
     "tiny (a test of this program)", "resnet8", "cifar", 8, 8, 1
   ),

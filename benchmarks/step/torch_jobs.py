@@ -21,7 +21,9 @@ def make(row: str, dtype: str) -> Job:
   workload = ROWS[row]
   images = torch.from_numpy(workload.images()).permute(0, 3, 1, 2)
   images = images.contiguous(memory_format=torch.channels_last)
-  model = torch_models.build(workload.model, workload.stem, workload.channels)
+  model = torch_models.build(
+    workload.model, workload.stem, workload.channels, workload.size
+  )
   optimizer = torch.optim.SGD(
     model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM
   )

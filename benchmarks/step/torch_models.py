@@ -6,30 +6,45 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suncet_jax.architectures import MODEL_NAMES, STEMS, Architecture, Stem
+from benchmarks.step.torch_vit import VisionTransformer
+from suncet_jax.architectures import (
+  RESNETS,
+  STEMS,
+  TRANSFORMERS,
+  Architecture,
+  Stem,
+)
 
 
-def build(name: str, stem: str, channels: int, out: int = 128) -> nn.Module:
+def build(
+  name: str, stem: str, channels: int, size: int, out: int = 128
+) -> nn.Module:
   """Builds a backbone and a two-layer projection head.
 
   Args:
     name: One of `architectures.MODEL_NAMES` but "wrn28_2_fixmatch".
-    stem: One of `architectures.STEMS`; a WideResNet ignores it.
+    stem: One of `architectures.STEMS`; only ResNets look at it.
     channels: Channels of the images.
+    size: Height and width of the images, which vision transformers need.
     out: Size of the projection.
 
   Returns:
     A channels-last module from images [b, c, h, w] to projections [b, out], in
     training mode.
   """
-  architecture = MODEL_NAMES[name]
-  if architecture.block == "preactivation":
-    backbone = _wide_resnet(architecture, channels)
+  backbone: nn.Module
+  if name in TRANSFORMERS:
+    width = TRANSFORMERS[name].width
+    backbone = VisionTransformer(TRANSFORMERS[name], channels, size)
   else:
-    backbone = _resnet(architecture, STEMS[stem], channels)
-  expansion = 4 if architecture.block == "bottleneck" else 1
-  size = expansion * architecture.planes[-1]
-  head = [nn.Linear(size, size), nn.ReLU(), nn.Linear(size, out)]
+    architecture = RESNETS[name]
+    if architecture.block == "preactivation":
+      backbone = _wide_resnet(architecture, channels)
+    else:
+      backbone = _resnet(architecture, STEMS[stem], channels)
+    expansion = 4 if architecture.block == "bottleneck" else 1
+    width = expansion * architecture.planes[-1]
+  head = [nn.Linear(width, width), nn.ReLU(), nn.Linear(width, out)]
   network: Any = nn.Sequential(backbone, *head)  # .to lacks this overload
   return network.to(memory_format=torch.channels_last)
 

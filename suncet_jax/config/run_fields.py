@@ -6,6 +6,7 @@ from suncet_jax.architectures import (
   CONVOLUTIONS,
   HEAD_LAYERS,
   MODEL_NAMES,
+  POOLS,
   PRECISIONS,
   STEMS,
   WIDTHS,
@@ -41,7 +42,7 @@ PRECISION = Field(
 MODEL: Fields = {
   "name": Field("resnet50", "Architecture.", one_of(*MODEL_NAMES)),
   "width": Field(1, "Factor of all channels; ResNets only.", one_of(*WIDTHS)),
-  "stem": Field("imagenet", "First layers.", one_of(*STEMS)),
+  "stem": Field("imagenet", "First layers; ResNets only.", one_of(*STEMS)),
   "convolution": Field(
     "auto",
     '"auto": on one CPU device oneDNN\'s, if it is there (python -m '
@@ -51,6 +52,38 @@ MODEL: Fields = {
   "zero_init_residual": Field(
     False, "Whether each residual block starts as its shortcut."
   ),
+  # Of vision transformers.
+  "vit": {
+    "pool": Field(
+      "class",
+      'ViTs: features; "class": the class token, "mean": the mean over '
+      "patches, without a class token.",
+      one_of(*POOLS),
+    ),
+    "registers": Field(
+      0,
+      "ViTs: tokens that belong to no patch; DINOv2 has 0 or 4.",
+      NOT_NEGATIVE,
+    ),
+    "layer_scale": Field(
+      0.0,
+      "ViTs: factor of what each layer adds, at the start, such as DINOv2's "
+      "1e-5; 0: none.",
+      NOT_NEGATIVE,
+    ),
+    "image_size": Field(
+      0,
+      "ViTs: pixels of the images that the position embeddings are of; those "
+      "of other sizes are interpolated. 0: augment.size.",
+      NOT_NEGATIVE,
+    ),
+    "norm_epsilon": Field(
+      1e-6,
+      "ViTs: number that the norms add to variances; Hugging Face's ViTModel "
+      "has 1e-12.",
+      POSITIVE,
+    ),
+  },
   "head": {
     "layers": Field(
       2, "Dense layers of the projection head.", one_of(*HEAD_LAYERS)
@@ -190,7 +223,7 @@ TRAIN: Fields = {
   # Two options that save memory.
   "remat": Field(
     False,
-    "Whether to keep only what goes into each residual block and compute the "
+    "Whether to keep only what goes into each block and compute the "
     "block again for its gradient; the same result in less memory.",
   ),
   "micro_batches": Field(

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from suncet_jax import plugins
 from suncet_jax.architectures import model_faults
 from suncet_jax.config.data_faults import data_faults, file_faults
+from suncet_jax.config.model_faults import vit_faults
 from suncet_jax.config.neighbours import neighbours, unknown
 from suncet_jax.config.schema import all_fields
 from suncet_jax.console.words import counted
@@ -125,6 +126,7 @@ def _combination_faults(config: ConfigDict, check_files: bool) -> Iterator[str]:
   yield from data_faults(config)
   yield from _schedule_faults(config)
   yield from model_faults(config.model)
+  yield from vit_faults(config)
   method = plugins.method_spec(config.method.name)
   yield from method.faults(config)
   yield from _view_faults(config)

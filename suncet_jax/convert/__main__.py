@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from suncet_jax import command_line
-from suncet_jax.architectures import STEMS
+from suncet_jax.architectures import STEMS, TRANSFORMERS
 from suncet_jax.console import program, streams, terminal
 from suncet_jax.console.words import shorten
 from suncet_jax.convert import files, tensor_files
@@ -125,7 +126,7 @@ def _description(weights: Weights) -> str:
   model, images = weights.model, weights.images
   head = model["head"]
   lines = [
-    f"Read: {model['name']}, width {model['width']}, stem {model['stem']}, "
+    f"Read: {model['name']}, {_form(model)}, "
     + (
       f"projection head of {head['layers']} layer(s) to {head['out']}"
       if weights.has_head
@@ -159,6 +160,19 @@ def _description(weights: Weights) -> str:
       f"Left out, as no part of the encoder: {_few(weights.left_out, 30)}"
     )
   return "\n".join(lines)
+
+
+def _form(model: Mapping[str, Any]) -> str:
+  """Returns words for what the name of a model does not say."""
+  if model["name"] not in TRANSFORMERS:
+    return f"width {model['width']}, stem {model['stem']}"
+  vit = model["vit"]
+  return (
+    f"{vit['pool']} pool, {vit['registers']} registers, "
+    f"{'a' if vit['layer_scale'] else 'no'} layer scale, positions of images "
+    f"of {vit['image_size']} pixels (interpolated for others), epsilon "
+    f"{vit['norm_epsilon']}"
+  )
 
 
 def _few(names: Sequence[str], limit: int = 10) -> str:

@@ -43,7 +43,7 @@ def completed(path: epath.Path, weights: Weights, *, is_known: bool) -> Weights:
     found = timm_config.images(config, weights)
   else:
     layout, file = "huggingface", _read(path.parent / PROCESSOR)
-    hugging_face.check(config, weights)
+    weights = hugging_face.checked(config, weights)
     found = hugging_face.images(file, weights.images.channels)
   if found is None or (is_known and _is_ours(layout, file, weights)):
     return weights

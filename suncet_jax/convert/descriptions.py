@@ -7,8 +7,9 @@ from typing import Any
 from etils import epath
 from PIL import Image
 
-from suncet_jax.architectures import MODEL_NAMES
-from suncet_jax.convert import tensor_files
+from suncet_jax.architectures import RESNETS
+from suncet_jax.convert import tensor_files, vit_json
+from suncet_jax.convert.vit_names import is_vit
 from suncet_jax.convert.weights import Images, Weights
 
 OWN_FILE = "encoder.safetensors"
@@ -51,14 +52,16 @@ def descriptions(weights: Weights, layout: str) -> dict[str, dict[str, Any]]:
 
 def feature_sizes(weights: Weights) -> list[int]:
   """Returns the number of channels after each stage."""
-  architecture = MODEL_NAMES[weights.model["name"]]
+  architecture = RESNETS[weights.model["name"]]
   expansion = 4 if architecture.block == "bottleneck" else 1
   factor = expansion * weights.model["width"]
   return [factor * planes for planes in architecture.planes]
 
 
 def _hugging_face_config(weights: Weights) -> dict[str, Any]:
-  architecture = MODEL_NAMES[weights.model["name"]]
+  if is_vit(weights.model):
+    return vit_json.hugging_face_config(weights)
+  architecture = RESNETS[weights.model["name"]]
   return {
     "architectures": ["ResNetModel"],
     "model_type": "resnet",
@@ -97,12 +100,20 @@ def _processor(images: Images) -> dict[str, Any]:
 
 
 def _timm_config(weights: Weights) -> dict[str, Any]:
-  images = weights.images
+  images, first, last = weights.images, "conv1", "fc"
+  network: dict[str, Any]
+  if is_vit(weights.model):
+    network = vit_json.timm_config(weights)
+    first, last = "patch_embed.proj", "head"
+  else:
+    network = {
+      "architecture": weights.model["name"],
+      "num_features": feature_sizes(weights)[-1],
+      "model_args": {"in_chans": images.channels},
+    }
   return {
-    "architecture": weights.model["name"],
+    **network,
     "num_classes": 0,
-    "num_features": feature_sizes(weights)[-1],
-    "model_args": {"in_chans": images.channels},
     "pretrained_cfg": {
       "input_size": [images.channels, images.size, images.size],
       "crop_pct": _crop_share(images),
@@ -111,8 +122,8 @@ def _timm_config(weights: Weights) -> dict[str, Any]:
       "mean": list(images.mean) or [0.0] * images.channels,
       "std": list(images.std) or [1.0] * images.channels,
       "num_classes": 0,
-      "first_conv": "conv1",
-      "classifier": "fc",
+      "first_conv": first,
+      "classifier": last,
     },
   }
 

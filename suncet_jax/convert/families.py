@@ -1,4 +1,4 @@
-"""Families of names by which a ResNet is recognised, and what has them."""
+"""Families of names by which a network is recognised, and what has them."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -13,14 +13,20 @@ class Family(NamedTuple):
     stem: Name of the kernel of the first convolution.
     first_block: Name of the first kernel after the stem.
     block: Function from stage and index of a block, from 0 on, to the name of
-      its first kernel.
-    third: Name of a kernel that only bottlenecks have.
+      its first kernel. A vision transformer has one stage.
+    third: Name of a kernel that only bottlenecks have; empty if it is of vision
+      transformers.
   """
 
   stem: str
   first_block: str
   block: Callable[[int, int], str]
   third: str
+
+  @property
+  def is_vit(self) -> bool:
+    """Whether the names are those of vision transformers."""
+    return not self.third
 
 
 class Part(NamedTuple):
@@ -58,5 +64,17 @@ FAMILIES: Mapping[str, Family] = {
       f"encoder.stages.{stage}.layers.{i}.layer.0.convolution.weight"
     ),
     "encoder.stages.0.layers.0.layer.2.convolution.weight",
+  ),
+  "vit": Family(
+    "patch_embed.proj.weight",
+    "blocks.0.attn.qkv.weight",
+    lambda _, i: f"blocks.{i}.attn.qkv.weight",
+    "",
+  ),
+  "vit_huggingface": Family(
+    "embeddings.patch_embeddings.projection.weight",
+    "encoder.layer.0.attention.attention.query.weight",
+    lambda _, i: f"encoder.layer.{i}.attention.attention.query.weight",
+    "",
   ),
 }

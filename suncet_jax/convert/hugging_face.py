@@ -1,13 +1,15 @@
-"""Hugging Face's config.json and preprocessor_config.json of a ResNet."""
+"""Hugging Face's config.json and preprocessor_config.json of a network."""
 
 from typing import Any, NamedTuple
 
 from PIL import Image
 
-from suncet_jax.architectures import MODEL_NAMES
+from suncet_jax.architectures import RESNETS
+from suncet_jax.convert import vit_json
 from suncet_jax.convert.descriptions import feature_sizes
 from suncet_jax.convert.fields import Fields
 from suncet_jax.convert.pytorch_names import NORMALISATIONS
+from suncet_jax.convert.vit_names import is_vit
 from suncet_jax.convert.weights import Images, Weights
 
 # The images of a ConvNext processor of this size or larger are not cropped.
@@ -49,16 +51,18 @@ _KINDS = {
 _UNNAMED = _Kind({"shortest_edge": 224}, None, 2, *_IMAGENET)
 
 
-def check(config: Fields, weights: Weights) -> None:
-  """Checks that a config.json describes the network of the weights.
+def checked(config: Fields, weights: Weights) -> Weights:
+  """Returns weights with what a config.json says beyond names and shapes.
 
   Raises:
     ConvertError: If it does not, or names what our models do not have.
   """
   is_theirs = weights.origin.get("layout") == "huggingface"
   if not config.content or not (is_theirs or "model_type" in config.content):
-    return
-  architecture = MODEL_NAMES[weights.model["name"]]
+    return weights
+  if is_vit(weights.model):
+    return vit_json.checked_hugging_face(config, weights)
+  architecture = RESNETS[weights.model["name"]]
   for name, default, expected in (
     ("model_type", "resnet", "resnet"),
     ("num_channels", 3, weights.images.channels),
@@ -75,6 +79,7 @@ def check(config: Fields, weights: Weights) -> None:
     ("downsample_in_bottleneck", False, False),
   ):
     config.expect(name, default, expected)
+  return weights
 
 
 def images(processor: Fields, channels: int) -> Images | None:

@@ -1,20 +1,21 @@
 """Names that other libraries give to our parameters.
 
-One function per family of names, from our path to their name. Tensors differ by
-a transposition only: PyTorch's kernels are [out, in, h, w] and [out, in].
+One function per family of names, from our path to their names. Tensors differ
+by a transposition only: PyTorch's kernels are [out, in, h, w] and [out, in].
+Where a library has several tensors for one of ours, theirs are its rows.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from suncet_jax.architectures import MODEL_NAMES
+from suncet_jax.architectures import RESNETS
+from suncet_jax.convert import vit_names
 from suncet_jax.convert.model_fields import HEAD_FIELDS
+from suncet_jax.convert.vit_names import Model, is_vit
 from suncet_jax.convert.weights import Path
-
-Model = Mapping[str, Any]  # config.model as nested dicts
 
 _LEAVES = {
   "kernel": "weight",
@@ -39,14 +40,15 @@ class Layout(NamedTuple):
 
   Attributes:
     describe: Description of the libraries that use the names.
-    rename: Function from our path to a name; None if the layout has no place
-      for the parameter.
+    rename: Function from our path to the name of a tensor, or the names of
+      several that are the parts of the parameter along PyTorch's first axis;
+      none if the layout has no place for the parameter.
     fault: Function from a model and its channels to what the layout cannot
       express of them; empty if nothing.
   """
 
   describe: str
-  rename: Callable[[Path, Model], str | None]
+  rename: Callable[[Path, Model], tuple[str, ...]]
   fault: Callable[[Model, int], str]
 
 
@@ -129,11 +131,29 @@ def _block(name: str) -> tuple[int, int]:
 
 
 def _is_wide(model: Model) -> bool:
-  return MODEL_NAMES[model["name"]].is_wide_resnet
+  name = model["name"]
+  return name in RESNETS and RESNETS[name].is_wide_resnet
+
+
+def _either(
+  resnet: Callable[[Path, Model], str | None],
+  vit: Callable[[Path, Model], tuple[str, ...]] | None = None,
+) -> Callable[[Path, Model], tuple[str, ...]]:
+  """Returns the names of a layout for both kinds of networks."""
+
+  def rename(path: Path, model: Model) -> tuple[str, ...]:
+    if is_vit(model):
+      return vit(path, model) if vit is not None else ()
+    name = resnet(path, model)
+    return (name,) if name else ()
+
+  return rename
 
 
 def _suncet_fault(model: Model, channels: int) -> str:
   del channels
+  if is_vit(model):
+    return "the model must be no vision transformer"
   if model["name"] == "wrn28_2_fixmatch":
     return "the model must not be wrn28_2_fixmatch, which it does not have"
   others = [name for name in model["head"] if name not in HEAD_FIELDS]
@@ -154,6 +174,8 @@ def _torchvision_fault(model: Model, channels: int) -> str:
 
 def _timm_fault(model: Model, channels: int) -> str:
   del channels
+  if is_vit(model):
+    return vit_names.timm_fault(model)
   names = (*_TORCHVISION_RESNETS, "resnet200")
   if model["name"] not in names:
     return f"the model must be one of {', '.join(names)}"
@@ -168,9 +190,18 @@ def _plain_fault(model: Model) -> str:
 
 def _hugging_face_fault(model: Model, channels: int) -> str:
   del channels
+  if is_vit(model):
+    return vit_names.hugging_face_fault(model)
   if _is_wide(model):
-    return "the model must be a ResNet"
+    return "the model must be a ResNet or a vision transformer"
   return _stem_fault(model)
+
+
+def _dinov2_fault(model: Model, channels: int) -> str:
+  del channels
+  if not is_vit(model):
+    return "the model must be a vision transformer"
+  return vit_names.facebook_fault(model)
 
 
 def _stem_fault(model: Model) -> str:
@@ -182,16 +213,27 @@ def _stem_fault(model: Model) -> str:
 LAYOUTS: Mapping[str, Layout] = {
   "suncet": Layout(
     "facebookresearch/suncet and PAWS, heads included",
-    _pytorch_name,
+    _either(_pytorch_name),
     _suncet_fault,
   ),
   "torchvision": Layout(
-    "torchvision.models.resnet18 to 152", _without_head, _torchvision_fault
+    "torchvision.models.resnet18 to 152",
+    _either(_without_head),
+    _torchvision_fault,
   ),
-  "timm": Layout("timm's resnet18 to 200", _without_head, _timm_fault),
+  "timm": Layout(
+    "timm's resnet18 to 200, vit_* and deit_*",
+    _either(_without_head, vit_names.timm),
+    _timm_fault,
+  ),
+  "dinov2": Layout(
+    "facebookresearch's DeiT, DINO and DINOv2",
+    _either(lambda path, model: None, vit_names.facebook),
+    _dinov2_fault,
+  ),
   "huggingface": Layout(
-    "ResNetModel of Hugging Face's transformers",
-    _hugging_face_name,
+    "ResNetModel, ViTModel and Dinov2Model of Hugging Face's transformers",
+    _either(_hugging_face_name, vit_names.hugging_face),
     _hugging_face_fault,
   ),
 }

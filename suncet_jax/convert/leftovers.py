@@ -7,6 +7,7 @@ from suncet_jax.console.words import fault_list
 from suncet_jax.convert.families import Shapes
 from suncet_jax.convert.layouts import COUNTER
 from suncet_jax.convert.recognise import Network
+from suncet_jax.convert.vit_names import is_vit
 from suncet_jax.convert.weights import ConvertError, Path
 
 # Tensors that a network of these layouts may hold and our model does not:
@@ -18,11 +19,20 @@ _CLASSIFIERS = {
   "huggingface": re.compile(r"classifier\.1\.(weight|bias)"),
 }
 _CLASSIFIERS["timm"] = _CLASSIFIERS["torchvision"]
+# The same of vision transformers; a masked patch is one of training alone.
+_VIT_CLASSIFIERS = re.compile(
+  r"head\.(weight|bias)|mask_token|classifier\.(weight|bias)"
+  r"|embeddings\.mask_token|pooler\.dense\.(weight|bias)"
+)
 # What changes the features of a ResNet: no head, whatever it is. Outside the
 # prefix only what cannot be a head's name.
 _TRUNK = re.compile(
   r"((conv|bn|gn|norm|layer|att)\d*|stem|maxpool|(global_|attn|avg)?pool(ing)?"
   r"|gem|embedder|encoder|pooler)\..+"
+)
+_VIT_TRUNK = re.compile(
+  r"(\w+_token\w*|pos_embed|patch_embed|blocks|norm|norm_pre|fc_norm|attn_pool"
+  r"|embeddings|encoder|layers?|layernorm)(\..+)?"
 )
 _STRAY = re.compile(r"((conv|bn)\d+|layer\d+)\..+")
 
@@ -75,7 +85,11 @@ def _sorted_out(
   kept, left_out, unexpected = [], [], []
   own = {file: name for name, file in network.names.items()}
   is_others = network.layout == "suncet" and not network.is_suncets
-  classifier = _CLASSIFIERS["torchvision" if is_others else network.layout]
+  classifier = (
+    _VIT_CLASSIFIERS
+    if is_vit(network.model)
+    else _CLASSIFIERS["torchvision" if is_others else network.layout]
+  )
   for file in shapes:
     name = own.get(file, file)
     module, _, leaf = name.rpartition(".")
@@ -97,4 +111,5 @@ def _is_trunk(name: str, file: str, network: Network, *, is_own: bool) -> bool:
   others = [x for x in network.others if file.startswith(x)]
   if any(len(x) > len(network.prefix) or not is_own for x in others):
     return False
-  return bool((_TRUNK if is_own else _STRAY).fullmatch(name))
+  trunk = _VIT_TRUNK if is_vit(network.model) else _TRUNK
+  return bool((trunk if is_own else _STRAY).fullmatch(name))

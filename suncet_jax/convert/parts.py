@@ -1,7 +1,8 @@
-"""Parts of a checkpoint that are ResNets, whatever the names around them.
+"""Parts of a checkpoint that are networks, whatever the names around them.
 
 Checkpoints of self-supervised methods hold a backbone amid heads, momentum
-copies and queues. A part is a prefix under which the names of a ResNet begin.
+copies and queues. A part is a prefix under which the names of a ResNet or a
+vision transformer begin.
 """
 
 import re
@@ -53,7 +54,7 @@ def choose(shapes: Shapes, part: str) -> tuple[Part, list[str]]:
 
 
 def find(shapes: Shapes) -> list[Part]:
-  """Returns all networks whose names begin like those of a ResNet."""
+  """Returns all networks whose names begin like those of a known one."""
   names: dict[str, str] = {}
   for name in shapes:
     bare = _AROUND.sub("", name)
@@ -222,7 +223,9 @@ def _unknown(shapes: Shapes) -> str:
   transformer = next(filter(_TRANSFORMER.search, shapes), "")
   if transformer:
     return (
-      f"it is a transformer ({transformer}); this package has ResNets only."
+      f"it is a transformer ({transformer}) whose names are not those of timm,"
+      " facebookresearch's DeiT, DINO and DINOv2 (patch_embed.proj.weight with"
+      " blocks.0.attn.qkv.weight) or Hugging Face's ViTModel and Dinov2Model."
     )
   return (
     "it is of no layout that is known: there is neither conv1.weight with "

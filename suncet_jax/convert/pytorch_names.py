@@ -8,10 +8,10 @@ import jax
 import numpy as np
 from flax.traverse_util import flatten_dict
 
+from suncet_jax.convert.class_position import folded, unfolded
 from suncet_jax.convert.layouts import (
   COUNTER,
   LAYOUTS,
-  Model,
   from_torch,
   to_torch,
   torch_shape,
@@ -20,6 +20,8 @@ from suncet_jax.convert.leftovers import sort_out
 from suncet_jax.convert.model_fields import build
 from suncet_jax.convert.parts import grouped
 from suncet_jax.convert.recognise import Network, recognise
+from suncet_jax.convert.vit_names import Model, is_dinov2, is_vit
+from suncet_jax.convert.vit_recognise import with_known
 from suncet_jax.convert.weights import (
   ConvertError,
   Images,
@@ -32,10 +34,11 @@ NORMALISATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
   "none": ((), ()),
   # Means and standard deviations of the training images, per channel.
   "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+  "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),  # Google's vision transformers
   "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
 }
 
-_ANY_SIZE = 32  # size of images; shapes of parameters do not depend on it
+_ANY_SIZE = 32  # of images for a ResNet, whose shapes do not depend on it
 
 
 def from_tensors(
@@ -67,13 +70,20 @@ def from_tensors(
     shapes, stem, part=part, wrapper=wrapper, is_known=bool(known)
   )
   if known:
-    network = network._replace(layout=_known_layout(known["layout"]))
+    network = network._replace(
+      layout=_known_layout(known["layout"]),
+      model=with_known(network.model, known["model"]),
+    )
+  if network.model["vit"]["pool"] == "class" and network.positions:
+    tensors = unfolded(tensors, network.names[network.positions])
+    shapes = {name: x.shape for name, x in tensors.items()}
   names = _names(network.model, network.layout, shapes_of(network))
   kept, left_out = sort_out(names, network, shapes)
-  leaves = {
-    path: from_torch(_as_float32(tensors[network.names[name]], name), path)
-    for name, (path, _) in names.items()
-  }
+  parts: dict[Path, list[np.ndarray]] = {}
+  for name, (path, _) in names.items():
+    found = _as_float32(tensors[network.names[name]], name)
+    parts.setdefault(path, []).append(found)
+  leaves = {path: from_torch(_joined(x), path) for path, x in parts.items()}
   prefix = network.names[next(iter(names))].removesuffix(next(iter(names)))
   is_exact = (
     not left_out
@@ -117,20 +127,26 @@ def to_tensors(
   """
   fault = LAYOUTS[layout].fault(weights.model, weights.images.channels)
   if fault:
+    others = "--to=suncet_jax has names for all models."
+    if not is_vit(weights.model):
+      others = f"--to=suncet has names for most models. {others}"
     raise ConvertError(
-      f"--to={layout} ({LAYOUTS[layout].describe}): {fault}. --to=suncet has "
-      "names for most models, --to=suncet_jax for all."
+      f"--to={layout} ({LAYOUTS[layout].describe}): {fault}. {others}"
     )
   is_back = weights.origin.get("layout") == layout
   prefix = weights.origin["prefix"] if is_back else ""
   rename = LAYOUTS[layout].rename
-  named = [
-    (rename(path, weights.model), path, x) for path, x in weights.leaves.items()
-  ]
+  leaves = folded(weights) if layout == "timm" else weights.leaves
+  named = [(rename(path, weights.model), path, x) for path, x in leaves.items()]
   tensors = {
-    prefix + name: to_torch(x, path) for name, path, x in named if name
+    prefix + name: part
+    for names, path, x in named
+    if names
+    for name, part in zip(
+      names, np.split(to_torch(x, path), len(names)), strict=True
+    )
   }
-  left_out = [] if all(name for name, _, _ in named) else ["projection head"]
+  left_out = [] if all(names for names, _, _ in named) else ["projection head"]
   if is_back:
     clashes = sorted(tensors.keys() & weights.kept.keys())
     if clashes:
@@ -169,8 +185,10 @@ def shapes_of(network: Network) -> dict[Path, tuple[int, ...]]:
 
 @functools.cache  # tracing takes a second
 def _shapes(model: str, channels: int) -> Mapping[Path, tuple[int, ...]]:
-  init = build(json.loads(model)).init
-  shape = (_ANY_SIZE, _ANY_SIZE, channels)
+  fields = json.loads(model)
+  init = build(fields).init
+  size = fields["vit"]["image_size"] or _ANY_SIZE
+  shape = (size, size, channels)
   variables = jax.eval_shape(lambda: init(jax.random.key(0), shape))
   return {
     path: leaf.shape
@@ -181,6 +199,8 @@ def _shapes(model: str, channels: int) -> Mapping[Path, tuple[int, ...]]:
 
 def _images(network: Network) -> Images:
   """Returns the preparation of images in the library of a file."""
+  if is_vit(network.model):
+    return _images_of_vit(network)
   is_large = network.model["stem"] == "imagenet"
   if network.layout != "suncet" or not network.is_suncets:
     normalise = "imagenet"
@@ -199,6 +219,27 @@ def _images(network: Network) -> Images:
   )
 
 
+def _images_of_vit(network: Network) -> Images:
+  """Returns the preparation of images in the library of a vision transformer.
+
+  Names do not tell who trained it: those of timm are taken for DeiT, DINO or
+  DINOv2.
+  """
+  model, is_theirs = network.model, network.layout == "huggingface"
+  normalise = "half" if is_theirs and not is_dinov2(model) else "imagenet"
+  mean, std = NORMALISATIONS[normalise if network.channels == 3 else "none"]
+  size = model["vit"]["image_size"]
+  return Images(
+    channels=network.channels,
+    size=size,
+    resize=round(size * 8 / 7),
+    mean=mean,
+    std=std,
+    resample="bicubic",
+    crop="floored" if is_theirs else "rounded",
+  )
+
+
 def _described(network: Network) -> str:
   """Returns words for the layout and the prefix of a file's names."""
   words = network.layout
@@ -214,11 +255,17 @@ def _names(
 ) -> dict[str, tuple[Path, tuple[int, ...]]]:
   """Returns our path and PyTorch's expected shape by name."""
   rename = LAYOUTS[layout].rename
-  return {
-    name: (path, torch_shape(shape, path))
-    for path, shape in shapes.items()
-    if (name := rename(path, model))
-  }
+  made = {}
+  for path, shape in shapes.items():
+    names = rename(path, model)
+    for name in names:
+      rows, *others = torch_shape(shape, path)
+      made[name] = (path, (rows // len(names), *others))
+  return made
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+  return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
 def _as_float32(array: np.ndarray, name: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from suncet_jax.architectures import (
   HEAD_LAYERS,
-  MODEL_NAMES,
+  RESNETS,
   STEMS,
   WIDTHS,
   model_faults,
@@ -15,6 +15,7 @@ from suncet_jax.config import base
 from suncet_jax.convert import parts
 from suncet_jax.convert.families import FAMILIES, Family, Shapes
 from suncet_jax.convert.layouts import COUNTER, LAYOUTS
+from suncet_jax.convert.vit_recognise import positions_name, vit_model
 from suncet_jax.convert.weights import ConvertError
 
 # Where facebookresearch/suncet saves an encoder.
@@ -41,6 +42,7 @@ class Network(NamedTuple):
       not only the layout that can express the network.
     names: Names in the file by name under the prefix, heads included.
     others: Prefixes of the other networks of the file.
+    positions: Name of the position embeddings of a vision transformer.
   """
 
   layout: str
@@ -51,6 +53,7 @@ class Network(NamedTuple):
   is_suncets: bool = False
   names: Mapping[str, str] = {}
   others: Sequence[str] = ()
+  positions: str = ""
 
 
 def recognise(
@@ -82,6 +85,18 @@ def recognise(
     raise ConvertError(
       f"{chosen.prefix}{spec.stem} has shape {list(stem_shape)}, expected four "
       "axes."
+    )
+  if spec.is_vit:
+    layout, vit = vit_model(names, chosen.family)
+    return Network(
+      layout,
+      chosen.prefix,
+      stem_shape[1],
+      vit.to_dict(),
+      has_head=False,
+      names=chosen.names,
+      others=others,
+      positions=positions_name(chosen.family),
     )
   is_place = is_known or (
     chosen.is_literal
@@ -125,12 +140,12 @@ def _model_name(names: Shapes, spec: Family) -> str:
     block = "preactivation"
   else:
     block = "bottleneck" if spec.third in names else "basic"
-  for name, architecture in MODEL_NAMES.items():
+  for name, architecture in RESNETS.items():
     if (architecture.block, architecture.depths) == (block, tuple(depths)):
       return name
   known = ", ".join(
     f"{name} {architecture.depths}"
-    for name, architecture in MODEL_NAMES.items()
+    for name, architecture in RESNETS.items()
     if architecture.block == block
   )
   raise ConvertError(
@@ -140,9 +155,9 @@ def _model_name(names: Shapes, spec: Family) -> str:
 
 
 def _width(stem_planes: int, name: str) -> int:
-  width, rest = divmod(stem_planes, MODEL_NAMES[name].stem_planes)
+  width, rest = divmod(stem_planes, RESNETS[name].stem_planes)
   if rest or width not in WIDTHS:
-    planes = MODEL_NAMES[name].stem_planes
+    planes = RESNETS[name].stem_planes
     expected = ", ".join(str(w * planes) for w in WIDTHS)
     raise ConvertError(
       f"its stem has {stem_planes} channels, expected one of {expected} for "

@@ -1,6 +1,7 @@
 """Reads the encoder of a run's folder, without its data set."""
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from absl import logging
 from etils import epath
 from ml_collections import ConfigDict
 
+from suncet_jax.architectures import TRANSFORMERS
 from suncet_jax.config import ConfigError, from_dict, validate
 from suncet_jax.config.data_fields import OTHER_VIEWS
 from suncet_jax.convert.model_fields import head_fields
@@ -110,6 +112,9 @@ def gathered(
     head: Name and fields of the head to take beside the backbone, if any.
   """
   model = config.model.to_dict()
+  backbone = variables[0]["backbone"]
+  if model["name"] in TRANSFORMERS:
+    model["vit"]["image_size"] = _image_size(model, backbone["positions"])
   kept = {"backbone": "backbone"}
   if head is not None:
     name, fields = head
@@ -138,6 +143,12 @@ def _leaves(
     for path, leaf in jax.tree.leaves_with_path(tree)
     if path[0].key in kept
   }
+
+
+def _image_size(model: Mapping[str, Any], positions: Any) -> int:
+  """Returns the size of the images that position embeddings are of."""
+  tokens = positions.shape[1] - (model["vit"]["pool"] == "class")
+  return TRANSFORMERS[model["name"]].patch * math.isqrt(tokens)
 
 
 def classifier_file(folder: epath.Path) -> epath.Path:

@@ -4,8 +4,10 @@ import math
 import re
 from collections.abc import Mapping
 
+from suncet_jax.convert import vit_json
 from suncet_jax.convert.fields import Fields
 from suncet_jax.convert.pytorch_names import NORMALISATIONS
+from suncet_jax.convert.vit_names import is_vit
 from suncet_jax.convert.weights import Images, Weights
 
 _IMAGENET = NORMALISATIONS["imagenet"]
@@ -31,14 +33,19 @@ def images(config: Fields, weights: Weights) -> Images:
     ConvertError: If it is of another network, or names what our models or
       preparation do not have.
   """
-  _check_network(config, weights)
+  is_resnet = not is_vit(weights.model)
+  if is_resnet:
+    _check_network(config, weights)
+  else:
+    vit_json.check_timm(config, weights)
   nested = config.get("pretrained_cfg", None)
   cfg = config
   if nested is not None:
     if not isinstance(nested, Mapping):
       raise config.fault("pretrained_cfg", nested, "an object")
     cfg = Fields(config.path, nested)
-  _check_arguments(cfg)
+  if is_resnet:
+    _check_arguments(cfg)
   channels = weights.images.channels
   mean = cfg.channels("mean", _IMAGENET[0], channels)
   std = cfg.channels("std", _IMAGENET[1], channels)

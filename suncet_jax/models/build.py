@@ -10,8 +10,9 @@ from suncet_jax.architectures import (
   ACTIVATIONS,
   HEAD_INITS,
   MLP,
-  MODEL_NAMES,
+  RESNETS,
   STEMS,
+  TRANSFORMERS,
   model_faults,
 )
 from suncet_jax.errors import UserError
@@ -19,6 +20,7 @@ from suncet_jax.models.heads import MLPHead
 from suncet_jax.models.model import Head, Model, Network
 from suncet_jax.models.numerics import Numerics, numerics_of
 from suncet_jax.models.resnet import ResNet
+from suncet_jax.models.vit import VisionTransformer
 from suncet_jax.models.wide_resnet import WideResNet
 
 
@@ -35,19 +37,23 @@ def build(
     config: `config.model`, an object with the attributes:
       name: One of `architectures.MODEL_NAMES`.
       width: Factor 1, 2 or 4 of all channels; ResNets only.
-      stem: One of `architectures.STEMS`; WideResNets take only "cifar".
+      stem: One of `architectures.STEMS`; WideResNets take only "cifar", vision
+        transformers do not look at it.
       convolution: "auto" or "xla"; see `suncet_jax.convolution.convolve`.
       zero_init_residual: Whether each residual block of a ResNet starts as its
         shortcut.
       head: Projection head, with `layers` (1 to 3), `hidden` (0: size of the
         features), `out`, `batch_norm` and `output_batch_norm` (see `MLPHead`).
+      vit: Of vision transformers only, with `pool`, `registers`,
+        `layer_scale`, `image_size` and `norm_epsilon` (see
+        `VisionTransformer`).
     precision: Precision of activations and products, one of
       `architectures.PRECISIONS`. Parameters and statistics are float32 unless
       it is "float64".
     heads: Heads by name, in order; by default the projection head that
       `config.head` describes.
-    remat: Whether the gradient computes the activations of residual blocks
-      again instead of keeping them (Chen et al. 2016, arXiv 1604.06174).
+    remat: Whether the gradient computes the activations of blocks again instead
+      of keeping them (Chen et al. 2016, arXiv 1604.06174).
 
   Raises:
     ValueError: A value is not valid; the message lists every such value.
@@ -81,13 +87,26 @@ def _head(name: str, mlp: MLP, numerics: Numerics) -> Head:
 
 
 def _feature_size(config: Any) -> int:
-  architecture = MODEL_NAMES[config.name]
+  if config.name in TRANSFORMERS:
+    return TRANSFORMERS[config.name].width
+  architecture = RESNETS[config.name]
   expansion = 4 if architecture.block == "bottleneck" else 1
   return expansion * config.width * architecture.planes[-1]
 
 
 def _backbone(config: Any, numerics: Numerics, remat: bool) -> nn.Module:
-  architecture = MODEL_NAMES[config.name]
+  if config.name in TRANSFORMERS:
+    return VisionTransformer(
+      TRANSFORMERS[config.name],
+      numerics,
+      pool=config.vit.pool,
+      registers=config.vit.registers,
+      layer_scale=config.vit.layer_scale,
+      image_size=config.vit.image_size,
+      norm_epsilon=config.vit.norm_epsilon,
+      remat=remat,
+    )
+  architecture = RESNETS[config.name]
   if architecture.is_wide_resnet:
     return WideResNet(architecture, numerics, remat)
   return ResNet(

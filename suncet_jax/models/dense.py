@@ -26,19 +26,21 @@ class Dense(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps [b, f] to [b, features] in the compute dtype."""
+    """Maps [..., f] to [..., features] in the compute dtype."""
     compute, store = self.numerics.dtype, self.numerics.param_dtype
-    fan_in = x.shape[-1]
+    *leading, fan_in = x.shape
+    if len(leading) > 1:  # the rows of tokens, as one product
+      x = x.reshape(-1, fan_in)
     shape = (fan_in, self.features)
     kernel = self.param("kernel", self.start.kernel, shape, store)
     multiply = _multiply if compute == store else _multiply_rounding
     x = multiply(*self.numerics.operands(x, kernel))
-    if not self.use_bias:
-      return x
-    bias_init = self.start.bias(fan_in)
-    bias = self.param("bias", bias_init, (self.features,), store)
-    # Added in the stored dtype, so that its gradient is summed in that too.
-    return (x.astype(store) + bias).astype(compute)
+    if self.use_bias:
+      bias_init = self.start.bias(fan_in)
+      bias = self.param("bias", bias_init, (self.features,), store)
+      # Added in the stored dtype, so that its gradient is summed in that too.
+      x = (x.astype(store) + bias).astype(compute)
+    return x.reshape(*leading, self.features) if len(leading) > 1 else x
 
 
 def _multiply(x: jax.Array, kernel: jax.Array) -> jax.Array:

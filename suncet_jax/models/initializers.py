@@ -5,7 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
-from jax.nn.initializers import Initializer, variance_scaling, zeros
+from jax.nn.initializers import (
+  Initializer,
+  normal,
+  variance_scaling,
+  zeros,
+)
 from jax.typing import DTypeLike
 
 # Normal of variance 2 / fan_out: He et al. 2015 (arXiv 1502.01852), eq. 14.
@@ -46,6 +51,10 @@ def zero_bias(fan_in: int) -> Initializer:
   return zeros
 
 
+# Of vision transformers: timm and DINOv2 truncate at 2, a hundred deviations.
+normal_02 = normal(0.02)
+
+
 class DenseStart(NamedTuple):
   """Initializers of a dense layer.
 
@@ -63,3 +72,6 @@ DENSE: Mapping[str, DenseStart] = {
   "uniform": DenseStart(uniform_fan_in, uniform_bias),
   "glorot": DenseStart(glorot, zero_bias),
 }
+
+# Of the dense layers of vision transformers.
+TRANSFORMER = DenseStart(normal_02, zero_bias)

@@ -12,6 +12,9 @@ from suncet_jax.calls import explained
 # Decides by a parameter's path and value whether something applies to it.
 Predicate = Callable[[tuple[Any, ...], jax.Array], bool]
 
+# What a vision transformer adds to its patches: they are no factors.
+_TOKENS = ("class_token", "registers", "positions")
+
 
 def is_matrix(path: tuple[Any, ...], leaf: jax.Array) -> bool:
   """Returns whether a parameter is a kernel of a convolution or dense layer.
@@ -20,9 +23,9 @@ def is_matrix(path: tuple[Any, ...], leaf: jax.Array) -> bool:
     path: Path of the parameter in the tree.
     leaf: The parameter.
   """
-  del path
+  name = getattr(path[-1], "key", "") if path else ""
   # Biases and parameters of norms have one axis.
-  return jnp.ndim(leaf) > 1
+  return jnp.ndim(leaf) > 1 and name not in _TOKENS
 
 
 @explained("optim")

@@ -130,3 +130,24 @@ def test_another_methods_fields_are_refused_with_the_way_to_choose_one():
   assert "method.suncet_weight is not a field" in text
   assert "--config=FILE.py:method=simclr" in text
   assert "base('simclr')" in text
+
+
+@pytest.mark.parametrize(
+  ("fields", "part"),
+  [
+    ({"model.vit.registers": 4}, "registers is 4, which only vision trans"),
+    (
+      {"model.name": "vit_s14"},
+      "augment.size is 32, expected a multiple of 14",
+    ),
+    (
+      {"model.name": "vit_s16", "evals.image_size": 40},
+      "evals.image_size is 40, expected a multiple of 16",
+    ),
+  ],
+)
+def test_fields_of_vision_transformers_fit_the_model(fields, part):
+  config = _sound()
+  config.update_from_flattened_dict(fields)
+  with pytest.raises(ConfigError, match=part):
+    validate(config)

@@ -111,7 +111,7 @@ def test_bottlenecks_there_and_back(layout):
   _assert_same(pytorch_names.to_tensors(weights, layout)[0], state)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", [x for x in LAYOUTS if x != "dinov2"])
 def test_ours_through_every_layout(layout):
   _, state = _state("torchvision")
   ours = pytorch_names.from_tensors(state, {})._replace(kept={}, origin={})

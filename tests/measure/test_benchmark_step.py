@@ -5,11 +5,11 @@ import numpy as np
 import programs
 import pytest
 
-from benchmarks.step.flax_models import Encoder
+from benchmarks.step.flax_models import ARCHITECTURES, Encoder
 from benchmarks.step.jax_jobs import flax_ntxent
 from benchmarks.step.layers import resnet50
 from suncet_jax import losses, models
-from suncet_jax.architectures import MODEL_NAMES, STEMS
+from suncet_jax.architectures import STEMS
 from suncet_jax.config import base
 
 
@@ -17,7 +17,7 @@ def _both(name, stem):
   """Returns our model and the plain Flax one."""
   config = base().model
   config.name, config.stem = name, stem
-  plain = Encoder(MODEL_NAMES[name], STEMS[stem])
+  plain = Encoder(ARCHITECTURES[name], STEMS[stem])
   return models.build(config), plain
 
 
@@ -28,6 +28,7 @@ def _both(name, stem):
     ("resnet18", "cifar"),
     ("wrn28_2", "cifar"),
     ("resnet50", "imagenet"),
+    ("vit_s16", "imagenet"),
   ],
 )
 def test_plain_flax_has_the_same_parameters(name, stem):
@@ -40,7 +41,8 @@ def test_plain_flax_has_the_same_parameters(name, stem):
 
 
 @pytest.mark.parametrize(
-  ("name", "stem"), [("resnet8", "imagenet"), ("wrn28_2", "cifar")]
+  ("name", "stem"),
+  [("resnet8", "imagenet"), ("wrn28_2", "cifar"), ("vit_mu4", "cifar")],
 )
 def test_plain_flax_gives_the_same_projections(name, stem):
   ours, plain = _both(name, stem)

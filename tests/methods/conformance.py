@@ -1,6 +1,7 @@
 """A method's parts on the tiny experiment; each is built, and compiled, once.
 
-All of it is by the method's name, as `config.method.name` has it.
+All of it is by the method's name, as `config.method.name` has it, and by
+further fields of the configuration.
 """
 
 import collections
@@ -29,9 +30,10 @@ def on_devices(experiment, devices):
 
 
 @functools.cache
-def experiment(name, precision="float32"):
+def experiment(name, precision="float32", **fields):
   """Returns the method's experiment: two epochs on one device."""
-  return on_devices(tiny_experiment(name, precision=precision), 1)
+  made = tiny_experiment(name, precision=precision, **fields)
+  return on_devices(made, 1)
 
 
 def tiny_experiment(name, **fields):
@@ -57,25 +59,25 @@ def batches(parts, steps):
 
 
 @functools.cache
-def _step(name):
-  return experiment(name).step_fn()
+def _step(name, **fields):
+  return experiment(name, **fields).step_fn()
 
 
 @functools.cache
-def _initial(name):
+def _initial(name, **fields):
   with jax.enable_x64(False):  # whoever asks first
-    return on_host(experiment(name).initial_state())
+    return on_host(experiment(name, **fields).initial_state())
 
 
-def initial_state(name):
+def initial_state(name, **fields):
   """Returns the state before the first step; a step may take its buffers."""
-  return placed(name, _initial(name))
+  return placed(name, _initial(name, **fields), **fields)
 
 
-def placed(name, state):
+def placed(name, state, **fields):
   """Puts a state of the host on the experiment's device."""
   copies = jax.tree.map(np.array, state)
-  return jax.device_put(copies, replicated(experiment(name).mesh))
+  return jax.device_put(copies, replicated(experiment(name, **fields).mesh))
 
 
 def on_host(state):
@@ -83,19 +85,21 @@ def on_host(state):
   return jax.tree.map(np.array, jax.device_get(state))
 
 
-def train(name, state, steps):
+def train(name, state, steps, **fields):
   """Takes steps; returns the state on the host, and the metrics of each."""
   logged = []
-  for spec, batch in batches(experiment(name), steps):
-    state, metrics = _step(name)(state, batch, spec, 0)
+  for spec, batch in batches(experiment(name, **fields), steps):
+    state, metrics = _step(name, **fields)(state, batch, spec, 0)
     logged.append(jax.device_get(metrics))
   return on_host(state), logged
 
 
-def differentiated(name, devices):
+def differentiated(name, devices, **fields):
   """Returns the loss of the first step and its gradient, in float64."""
-  parts = on_devices(experiment(name, "float64"), devices)
-  state = jax.device_put(_in_float64(_initial(name)), replicated(parts.mesh))
+  parts = on_devices(experiment(name, "float64", **fields), devices)
+  state = jax.device_put(
+    _in_float64(_initial(name, **fields)), replicated(parts.mesh)
+  )
   (spec, batch), *_ = batches(parts, range(1))
   encode = ViewEncoder(parts.model, parts.mesh)
 
@@ -141,14 +145,14 @@ class _Recorder(ViewEncoder):
 
 
 @functools.cache
-def traced(name, epoch):
+def traced(name, epoch, **fields):
   """Traces a step's loss; nothing is compiled.
 
   Returns:
     (rows of the views encoded in training mode, rows of the others, the
     shapes of loss and `StepOutput`).
   """
-  parts = experiment(name)
+  parts = experiment(name, **fields)
   spec, batch = next(batches(parts, [epoch * parts.steps_per_epoch]))
   recorder = _Recorder(parts.model, parts.mesh)
 
@@ -162,5 +166,5 @@ def traced(name, epoch):
       _moment(state),
     )
 
-  shapes = jax.eval_shape(loss, _initial(name), batch)
+  shapes = jax.eval_shape(loss, _initial(name, **fields), batch)
   return recorder.trained, recorder.other, shapes

@@ -13,7 +13,16 @@ quick_jit = functools.partial(
 )
 
 
-def model_config(head=None, **fields):
+_VIT = {
+  "pool": "class",
+  "registers": 0,
+  "layer_scale": 0.0,
+  "image_size": 0,
+  "norm_epsilon": 1e-6,
+}
+
+
+def model_config(head=None, vit=None, **fields):
   """Returns the config of a tiny ResNet with some fields replaced."""
   config = {
     "name": "resnet8",
@@ -29,8 +38,11 @@ def model_config(head=None, **fields):
     "batch_norm": False,
     "output_batch_norm": False,
   }
-  head = small_head | (head or {})
-  return ml_collections.ConfigDict(config | fields | {"head": head})
+  parts = {
+    "head": small_head | (head or {}),
+    "vit": _VIT | (vit or {}),
+  }
+  return ml_collections.ConfigDict(config | fields | parts)
 
 
 def abstract_variables(model, image_shape=(8, 8, 3)):

@@ -1,11 +1,12 @@
-"""ReLU by its output: the function of Flax, and what its gradient keeps."""
+"""ReLU and GELU: values, gradients, and what the gradients keep."""
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import torch
 
-from suncet_jax.models.activations import relu
+from suncet_jax.models.activations import gelu, relu
 
 
 def test_values_and_gradients_are_those_of_flax():
@@ -24,3 +25,22 @@ def test_its_gradient_keeps_the_output_and_no_mask():
   (kept,) = [leaf for leaf in jax.tree.leaves(back) if jnp.size(leaf) == 64]
   assert kept.dtype == x.dtype
   np.testing.assert_array_equal(kept, y)
+
+
+def test_gelu_is_the_exact_one():
+  x = np.linspace(-6, 6, 97, dtype=np.float32)
+  dy = np.linspace(1, 2, 97, dtype=np.float32)
+  theirs = torch.from_numpy(x).requires_grad_()
+  expected = torch.nn.functional.gelu(theirs)
+  expected.backward(torch.from_numpy(dy))
+  y, back = jax.vjp(gelu, jnp.asarray(x))
+  np.testing.assert_allclose(y, expected.detach(), atol=1e-6)
+  np.testing.assert_allclose(back(dy)[0], theirs.grad, atol=1e-6)
+
+
+def test_the_gradient_of_gelu_keeps_its_input_alone():
+  x = jnp.linspace(-1.0, 1.0, 64).astype(jnp.bfloat16)
+  y, back = jax.vjp(gelu, x)
+  assert y.dtype == x.dtype
+  (kept,) = [leaf for leaf in jax.tree.leaves(back) if jnp.size(leaf) == 64]
+  np.testing.assert_array_equal(kept, x)

@@ -25,6 +25,11 @@ from suncet_jax import models
     ({"head": {"out": 0}}, "model.head.out must be >= 1; got 0"),
     ({"name": "wrn28_2", "stem": "imagenet"}, "only model.stem = 'cifar'"),
     ({"name": "wrn28_2", "width": 2}, "only model.width = 1; got 2"),
+    ({"name": "vit_s14", "width": 2}, "vit_s14 takes only model.width = 1"),
+    ({"name": "vit_s14", "vit": {"pool": "max"}}, "one of class, mean; got"),
+    ({"name": "vit_s14", "vit": {"registers": -1}}, "registers must be >= 0"),
+    ({"name": "vit_s14", "vit": {"image_size": 224 + 1}}, "a multiple of 14"),
+    ({"name": "vit_s14", "vit": {"norm_epsilon": 0.0}}, "must be > 0; got 0"),
     (
       {"name": "wrn28_2", "zero_init_residual": True},
       "only model.zero_init_residual = False",

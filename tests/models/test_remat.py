@@ -10,6 +10,7 @@ from suncet_jax import models
 
 _MODELS = (
   {"name": "resnet20"},
+  {"name": "vit_mu4", "vit": {"layer_scale": 0.5}},
   pytest.param({"name": "wrn28_2"}, marks=pytest.mark.slow),
   pytest.param({"name": "wrn28_2_fixmatch"}, marks=pytest.mark.slow),
 )
