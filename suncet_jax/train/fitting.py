@@ -8,7 +8,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
-from suncet_jax.architectures import STEMS
+from suncet_jax.architectures import STEMS, TRANSFORMERS
 from suncet_jax.console.words import fault_list
 from suncet_jax.convert.source import ANY_HEAD, Source
 from suncet_jax.convert.weights import Leaves, Path, Weights
@@ -80,6 +80,7 @@ def fitted(
     words += said
     about = _differences(leaves, wanted.of(part))
     other = _other_model(source.weights, config) if name == _BACKBONE else ""
+    other += _other_size(source.weights, leaves, wanted, other)
     if about or other:
       faults.append(_fault(name, about, other))
     else:
@@ -162,9 +163,40 @@ def _other_model(weights: Weights, config: ConfigDict) -> str:
   }
   # A kernel of 3 x 3 does not tell its stride, but in files of our own.
   sizes = {STEMS[weights.model["stem"]][0], STEMS[config.stem][0]}
-  if set(differing) == {"stem"} and len(sizes) == 1 and weights.origin:
-    return ""
+  is_same = config.name in TRANSFORMERS or (len(sizes) == 1 and weights.origin)
+  if is_same:
+    differing.pop("stem", None)
+  if config.name in TRANSFORMERS and weights.model["name"] in TRANSFORMERS:
+    differing |= _of_transformers(weights.model["vit"], config.vit)
   return " ".join(f"--config.model.{k}={v}" for k, v in differing.items())
+
+
+def _of_transformers(
+  given: Mapping[str, Any], config: ConfigDict
+) -> dict[str, Any]:
+  """Returns the fields of transformers that differ, with their values."""
+  found = {
+    f"vit.{name}": given[name]
+    for name in ("pool", "registers", "norm_epsilon")
+    if given[name] != config[name]
+  }
+  # Its number is only what the factors start from.
+  if bool(given["layer_scale"]) != bool(config.layer_scale):
+    found["vit.layer_scale"] = given["layer_scale"]
+  return found
+
+
+def _other_size(
+  weights: Weights, found: Leaves, wanted: Template, other: str
+) -> str:
+  """Returns the flag for the image size of position embeddings that differ."""
+  positions = (_BACKBONE, "positions")
+  if positions not in found or positions not in wanted.leaves or other:
+    return ""
+  if found[positions].shape == wanted.leaves[positions].shape:
+    return ""
+  size = weights.model["vit"]["image_size"]
+  return f"--config.model.vit.image_size={size}, and they are interpolated"
 
 
 def _fault(name: str, about: Mapping[str, list[str]], other: str) -> str:

@@ -13,8 +13,10 @@ import torch_networks as networks
 from ml_collections import ConfigDict
 from safetensors import numpy as safetensors
 
+from suncet_jax import optim
 from suncet_jax.config import ConfigError, as_begun, from_dict, validate
 from suncet_jax.convert import files
+from suncet_jax.convert.run import gathered
 from suncet_jax.errors import UserError
 from suncet_jax.train import normalization, starting
 from suncet_jax.train.experiment import build
@@ -323,3 +325,34 @@ def test_going_on_asks_for_the_same_weights_by_name(tmp_path):
     with pytest.raises(FolderError, match="another configuration") as raised:
       RunFolder(tmp_path / "run").claim(changed)
     assert said in str(raised.value)
+
+
+def test_a_vision_transformer_of_other_images(tmp_path):
+  vit = {"model.name": "vit_mu4", "evals.every_epochs": 0.0}
+  first = tiny.experiment(method="simclr", **vit)
+  state = first.initial_state()
+  weights = gathered(first.config, state.encoder, channels=1, head=None)
+  path = str(tmp_path / "vit.safetensors")
+  files.write(weights, path, "suncet_jax")
+  larger = {"augment.size": 16, **vit}
+  with pytest.raises(UserError) as raised:
+    _started(path, **larger)
+  assert "set --config.model.vit.image_size=8, and they are" in str(
+    raised.value
+  )
+  assert "backbone/positions [1, 5, " in str(raised.value)
+  made, again = _started(path, **larger, **{"model.vit.image_size": 8})
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    again.params["backbone"],
+    state.params["backbone"],
+  )
+  assert _features(made, again, np.zeros((1, 16, 16, 1), np.float32)).any()
+  with pytest.raises(UserError, match=r"--config\.model\.vit\.pool=class"):
+    _started(path, **vit, **{"model.vit.pool": "mean"})
+  # By depth: the tokens as the stem, the last norm as the heads.
+  factors = optim.rate_factors(again.params, layer_decay=0.5)["backbone"]
+  depth = len([name for name in factors if name.startswith("block")])
+  assert factors["positions"] == factors["class_token"] == 0.5 ** (depth + 1)
+  assert factors[f"block{depth}"]["attention"]["qkv"]["kernel"] == 0.5
+  assert factors["norm"]["scale"] == 1
