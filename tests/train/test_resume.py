@@ -62,12 +62,14 @@ def test_the_result_has_what_the_contract_says(small_run):
     "seconds",
     "params_digest",
     "metrics",
+    "class_count",
     "classifier",
     "config_fingerprint",
     "versions",
   }
   assert result["step"] == 27
   assert result["epochs"] == 3
+  assert result["class_count"] == 10
   # Per step 128 images and 10 classes x 4 labelled ones, each in two views.
   assert result["images_seen"] == 27 * 2 * (128 + 40)
   assert 0 <= result["metrics"]["knn_top1"] <= 1
