@@ -224,7 +224,8 @@ def _newest(run: RunFolder) -> tuple[Any, Any, dict[str, Any]]:
   parts, metadata = found
   params, batch_stats = parts.get("average") or (
     parts["params"],
-    parts["batch_stats"],
+    # No array of it is saved of a network without batch norms.
+    parts.get("batch_stats", {}),
   )
   return params, batch_stats, metadata
 

@@ -19,9 +19,10 @@ from safetensors import numpy as safetensors
 
 from suncet_jax import load_encoder, models
 from suncet_jax.architectures import TRANSFORMERS
-from suncet_jax.convert import files, own_names, pytorch_names, run, stablehlo
+from suncet_jax.convert import files, own_names, pytorch_names, stablehlo
 from suncet_jax.convert.__main__ import main
 from suncet_jax.convert.weights import FORMAT, ConvertError, to_metadata
+from suncet_jax.workdir.checkpoints import Checkpoints
 
 
 def _torch(name, **options):
@@ -333,17 +334,30 @@ def test_the_command_says_what_it_read(tmp_path, capsys):
   assert "Kept, as our model has no place: teacher.backbone.mask_token" in said
 
 
-def test_a_run_tells_the_images_that_its_positions_are_of():
-  fields = {"model.name": "vit_mu4", "model.vit.registers": 1}
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_a_run_without_statistics_is_read(tmp_path, ema_decay):
+  fields = {
+    "model.name": "vit_mu4",
+    "train.ema_decay": ema_decay,
+    "evals.every_epochs": 0.0,
+  }
   parts = tiny.experiment(**fields)
   state = parts.initial_state()
-  variables = state.params, state.batch_stats
-  weights = run.gathered(parts.config, variables, channels=1, head=None)
+  (tmp_path / "config.json").write_text(parts.config.to_json())
+  with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+    described = {"channels": 1, "heads": {}}
+    checkpoints.save(1, state, {"model": described})
+    checkpoints.wait()
+  weights = files.read(tmp_path)
+  # Those of its positions, for which the configuration may say 0.
   assert weights.model["vit"]["image_size"] == 8
-  again = own_names.from_tensors(
-    own_names.to_tensors(weights), to_metadata(weights, FORMAT)
+  files.write(weights, tmp_path / "a.npz", FORMAT)
+  again = files.read(tmp_path / "a.npz")
+  assert again.model == weights.model
+  np.testing.assert_array_equal(
+    again.leaves["backbone", "positions"],
+    state.params["backbone"]["positions"],
   )
-  assert again.leaves.keys() == weights.leaves.keys()
 
 
 def test_a_program_of_it_takes_any_number_of_images():
