@@ -36,9 +36,12 @@ class SelfAttention(nn.Module):
     b, n, c = x.shape
     start = initializers.TRANSFORMER
     x = Dense(3 * c, self.numerics, start=start, name="qkv")(x)
-    x = x.reshape(b, n, 3, self.heads, c // self.heads)
-    query, key = self.numerics.operands(x[:, :, 0], x[:, :, 1])
-    x = attend(query, key, x[:, :, 2])
+    # Divided before the heads are: five axes are moved in memory on TPUs.
+    query, key, value = (
+      part.reshape(b, n, self.heads, c // self.heads)
+      for part in jnp.split(x, 3, axis=-1)
+    )
+    x = attend(*self.numerics.operands(query, key), value)
     return Dense(c, self.numerics, start=start, name="out")(x.reshape(b, n, c))
 
 
