@@ -15,13 +15,13 @@ from etils import epath
 from ml_collections import config_flags
 
 from suncet_jax import command_line
+from suncet_jax.compare import flags as shared
 from suncet_jax.compare import grid
 from suncet_jax.compare.entries import parse_entries
 from suncet_jax.compare.folder import prepare
 from suncet_jax.compare.scheduler import run_jobs
 from suncet_jax.console import program, terminal
 from suncet_jax.console.words import counted
-from suncet_jax.errors import UserError
 
 _STOPPED = "what was trained is saved, the same command goes on."
 
@@ -33,12 +33,6 @@ _METHODS = flags.DEFINE_list(
   ["simclr", "suncet", "supervised"],
   "Methods; METHOD@SHARE has that share of the budget, such as suncet@0.5. The "
   "budget is the images that simclr processes in the epochs of --config.",
-)
-_LABELS = flags.DEFINE_list(
-  "labels", None, "Values of the configuration's argument `labels`."
-)
-_SEEDS = flags.DEFINE_list(
-  "seeds", ["0", "1", "2"], "Seeds; each makes a run of every method."
 )
 _VARIANTS = flags.DEFINE_multi_string(
   "variant",
@@ -52,9 +46,8 @@ _POINTS = flags.DEFINE_integer(
   "At most so many checkpoints of each run are measured, the last among them.",
   lower_bound=1,
 )
-_PARALLEL = flags.DEFINE_integer(
-  "parallel", 1, "Runs side by side; they share the CPUs.", lower_bound=1
-)
+for _flag in (shared.LABELS, shared.SEEDS, shared.PARALLEL):
+  flags.declare_key_flag(_flag.name)
 
 
 def main(argv: list[str]) -> int:
@@ -69,7 +62,7 @@ def main(argv: list[str]) -> int:
     terminal.say(
       f"{len(runs)} runs, {len(runs) - len(missing)} of them done before"
     )
-    failed = run_jobs(missing, _PARALLEL.value, terminal.say)
+    failed = run_jobs(missing, shared.PARALLEL.value, terminal.say)
     for folder in failed:
       terminal.say(f"{folder} failed: see {folder / 'output.log'}")
     if failed:
@@ -119,28 +112,19 @@ def _report(workdir: epath.Path, runs: Sequence[grid.Run]) -> None:
 def _checked_grid() -> list[grid.Run]:
   """Returns the runs, or ends the program if a flag is wrong."""
   command_line.checked_config(_CONFIG)
-  if not _LABELS.value:
+  if not shared.LABELS.value:
     command_line.fail("--labels is missing, expected such as --labels=10,100.")
   try:
     return grid.make_grid(
       config_flags.get_config_filename(flags.FLAGS["config"]),
       config_flags.get_override_values(flags.FLAGS["config"]),
       entries=parse_entries(_METHODS.value, _VARIANTS.value),
-      labels=_numbers("labels", _LABELS.value),
-      seeds=_numbers("seeds", _SEEDS.value),
+      labels=shared.numbers("labels", shared.LABELS.value),
+      seeds=shared.numbers("seeds", shared.SEEDS.value),
       points=_POINTS.value,
     )
   except ValueError as error:  # the configuration file may raise its own
     command_line.fail(str(error))
-
-
-def _numbers(name: str, values: Sequence[str]) -> list[int]:
-  numbers = [int(text) for text in values if text.isdecimal()]
-  if not numbers or len(set(numbers)) < len(values):
-    raise UserError(
-      f"--{name} is {','.join(values)!r}, expected whole numbers, each once."
-    )
-  return numbers
 
 
 if __name__ == "__main__":

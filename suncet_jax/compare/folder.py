@@ -13,6 +13,10 @@ from suncet_jax.config import differences
 from suncet_jax.errors import UserError
 from suncet_jax.files.formats import read_json, read_json_if_there, write_json
 
+TEST, VALIDATION = "test", "validation"
+# File of the measures on these images, in the folder of a run.
+FILES = {TEST: "measures.json", VALIDATION: "validation.json"}
+
 _MOST_FAULTS = 20  # faults that a message lists
 
 
@@ -60,16 +64,20 @@ def prepare(workdir: epath.Path, runs: Sequence[Run]) -> None:
   for folder, job in jobs.items():
     wanted = known[folder].get("measured", {}) | job["measured"]
     write_json(folder / "job.json", job | {"measured": wanted})
-    measured = read_json_if_there(folder / "measures.json")
-    if not wanted.keys() <= measured.keys():
+    if not all(_is_measured(folder, images, wanted) for images in job["on"]):
       (folder / "done").unlink(missing_ok=True)
+
+
+def _is_measured(folder: epath.Path, images: str, wanted: Any) -> bool:
+  return wanted.keys() <= read_json_if_there(folder / FILES[images]).keys()
 
 
 def _changes(known: dict[str, Any], job: dict[str, Any]) -> list[str]:
   """Returns how jobs differ; new numbers of labels do not count."""
   wanted = job["measured"]
   both = {name: known["measured"].get(name, wanted[name]) for name in wanted}
-  return differences({"config": known["config"], "measured": both}, job)
+  asked = {"config": job["config"], "measured": wanted}
+  return differences({"config": known["config"], "measured": both}, asked)
 
 
 class Measured(NamedTuple):
@@ -110,7 +118,7 @@ def read_results(
 def _read(folder: epath.Path, run: grid.Run) -> Iterator[Measured]:
   entry, seed = run.entry, run.seed
   seconds = read_json(folder / "result.json")["seconds"]
-  measures = read_json(folder / "measures.json")
+  measures = read_json(folder / FILES[TEST])
   for labels in run.measured:
     curve = measures[labels]
     yield Measured(entry.name, entry.method, labels, seed, curve, seconds)

@@ -28,6 +28,9 @@ class Run:
     measured: Configurations by `labels` argument that name the labelled images
       and the settings of the evaluations.
     share: Share of the budget after rounding to whole epochs.
+    on: Images that it is measured on, of "test" and "validation".
+    trains: Whether it is trained at all, or measured as it begins.
+    by: Evaluations that measure it; empty: all that suit it.
   """
 
   entry: Entry
@@ -35,6 +38,9 @@ class Run:
   config: ConfigDict
   measured: Mapping[str, ConfigDict]
   share: float
+  on: tuple[str, ...] = ("test",)
+  trains: bool = True
+  by: tuple[str, ...] = ()
 
   @property
   def folder(self) -> str:
@@ -49,6 +55,9 @@ class Run:
     return {
       "config": self.config.to_dict(),
       "measured": {k: v.to_dict() for k, v in self.measured.items()},
+      "on": self.on,
+      "trains": self.trains,
+      "by": self.by,
     }
 
 

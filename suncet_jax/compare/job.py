@@ -28,17 +28,20 @@ def main(argv: list[str]) -> int:
   command_line.quiet_libraries()
   keep_freed_memory()
   with command_line.clear_errors(command_line.TRAINING_STOPPED):
-    from suncet_jax.compare.measure import measure
+    from suncet_jax.compare.measure import Measures, measure
     from suncet_jax.train.run import run
     from suncet_jax.workdir.compilation_cache import programs_kept
     from suncet_jax.workdir.folder import RunFolder
 
-    code = run(config, folder, program.as_typed())
-    if code or not RunFolder(folder).finished_result():
-      return code
+    if job["trains"]:
+      code = run(config, folder, program.as_typed())
+      if code or not RunFolder(folder).finished_result():
+        return code
     measured = {k: from_dict(v) for k, v in job["measured"].items()}
     with programs_kept(config, RunFolder(folder)):
-      measure(folder, config, measured)
+      for images in job["on"]:
+        what = Measures(images, job["trains"], tuple(job["by"]))
+        measure(folder, config, measured, what)
   (folder / "done").touch()
   return 0
 

@@ -67,31 +67,44 @@ class Evaluator:
       measures["val_classifier_top1"] = found.top1
     return measures
 
-  def evaluate(self, state: TrainState, name: str) -> dict[str, float]:
+  def evaluate(
+    self, state: TrainState, name: str, *, on_validation: bool = False
+  ) -> dict[str, float]:
     """Measures a state on the test images.
 
     Args:
       state: State to measure.
       name: Name of an evaluation, such as "knn"; see `plugins.evaluations`.
+      on_validation: Whether to measure on the validation images instead.
 
     Returns:
       Accuracies in [0, 1] by name, e.g. `knn_top1`.
     """
-    return plugins.evaluations()[name].run(self.under_test(state))
+    seen = self.under_test(state, on_validation=on_validation)
+    return plugins.evaluations()[name].run(seen)
 
-  def under_test(self, state: TrainState) -> "StateUnderTest":
+  def under_test(
+    self, state: TrainState, *, on_validation: bool = False
+  ) -> "StateUnderTest":
     """Returns a state with its cached embeddings.
 
     Args:
       state: State to measure.
+      on_validation: Whether validation images take the place of test images.
 
     Returns:
       The same object as before as long as the same state is asked for, so that
       evaluations share the embeddings.
     """
-    if self._evaluated is None or self._evaluated.state is not state:
-      self._evaluated = StateUnderTest(self, state)
-    return self._evaluated
+    known = self._evaluated
+    if (
+      known is None
+      or known.state is not state
+      or known.on_validation != on_validation
+    ):
+      known = StateUnderTest(self, state, on_validation=on_validation)
+      self._evaluated = known
+    return known
 
   def embed(
     self, state: TrainState, source: Source, indices: np.ndarray
@@ -164,22 +177,39 @@ class StateUnderTest:
     config: `config.evals`.
     seed: Seed of the run.
     class_count: Number of classes.
+    on_validation: Whether validation images take the place of test images.
   """
 
-  def __init__(self, evaluator: Evaluator, state: TrainState) -> None:
+  def __init__(
+    self,
+    evaluator: Evaluator,
+    state: TrainState,
+    *,
+    on_validation: bool = False,
+  ) -> None:
     """Stores the parts; embeddings are computed on first use.
 
     Args:
       evaluator: Evaluator that embeds.
       state: State to measure.
+      on_validation: Whether validation images take the place of test images.
     """
     experiment = evaluator.experiment
+    self.on_validation = on_validation
     self.state, self._evaluator = state, evaluator
     self._pipeline = experiment.pipeline
     self.config, self.seed = experiment.config.evals, experiment.config.seed
     self.class_count = experiment.pipeline.class_count
     self._predicted: dict[str, np.ndarray] = {}
     self._made: dict[str, Any] = {}
+
+  @property
+  def _every_test(self) -> tuple[Source, np.ndarray]:
+    """Source and indices of what takes the place of test images."""
+    pipeline = self._pipeline
+    return (
+      pipeline.every_validation if self.on_validation else pipeline.every_test
+    )
 
   @functools.cached_property
   def bank(self) -> Embedding:
@@ -192,7 +222,7 @@ class StateUnderTest:
   @functools.cached_property
   def test(self) -> Embedding:
     """The test images, embedded."""
-    return self._evaluator.embed(self.state, *self._pipeline.every_test)
+    return self._evaluator.embed(self.state, *self._every_test)
 
   @functools.cached_property
   def validation(self) -> Embedding:
@@ -214,7 +244,7 @@ class StateUnderTest:
 
   def finetuned_scores(self) -> np.ndarray:
     """Fine-tunes on the labelled images; returns logits of the test images."""
-    return self.finetuned_scores_of(*self._pipeline.every_test)
+    return self.finetuned_scores_of(*self._every_test)
 
   def finetuned_scores_of(
     self, source: Source, indices: np.ndarray
@@ -225,7 +255,9 @@ class StateUnderTest:
   def soft_nn_finetuned(self) -> tuple[Embedding, Embedding]:
     """Fine-tunes by SuNCEt; returns what `bank` and `test` are then."""
     tuned = self._evaluator.soft_nn_finetuned(self.state)
-    seen = StateUnderTest(self._evaluator, tuned)
+    seen = StateUnderTest(
+      self._evaluator, tuned, on_validation=self.on_validation
+    )
     return seen.bank, seen.test
 
   def accuracy(
@@ -233,7 +265,8 @@ class StateUnderTest:
   ) -> dict[str, float]:
     """Returns accuracies of scores on the test images; see `Context`."""
     self._predicted[name] = np.asarray(scores).argmax(axis=1)
-    found = topk_accuracy(scores, self._pipeline.test.labels)
+    source, rows = self._every_test
+    found = topk_accuracy(scores, source.labels[rows])
     among = {1: found.top1, 5: found.top5}
     return {f"{name}_top{k}": among[k] for k in top}
 

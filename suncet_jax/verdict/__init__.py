@@ -1,0 +1,1 @@
+"""Verdict: which way to use one's labels, found by validation images."""

@@ -1,0 +1,130 @@
+"""Rounds of a verdict: runs of a comparison, fewer and longer each time."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from etils import epath
+
+from suncet_jax.compare.folder import FILES, TEST, VALIDATION, prepare
+from suncet_jax.compare.grid import Run, make_grid
+from suncet_jax.compare.scheduler import run_jobs
+from suncet_jax.console import terminal
+from suncet_jax.errors import RunError
+from suncet_jax.files.formats import read_json
+from suncet_jax.verdict.candidates import Candidate, overrides
+
+
+class Asked(NamedTuple):
+  """What the command line asks for.
+
+  Attributes:
+    file: Configuration as `file.py` or `file.py:argument`.
+    fields: Fields that are set besides.
+    weights: Weights to start from; empty: none.
+    labels: Value of the configuration's argument `labels`.
+    seeds: Seeds of the runs.
+    parallel: Runs side by side.
+  """
+
+  file: str
+  fields: Mapping[str, Any]
+  weights: str
+  labels: int
+  seeds: Sequence[int]
+  parallel: int
+
+
+class Result(NamedTuple):
+  """A candidate after a round.
+
+  Attributes:
+    candidate: The candidate.
+    share: Share of the budget that it had.
+    accuracies: Accuracy by seed, in [0, 1].
+    images: Views of images that a run has encoded.
+    minutes: Minutes of training of a run, in the mean.
+  """
+
+  candidate: Candidate
+  share: float
+  accuracies: Mapping[int, float]
+  images: float
+  minutes: float
+
+
+def measured(
+  workdir: epath.Path,
+  asked: Asked,
+  candidates: Sequence[Candidate],
+  share: float,
+  *,
+  on_test: bool = False,
+) -> list[Result]:
+  """Trains candidates with a share of the budget, and measures them.
+
+  What was done before is not done again.
+
+  Args:
+    workdir: Folder of the verdict.
+    asked: What the command line asks for.
+    candidates: Candidates that are still in.
+    share: Share of the budget; what is not pre-trained has none.
+    on_test: Whether to measure on the test images, not on the validation
+      images.
+
+  Raises:
+    RunError: If a run fails.
+  """
+  runs = {c: _runs(asked, c, share, on_test) for c in candidates}
+  every = [run for group in runs.values() for run in group]
+  prepare(workdir, every)
+  folders = [workdir / run.folder for run in every]
+  missing = [folder for folder in folders if not (folder / "done").exists()]
+  if failed := run_jobs(missing, asked.parallel, terminal.say):
+    raise RunError(
+      f"{len(failed)} runs failed: see {failed[0] / 'output.log'}. The same "
+      "command tries them again."
+    )
+  images = TEST if on_test else VALIDATION
+  return [
+    _result(workdir, c, share, group, images) for c, group in runs.items()
+  ]
+
+
+def _runs(
+  asked: Asked, candidate: Candidate, share: float, on_test: bool
+) -> list[Run]:
+  grid = make_grid(
+    asked.file,
+    overrides(asked.fields, asked.weights, candidate),
+    entries=[candidate.entry(share)],
+    labels=[asked.labels],
+    seeds=asked.seeds,
+    points=1,
+  )
+  on = (VALIDATION, TEST) if on_test else (VALIDATION,)
+  by = (candidate.evaluation,)
+  return [
+    dataclasses.replace(run, on=on, trains=candidate.trains, by=by)
+    for run in grid
+  ]
+
+
+def _result(
+  workdir: epath.Path,
+  candidate: Candidate,
+  share: float,
+  runs: Sequence[Run],
+  images: str,
+) -> Result:
+  accuracies, minutes, encoded = {}, 0.0, 0.0
+  for run in runs:
+    folder = workdir / run.folder
+    (rows,) = read_json(folder / FILES[images]).values()
+    accuracies[run.seed] = rows[-1][candidate.metric]
+    encoded = rows[-1]["images"]
+    if candidate.trains:
+      seconds = read_json(folder / "result.json")["seconds"]
+      minutes += seconds / 60 / len(runs)
+  return Result(candidate, share, accuracies, encoded, minutes)
