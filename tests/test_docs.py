@@ -116,7 +116,10 @@ def _source(module):
   spec = importlib.util.find_spec(module)
   if spec.submodule_search_locations:
     spec = importlib.util.find_spec(f"{module}.__main__")
-  return pathlib.Path(spec.origin).read_text()
+  text = pathlib.Path(spec.origin).read_text()
+  # The commands that run grids have some flags in common.
+  is_grid = "suncet_jax.compare import flags" in text
+  return text + (_source("suncet_jax.compare.flags") if is_grid else "")
 
 
 def _config(place):

@@ -144,7 +144,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "The same command goes on where it stopped.",
   ),
   "verdict": Subcommand(
-    "says which way to use labels suits your images, and from which start",
+    "says which way to use labels suits your images",
     "suncet_jax.verdict.__main__",
     "--config=NAME FOLDER [--weights=FILE]",
     (
