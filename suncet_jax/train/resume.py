@@ -83,10 +83,11 @@ def start(
       order or another configuration.
   """
   # Asked first: the template of a state is traced for half a second.
-  if checkpoints.latest() is None:
-    return experiment.initial_state(), 0.0
-  restored = checkpoints.restore(experiment.state_template())
-  if not restored:
+  is_new = checkpoints.latest() is None
+  restored = (
+    None if is_new else checkpoints.restore(experiment.state_template())
+  )
+  if restored is None:
     starting.show(experiment.start.about if experiment.start else {})
     return experiment.initial_state(), 0.0
   state, kept = restored
