@@ -63,8 +63,8 @@ def test_all_forms_compute_the_same(name):
 
 def test_pieces_are_timed_here(monkeypatch, capsys):
   monkeypatch.setattr(benchmark, "IMAGENET", _SMALL)
-  # What it was started with is told by the main module, here pytest's.
-  monkeypatch.setattr(benchmark.machine, "header", lambda **_: "a machine")
+  # It is told by the main module, which here is pytest's.
+  monkeypatch.setattr(benchmark.command, "_program", lambda: "a program")
   benchmark.main(["--here", "--pieces=dense,ntxent"])
   _, _, *lines = programs.cells(capsys.readouterr().out)
   assert [line[1] for line in lines[:2]] == ["Flax's", "ours"]
