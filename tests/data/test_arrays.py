@@ -94,6 +94,7 @@ run(config, %r, dataset=mine)
 """
 
 
+@pytest.mark.slow
 def test_arrays_train_as_in_a_notebook(tmp_path):
   code, output = running.run_code(_NOTEBOOK % str(tmp_path))
   assert code == 0, output

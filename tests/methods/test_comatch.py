@@ -329,6 +329,7 @@ class _Perceptron:
     return {**outputs, **heads}, batch_stats
 
 
+@pytest.mark.slow
 def test_micro_batches_change_nothing(x64):
   rng = np.random.default_rng(1)
   width = _CLASSES + _SIZE

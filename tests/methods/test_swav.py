@@ -227,6 +227,7 @@ def test_a_collapse_is_at_chance_and_is_named(caplog):
   assert "may have collapsed" in warning
 
 
+@pytest.mark.slow
 def test_a_run_in_bfloat16_with_small_views_queue_and_average():
   parts = tiny.experiment(
     method="swav",

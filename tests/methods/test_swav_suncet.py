@@ -81,6 +81,7 @@ def test_without_labelled_rows_it_is_swav():
   assert output.metrics.keys() == expected.metrics.keys()
 
 
+@pytest.mark.slow
 def test_labels_are_switched_off_at_their_epoch():
   parts = tiny.experiment(
     method="swav_suncet",
