@@ -1,5 +1,6 @@
 """The linear classifier of the linear probe and of fine-tuning."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -41,7 +42,12 @@ def cross_entropy(scores: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 def sgd(
-  peak: float, steps: int, *, momentum: float, weight_decay: float = 0.0
+  peak: float,
+  steps: int,
+  *,
+  momentum: float,
+  weight_decay: float = 0.0,
+  decayed: Callable[[Any], Any] | None = None,
 ) -> optax.GradientTransformation:
   """Returns SGD with Nesterov momentum and a cosine schedule down to 0.
 
@@ -49,15 +55,16 @@ def sgd(
     peak: Learning rate of the first step; there is no warm-up.
     steps: Number of steps after which the rate is 0.
     momentum: Momentum of the gradients, in [0, 1).
-    weight_decay: Factor of the parameters, including biases, that is added to
-      their gradients.
+    weight_decay: Factor of the parameters that is added to their gradients.
+    decayed: Function from parameters to a tree of booleans, whether they decay;
+      None: all do, including biases.
 
   Returns:
     The optimizer.
   """
   schedule = optax.cosine_decay_schedule(peak, steps)
   return optax.chain(
-    optax.add_decayed_weights(weight_decay),
+    optax.add_decayed_weights(weight_decay, decayed),
     optax.sgd(schedule, momentum, nesterov=True),
   )
 
@@ -88,12 +95,15 @@ def finetuning(
   def kernels(params: Any) -> Any:
     return jax.tree.map_with_path(lambda path, _: is_kernel(path), params)
 
-  schedule = optax.cosine_decay_schedule(peak, steps)
   if name == "adamw":
+    schedule = optax.cosine_decay_schedule(peak, steps)
     return optax.adamw(
       schedule, momentum, weight_decay=weight_decay, mask=kernels
     )
-  return optax.chain(
-    optax.add_decayed_weights(weight_decay, kernels),
-    optax.sgd(schedule, momentum, nesterov=True),
+  return sgd(
+    peak,
+    steps,
+    momentum=momentum,
+    weight_decay=weight_decay,
+    decayed=kernels,
   )
