@@ -72,16 +72,16 @@ def candidates(methods: Sequence[str], has_weights: bool) -> list[Candidate]:
 
 
 def overrides(
-  given: Mapping[str, Any], weights: str, candidate: Candidate
+  given: Mapping[str, Any], weights: str, *, starts: bool
 ) -> dict[str, Any]:
-  """Returns the fields that are set for a candidate besides its variant.
+  """Returns the fields that are set for candidates besides their variants.
 
   Args:
     given: Fields that the user sets.
     weights: Weights to start from; empty: none.
-    candidate: The candidate.
+    starts: Whether they start from the weights.
   """
-  start = {"init.weights": weights} if weights and candidate.starts else {}
+  start = {"init.weights": weights} if weights and starts else {}
   return {**given, **start}
 
 

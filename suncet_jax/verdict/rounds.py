@@ -76,7 +76,7 @@ def measured(
   Raises:
     RunError: If a run fails.
   """
-  runs = {c: _runs(asked, c, share, on_test) for c in candidates}
+  runs = _runs(asked, candidates, share, on_test)
   every = [run for group in runs.values() for run in group]
   prepare(workdir, every)
   folders = [workdir / run.folder for run in every]
@@ -93,22 +93,30 @@ def measured(
 
 
 def _runs(
-  asked: Asked, candidate: Candidate, share: float, on_test: bool
-) -> list[Run]:
-  grid = make_grid(
-    asked.file,
-    overrides(asked.fields, asked.weights, candidate),
-    entries=[candidate.entry(share)],
-    labels=[asked.labels],
-    seeds=asked.seeds,
-    points=1,
-  )
+  asked: Asked, candidates: Sequence[Candidate], share: float, on_test: bool
+) -> dict[Candidate, list[Run]]:
+  """Returns the runs of each candidate, one for each seed."""
   on = (VALIDATION, TEST) if on_test else (VALIDATION,)
-  by = (candidate.evaluation,)
-  return [
-    dataclasses.replace(run, on=on, trains=candidate.trains, by=by)
-    for run in grid
-  ]
+  runs: dict[Candidate, list[Run]] = {c: [] for c in candidates}
+  # A grid for those from the weights, one for the others.
+  for starts in {c.starts for c in candidates}:
+    alike = {c.entry(share): c for c in candidates if c.starts == starts}
+    grid = make_grid(
+      asked.file,
+      overrides(asked.fields, asked.weights, starts=starts),
+      entries=list(alike),
+      labels=[asked.labels],
+      seeds=asked.seeds,
+      points=1,
+    )
+    for run in grid:
+      candidate = alike[run.entry]
+      runs[candidate].append(
+        dataclasses.replace(
+          run, on=on, trains=candidate.trains, by=(candidate.evaluation,)
+        )
+      )
+  return runs
 
 
 def _result(

@@ -32,7 +32,7 @@ def test_without_weights_there_are_methods_only():
 def test_only_what_starts_from_the_weights_has_them():
   given = {"optim.peak_lr": 0.1}
   for candidate in candidates(_METHODS, has_weights=True):
-    fields = overrides(given, "w.safetensors", candidate)
+    fields = overrides(given, "w.safetensors", starts=candidate.starts)
     expected = {"init.weights": "w.safetensors"} if candidate.starts else {}
     assert fields == given | expected
 
