@@ -132,7 +132,7 @@ def test_trouble_that_is_not_the_files_fault_is_passed_on(
     def out_of_memory(*args, **kwargs):
       raise MemoryError
 
-    monkeypatch.setattr(checkpoints._store, "_read", out_of_memory)
+    monkeypatch.setattr(checkpoints._store._steps, "_read", out_of_memory)
     with pytest.raises(MemoryError):
       checkpoints.restore(_template())
   assert (tmp_path / "3").is_dir()
@@ -179,7 +179,7 @@ def test_a_failed_write_is_reported_and_the_next_save_tries_again(
       raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
-      patch.setattr(checkpoints._store._manager, "save", full)
+      patch.setattr(checkpoints._store._steps._manager, "save", full)
       checkpoints.save(2, _state(2), {})
       with pytest.raises(SaveError, match="there is of step 1"):
         checkpoints.wait()
@@ -193,7 +193,7 @@ def test_a_failed_write_is_reported_and_the_next_save_tries_again(
 
 def _damaged_once_written(checkpoints, damage, patch):
   """Has whatever is saved from now on damaged before it is read back."""
-  manager = checkpoints._store._manager
+  manager = checkpoints._store._steps._manager
   save = manager.save
 
   def save_and_damage(step, *args, **kwargs):
@@ -244,8 +244,8 @@ def test_an_older_step_stays_until_the_new_one_is_read_back(
 ):
   there = []
   with Checkpoints(tmp_path, keep=1) as checkpoints:
-    store = checkpoints._store
-    read = store._read
+    steps = checkpoints._store._steps
+    read = steps._read
 
     def look_and_read(step, **items):
       there.append(sorted(path.name for path in tmp_path.iterdir()))
@@ -253,7 +253,7 @@ def test_an_older_step_stays_until_the_new_one_is_read_back(
 
     checkpoints.save(1, _state(1), {})
     checkpoints.wait()
-    monkeypatch.setattr(store, "_read", look_and_read)
+    monkeypatch.setattr(steps, "_read", look_and_read)
     checkpoints.save(2, _state(2), {})
     checkpoints.wait()
   assert there == [["1", "2"]] * len(there)
@@ -269,7 +269,7 @@ def test_an_old_step_that_cannot_be_removed_costs_no_save(
     def refuse(step):
       raise PermissionError(f"step {step} is not yours")
 
-    monkeypatch.setattr(checkpoints._store._manager, "delete", refuse)
+    monkeypatch.setattr(checkpoints._store._steps._manager, "delete", refuse)
     for step in (1, 2):
       checkpoints.save(step, _state(step), {})
     checkpoints.wait()
