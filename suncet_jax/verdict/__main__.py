@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
         "data.validation.per_class is 0: a verdict is found on validation "
         "images. Set --config.data.validation.per_class=5, or more."
       )
-    verdict = _found(epath.Path(workdir), _asked())
+    verdict = _found(epath.Path(workdir), asked())
     found = report.table(verdict)
     terminal.show(
       f"\n{markdown(found)}\n", lambda: terminal.table(*found, title="Verdict")
@@ -72,7 +72,8 @@ def main(argv: list[str]) -> int:
   return 0
 
 
-def _asked() -> Asked:
+def asked() -> Asked:
+  """Returns what the flags ask for."""
   flag = flags.FLAGS["config"]
   labels = shared.numbers("labels", shared.LABELS.value or ["0"])
   if len(labels) > 1:
@@ -87,9 +88,9 @@ def _asked() -> Asked:
   )
 
 
-def _found(workdir: epath.Path, asked: Asked) -> report.Verdict:
+def _found(workdir: epath.Path, wanted: Asked) -> report.Verdict:
   """Runs the rounds, then the finalists on the test images."""
-  alive = candidates(_TRIED.value, bool(asked.weights))
+  alive = candidates(_TRIED.value, bool(wanted.weights))
   last: dict[str, Result] = {}
   for number in range(_ROUNDS.value):
     share = 2.0 ** (number + 1 - _ROUNDS.value)
@@ -97,7 +98,7 @@ def _found(workdir: epath.Path, asked: Asked) -> report.Verdict:
       f"Round {number + 1} of {_ROUNDS.value}: {len(alive)} candidates, "
       f"{share:g} of the budget"
     )
-    last |= _by_name(measured(workdir, asked, alive, share))
+    last |= _by_name(measured(workdir, wanted, alive, share))
     if number + 1 < _ROUNDS.value:
       alive = _kept(alive, last)
   in_end = {c.name: last[c.name] for c in alive}
@@ -106,8 +107,8 @@ def _found(workdir: epath.Path, asked: Asked) -> report.Verdict:
   chosen = choice.recommended(found, costs)
   against = _measured_against(chosen, found)
   finalists = [c for c in alive if c.name in (chosen, against)]
-  tests = _by_name(measured(workdir, asked, finalists, 1.0, on_test=True))
-  return report.Verdict(last, tests, chosen, against, _left_out(asked, last))
+  tests = _by_name(measured(workdir, wanted, finalists, 1.0, on_test=True))
+  return report.Verdict(last, tests, chosen, against, _left_out(wanted, last))
 
 
 def _kept(
@@ -133,11 +134,11 @@ def _by_name(results: Sequence[Result]) -> dict[str, Result]:
   return {result.candidate.name: result for result in results}
 
 
-def _left_out(asked: Asked, last: Mapping[str, Result]) -> list[str]:
+def _left_out(wanted: Asked, last: Mapping[str, Result]) -> list[str]:
   """Returns what was not tried, each a sentence."""
   others = set(plugins.method_names()) - set(_TRIED.value)
   told = [f"Methods: {', '.join(sorted(others))}."] if others else []
-  if not asked.weights:
+  if not wanted.weights:
     told.append("Weights of others, by --weights.")
   stopped = [f"{n} ({r.share:g})" for n, r in last.items() if r.share < 1]
   if stopped:
