@@ -25,7 +25,7 @@ from benchmarks.harness import command, machine
 from suncet_jax import command_line
 from suncet_jax.files.formats import read_json
 from suncet_jax.verdict import __main__ as verdict
-from suncet_jax.verdict import candidates, choice, rounds
+from suncet_jax.verdict import budget, candidates, choice, rounds
 
 _HEADER = ("candidate", "test", "by seed", "ahead of the recommendation")
 
@@ -36,15 +36,9 @@ def main(arguments: Sequence[str]) -> None:
   parser.add_argument("folder", type=pathlib.Path)
   options = parser.parse_args(arguments)
   found = read_json(options.folder / "verdict.json")
-  tried, asked = _asked(found["command"])
+  asked = _asked(found["command"])
   with command_line.clear_errors():
-    results = rounds.measured(
-      epath.Path(options.folder),
-      asked,
-      candidates.candidates(tried, bool(asked.weights)),
-      1.0,
-      on_test=True,
-    )
+    results = _measured(epath.Path(options.folder), asked)
   head = machine.header(
     has_torch=False, has_convolution=False, packages=("jax",)
   )
@@ -73,11 +67,24 @@ def rows(results: Sequence[rounds.Result], chosen: str) -> list[list[str]]:
   return made
 
 
-def _asked(text: str) -> tuple[Sequence[str], rounds.Asked]:
-  """Returns the methods, and what the command of a verdict asked for."""
+def _measured(folder: epath.Path, asked: rounds.Asked) -> list[rounds.Result]:
+  """Returns all candidates on the test images, with the whole budget."""
+  given = flags.FLAGS
+  every = candidates.candidates(given.tried, bool(asked.weights))
+  whole = budget.Budget()
+  if given.minutes:
+    whole = budget.by_minutes(folder, asked, every, given.minutes)
+  able = [c for c in every if c.name not in whole.too_slow]
+  return rounds.measured(
+    folder, asked, able, 1.0, wholes=whole.shares, on_test=True
+  )
+
+
+def _asked(text: str) -> rounds.Asked:
+  """Returns what the command of a verdict asked for; sets its flags."""
   _, _, words = text.partition("verdict ")  # behind the program
   command_line.parse_flags(["verdict", *shlex.split(words)])
-  return flags.FLAGS.tried, verdict.asked()
+  return verdict.asked()
 
 
 if __name__ == "__main__":
