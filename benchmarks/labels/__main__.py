@@ -1,9 +1,11 @@
 """Tries the planner of labels where all labels are known.
 
     python -m benchmarks.labels RUN ... [--counts=2,5,10] [--by=logistic]
+        [--images=6000]
 
 RUN is a folder of a run of which all training images have labels; the encoder
-is its own. Two questions are asked of each:
+is its own. With --images only so many of them, drawn at random, are there for
+both questions:
 
 - Choice: accuracy on the test images with COUNT times as many labels as there
   are classes, chosen by `labels choose` from all training images, against as
@@ -38,12 +40,15 @@ def main(arguments: Sequence[str]) -> None:
   parser.add_argument("runs", nargs="+", type=pathlib.Path)
   parser.add_argument("--counts", type=_counts, default="2,5,10")
   parser.add_argument("--by", choices=tuple(CLASSIFIERS), default="logistic")
+  parser.add_argument("--images", type=int, default=0, help="0: all")
   parser.add_argument("--seed", type=int, default=0)
   options = parser.parse_args(arguments)
   choices: list[list[str]] = []
   foresight: list[list[str]] = []
   for run in options.runs:
     found = given.of_run(load_encoder(run), run)
+    if options.images:
+      found = _some(found, options.images, options.seed)
     for count in options.counts:
       accuracies = dict(_choice(found, count, options.by, options.seed))
       cells = [f"{100 * accuracies[name]:.1f}" for name in _CHOICE[2:]]
@@ -54,6 +59,14 @@ def main(arguments: Sequence[str]) -> None:
   )
   parts = [head, command.table(_CHOICE, choices)]
   command.publish([*parts, command.table(_FORESIGHT, foresight)], options.out)
+
+
+def _some(found: given.Given, count: int, seed: int) -> given.Given:
+  """Returns so many of the training images, and all test images."""
+  values, labels = found.train
+  draw = np.random.default_rng(seed)
+  rows = draw.choice(len(labels), min(count, len(labels)), replace=False)
+  return found._replace(train=Features(values[rows], labels[rows]))
 
 
 def _choice(

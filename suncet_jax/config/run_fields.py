@@ -150,6 +150,19 @@ TUNING: Fields = {
   ),
 }
 
+# Of pre-training and of `evals.finetune` alike.
+LORA: Fields = {
+  "lora_rank": Field(
+    0,
+    "Rank of adapters (LoRA, arXiv 2106.09685) that are trained in place of "
+    "the backbone, whose kernels they are added to; 0: none.",
+    NOT_NEGATIVE,
+  ),
+  "lora_alpha": Field(
+    16.0, "Its quotient with the rank scales the adapters.", POSITIVE
+  ),
+}
+
 OPTIM: Fields = {
   "name": Field(
     "lars",
@@ -201,6 +214,7 @@ OPTIM: Fields = {
     "Whether biases and norm parameters get neither decay nor LARS scaling.",
   ),
   **TUNING,
+  **LORA,
 }
 
 TRAIN: Fields = {

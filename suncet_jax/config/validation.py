@@ -133,6 +133,7 @@ def _combination_faults(config: ConfigDict, check_files: bool) -> Iterator[str]:
   yield from plugins.evaluation_faults(config, config.evals.final)
   heads = method.heads(config, class_count=2)  # which is not known yet
   yield from _init_faults(config, heads)
+  yield from _lora_faults(config)
   for evaluation in plugins.evaluations().values():
     yield from evaluation.faults(config, heads)
   if check_files:
@@ -164,6 +165,25 @@ def _init_faults(config: ConfigDict, heads: Collection[str]) -> Iterator[str]:
         f"init.parts names {part!r}, expected some of {', '.join(known)}, "
         f"the parts of {config.method.name}."
       )
+
+
+def _lora_faults(config: ConfigDict) -> Iterator[str]:
+  """Yields faults in adapters of a backbone, which itself stays."""
+  optim, init = config.optim, config.init
+  if not optim.lora_rank:
+    return
+  text = f"optim.lora_rank is {optim.lora_rank}, but"
+  if not (init.weights and "backbone" in init.parts):
+    yield (
+      f"{text} the backbone, which adapters leave as it is, would be one of "
+      'random numbers: set init.weights, with "backbone" in init.parts, or '
+      "leave 0."
+    )
+  if optim.frozen_blocks == -1:
+    yield (
+      f"{text} with optim.frozen_blocks=-1 no adapter moves: set one of the "
+      "two."
+    )
 
 
 def _schedule_faults(config: ConfigDict) -> Iterator[str]:

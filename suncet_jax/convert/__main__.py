@@ -9,7 +9,7 @@ from suncet_jax import command_line
 from suncet_jax.architectures import STEMS, TRANSFORMERS
 from suncet_jax.console import program, streams, terminal
 from suncet_jax.console.words import shorten
-from suncet_jax.convert import files, tensor_files
+from suncet_jax.convert import adapters, files, source, tensor_files
 from suncet_jax.convert.layouts import COUNTER, LAYOUTS
 from suncet_jax.convert.pytorch_names import NORMALISATIONS
 from suncet_jax.convert.weights import FORMAT, Classifier, Weights
@@ -31,13 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   streams.prepare()
   options = _parser().parse_args(arguments)
   with command_line.clear_errors():
-    weights = files.read(
-      options.input,
-      wrapper=options.wrapper,
-      part=options.part,
-      stem=options.stem,
-      normalize=options.normalise,
-    )
+    weights = _read(options)
     terminal.say(_description(weights))
     if options.size < 0:
       command_line.fail(f"--size is {options.size}, expected pixels above 0.")
@@ -60,6 +54,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     terminal.say(f"Written: {options.out}")
   return 0
+
+
+def _read(options: argparse.Namespace) -> Weights:
+  """Returns the weights of the input, with adapters if some are named."""
+  if options.adapters:
+    found = source.read(options.input, options.part)
+    return adapters.added(found, options.adapters)
+  return files.read(
+    options.input,
+    wrapper=options.wrapper,
+    part=options.part,
+    stem=options.stem,
+    normalize=options.normalise,
+  )
 
 
 def _write_classes(classifier: Classifier, out: str) -> None:
@@ -111,6 +119,12 @@ def _parser() -> argparse.ArgumentParser:
     help="network in a file with several, such as encoder_q or teacher; of a"
     " run a head, such as logits, instead of the projection, or classifier: the"
     " one that a finished run keeps",
+  )
+  parser.add_argument(
+    "--adapters",
+    default="",
+    help="adapters.safetensors of a run with optim.lora_rank, which started"
+    " from the input: they are added to it",
   )
   parser.add_argument(
     "--size",

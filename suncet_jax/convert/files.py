@@ -16,6 +16,7 @@ from suncet_jax.convert.descriptions import (
   write_descriptions,
 )
 from suncet_jax.convert.weights import (
+  ADAPTERS,
   FORMAT,
   ConvertError,
   Weights,
@@ -139,6 +140,11 @@ def _read_folder(
 
 def _read_file(path: epath.Path, wrapper: str, part: str, stem: str) -> Weights:
   file = tensor_files.read(path, wrapper, part)
+  if ADAPTERS in file.metadata:
+    raise ConvertError(
+      f"{path} holds adapters alone. The weights that they are added to come "
+      f"first: python -m suncet_jax.convert WEIGHTS --adapters={path} --out=..."
+    )
   try:
     if own_names.is_ours(file.metadata):
       weights = own_names.from_tensors(file.tensors, file.metadata)

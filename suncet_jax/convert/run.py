@@ -11,6 +11,7 @@ from absl import logging
 from etils import epath
 from ml_collections import ConfigDict
 
+from suncet_jax import lora
 from suncet_jax.architectures import TRANSFORMERS
 from suncet_jax.config import ConfigError, from_dict, validate
 from suncet_jax.config.data_fields import OTHER_VIEWS
@@ -28,6 +29,7 @@ from suncet_jax.workdir.folder import FolderError, RunFolder
 # A classifier takes the projection's place where there is no projection.
 _HEADS = ("projection", "logits")
 CLASSIFIER_FILE = "classifier.safetensors"
+ADAPTERS_FILE = "adapters.safetensors"
 _ANY_METHOD = "simclr"
 _STEMS = (("stem", "conv"), ("stem_conv",))  # of ResNets, of WideResNets
 
@@ -227,7 +229,7 @@ def _newest(run: RunFolder) -> tuple[Any, Any, dict[str, Any]]:
     # No array of it is saved of a network without batch norms.
     parts.get("batch_stats", {}),
   )
-  return params, batch_stats, metadata
+  return lora.whole(params), batch_stats, metadata
 
 
 @contextlib.contextmanager
@@ -254,6 +256,7 @@ def _config(run: RunFolder) -> tuple[ConfigDict, str]:
     kept = {k: v for k, v in values.items() if k not in dropped}
     config = from_dict({**kept, "method": {"name": _ANY_METHOD}})
     config.evals.final = ()  # some suit methods with certain heads only
+    config.optim.lora_rank = 0  # which goes with what it started from
     validate(config)
     return config, values["method"]["name"]
   except (FolderError, ConfigError, ValueError, KeyError, TypeError) as error:

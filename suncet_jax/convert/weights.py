@@ -11,6 +11,8 @@ from suncet_jax.errors import UserError
 from suncet_jax.workdir.digest import tree_digest
 
 FORMAT = "suncet_jax"
+# Key of the metadata of a file of adapters alone.
+ADAPTERS = "suncet_jax_adapters"
 _VERSION = 1
 
 # Path of a parameter or statistic in a network: ("backbone", ..., "kernel").

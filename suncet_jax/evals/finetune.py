@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from suncet_jax import lora
 from suncet_jax.errors import UserError
-from suncet_jax.evals import _checks, _classifier, finetune_step, lora
+from suncet_jax.evals import _checks, _classifier, finetune_step
 from suncet_jax.rng import RngStream
 
 
@@ -171,10 +172,9 @@ def _adapted(whole: _Trained, rank: int, alpha: float, seed: int) -> _Trained:
   """Returns adapters to train in place of a network's parameters."""
   key = jax.random.fold_in(jax.random.key(seed), RngStream.ADAPTERS)
   added = jax.device_put(
-    lora.adapters(whole.params, rank, key),
+    lora.adapters(whole.params, rank=rank, alpha=alpha, key=key),
     jax.tree.leaves(whole.params)[0].sharding,
   )
-  scale = alpha / rank
 
   def apply(
     params: Any, batch_stats: Any, images: jax.Array, *, train: bool
@@ -183,20 +183,20 @@ def _adapted(whole: _Trained, rank: int, alpha: float, seed: int) -> _Trained:
     # be constants of the program.
     base, stats = batch_stats
     features, stats = whole.apply(
-      lora.merged(base, params, scale), stats, images, train=train
+      lora.merged(base, params), stats, images, train=train
     )
     return features, (base, stats)
 
   def merged(variables: finetune_step.Variables) -> finetune_step.Variables:
     base, stats = variables.batch_stats
-    params = lora.merged(base, variables.params, scale)
+    params = lora.merged(base, variables.params)
     return finetune_step.Variables(params, stats, variables.classifier)
 
   return _Trained(
     apply,
     added,
     (whole.params, whole.batch_stats),
-    lora.scales_of(added, whole.scale),
+    lora.rates(added, whole.scale),
     merged,
   )
 

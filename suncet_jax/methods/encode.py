@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from suncet_jax import lora
 from suncet_jax.devices.mesh import over_rows
 from suncet_jax.methods.base import Rows
 from suncet_jax.models import Model, Outputs
@@ -77,6 +78,8 @@ class ViewEncoder:
     key: jax.Array | None = None,
   ) -> tuple[list[Outputs], Any]:
     """Encodes views; see `methods.base.Encode`."""
+    # Here, so that a teacher's adapters are added as well.
+    params = lora.whole(params)
     return self._encode(params, batch_stats, views, train=train, key=key)
 
   def join(self, arrays: Sequence[Any]) -> Any:

@@ -7,6 +7,7 @@ from suncet_jax.optim.depth import (
   by_depth,
   depths,
   held,
+  on_trained,
   rate_factors,
 )
 from suncet_jax.optim.schedules import cosine_7_16, warmup_cosine
@@ -22,6 +23,7 @@ __all__ = [
   "larc",
   "lars",
   "make_optimizer",
+  "on_trained",
   "rate_factors",
   "warmup_cosine",
 ]

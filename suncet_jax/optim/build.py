@@ -1,10 +1,20 @@
 """The optimiser that a configuration describes."""
 
+from typing import Any
+
+import jax
 import optax
 from ml_collections import ConfigDict
 
-from suncet_jax.optim.adaptive import is_matrix, larc, lars, mask_of
-from suncet_jax.optim.depth import by_depth
+from suncet_jax import lora
+from suncet_jax.optim.adaptive import (
+  Predicate,
+  is_matrix,
+  larc,
+  lars,
+  mask_of,
+)
+from suncet_jax.optim.depth import by_depth, on_trained
 from suncet_jax.optim.schedules import schedule_of
 
 
@@ -26,7 +36,7 @@ def make_optimizer(
     "weight_decay": optim.weight_decay,
     "momentum": optim.momentum,
     "nesterov": optim.nesterov,
-    "adapted": is_matrix if optim.exclude_bias_and_norm else None,
+    "adapted": _adapted(optim),
   }
   match optim.name:
     case "lars":
@@ -57,9 +67,28 @@ def make_optimizer(
         ),
         optax.sgd(schedule, momentum=optim.momentum, nesterov=optim.nesterov),
       )
+  if optim.lora_rank:
+    made = on_trained(made, frozen_blocks=optim.frozen_blocks)
   if optim.layer_decay != 1 or optim.frozen_blocks:
     last = by_depth(
       layer_decay=optim.layer_decay, frozen_blocks=optim.frozen_blocks
     )
     made = optax.chain(made, last)
   return made, schedule
+
+
+def _adapted(optim: ConfigDict) -> Predicate | None:
+  """Returns which parameters decay, and are scaled by their norms; None: all.
+
+  Adapters are not: one of the two begins as zero, whose norm says nothing of
+  the kernel.
+  """
+  usual = is_matrix if optim.exclude_bias_and_norm else None
+  if not optim.lora_rank:
+    return usual
+
+  def predicate(path: tuple[Any, ...], leaf: jax.Array) -> bool:
+    is_usual = usual is None or usual(path, leaf)
+    return is_usual and path[0].key != lora.PART
+
+  return predicate

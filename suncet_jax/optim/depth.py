@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from suncet_jax import lora
 from suncet_jax.errors import UserError
 
 # Number of frozen blocks that stands for the whole backbone.
@@ -54,7 +55,8 @@ def rate_factors(
   down: a layer of depth d gets `layer_decay ** (depth of the heads - d)`.
 
   Args:
-    params: Parameters by part: "backbone", and heads.
+    params: Parameters by part: "backbone", and heads. With adapters
+      (`suncet_jax.lora`) these have the rates of the backbone, which stays.
     layer_decay: Factor of the rate from a block to the one before it.
     frozen_blocks: Number of first blocks whose factor is 0, with all before
       them; 0: none, `WHOLE`: the whole backbone.
@@ -72,11 +74,16 @@ def rate_factors(
       f"blocks; expected at most these, or {WHOLE} for all of the backbone."
     )
 
+  trained = lora.PART if lora.PART in params else _BACKBONE
+
   def factor(path: tuple[Any, ...], leaf: jax.Array) -> float:
     del leaf
-    if path[0].key != _BACKBONE:
+    part, *rest = (entry.key for entry in path)
+    if part not in (_BACKBONE, lora.PART):
       return 1.0
-    depth = by_name[path[1].key]
+    if part != trained or rest == [lora.SCALE]:
+      return 0.0
+    depth = by_name[rest[0]]
     is_frozen = frozen_blocks == WHOLE or (0 < frozen_blocks >= depth)
     return 0.0 if is_frozen else layer_decay ** (last - depth)
 
@@ -105,6 +112,25 @@ def by_depth(
     )
 
   return optax.stateless(scaled)
+
+
+def on_trained(
+  optimizer: optax.GradientTransformation, *, frozen_blocks: int = 0
+) -> optax.GradientTransformation:
+  """Returns an optimiser that has a state of what is trained, and no more.
+
+  Args:
+    optimizer: Optimiser of what is trained; all else stays to the bit.
+    frozen_blocks: See `rate_factors`.
+  """
+
+  def names(params: Any) -> Any:
+    factors = rate_factors(params, frozen_blocks=frozen_blocks)
+    return jax.tree.map(lambda factor: "trained" if factor else "kept", factors)
+
+  return optax.partition(
+    {"trained": optimizer, "kept": optax.set_to_zero()}, names
+  )
 
 
 def held(params: Any, frozen_blocks: int) -> Any:

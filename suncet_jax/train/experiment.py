@@ -133,6 +133,8 @@ class Experiment:
       self._image_shape,
       is_averaged=self.config.train.ema_decay > 0,
       given=given,
+      lora_rank=self.config.optim.lora_rank,
+      lora_alpha=self.config.optim.lora_alpha,
     )
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from suncet_jax import plugins
+from suncet_jax import lora, plugins
 from suncet_jax.console.words import counted
-from suncet_jax.convert import files
-from suncet_jax.convert.run import CLASSIFIER_FILE
+from suncet_jax.convert import adapters, files
+from suncet_jax.convert.run import ADAPTERS_FILE, CLASSIFIER_FILE
 from suncet_jax.convert.weights import (
   FORMAT,
   Classifier,
@@ -98,6 +98,31 @@ def candidate_names(experiment: Experiment, done: Collection[str]) -> list[str]:
     and name in final
     and specs[name].metrics.keys() <= set(done)
   ]
+
+
+def keep_adapters(
+  experiment: Experiment, folder: RunFolder, state: TrainState
+) -> None:
+  """Keeps the adapters of a run alone in its folder, if it has any.
+
+  Args:
+    experiment: Experiment that was run.
+    folder: Folder of the run.
+    state: Last state.
+
+  Raises:
+    ConvertError: If they cannot be written.
+  """
+  if lora.PART not in state.params or not is_first():
+    return
+  init, path = experiment.config.init, folder.path / ADAPTERS_FILE
+  adapters.write(
+    path, state.evaluated, weights=init.weights, sha256=init.sha256
+  )
+  print_once(
+    f"Adapters kept: {path}, {path.stat().length / 1e6:.2f} MB; python -m "
+    "suncet_jax.convert adds them to the weights."
+  )
 
 
 def show(about: Mapping[str, Any], folder: RunFolder) -> None:

@@ -15,7 +15,7 @@ from suncet_jax.files.formats import write_json
 from suncet_jax.train import result, resume
 from suncet_jax.train.evaluation import Evaluator
 from suncet_jax.train.experiment import Experiment, build
-from suncet_jax.train.keeping import keep_classifier
+from suncet_jax.train.keeping import keep_adapters, keep_classifier
 from suncet_jax.train.loop import Loop
 from suncet_jax.train.monitor import Monitor, print_once
 from suncet_jax.train.state import TrainState
@@ -86,6 +86,7 @@ def _run(
     )
     return 130 if stop.signal == signal.SIGINT else 0
   metrics = result.evaluate_finally(experiment, folder, evaluator, state)
+  keep_adapters(experiment, folder, state)
   kept = keep_classifier(experiment, folder, evaluator, state, metrics)
   content = result.content(experiment, state, seconds, metrics, kept)
   if begun_from := folder.start():

@@ -7,8 +7,10 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
+from suncet_jax import lora
 from suncet_jax.methods.base import Method
 from suncet_jax.models import Model
+from suncet_jax.rng import RngStream
 
 
 @struct.dataclass
@@ -17,7 +19,7 @@ class TrainState:
 
   Attributes:
     step: Number of steps taken, int32.
-    params: Parameters of backbone and heads.
+    params: Parameters of backbone and heads, and adapters if there are any.
     batch_stats: Running statistics of batch norm.
     opt_state: State of the optimizer.
     method_state: State of the method, e.g. a momentum encoder; () if none.
@@ -36,9 +38,15 @@ class TrainState:
   skipped_in_a_row: jax.Array
 
   @property
-  def encoder(self) -> tuple[Any, Any]:
+  def evaluated(self) -> tuple[Any, Any]:
     """(params, batch_stats) to evaluate: the average, if there is one."""
     return self.average or (self.params, self.batch_stats)
+
+  @property
+  def encoder(self) -> tuple[Any, Any]:
+    """The same with adapters added to the backbone, as models take them."""
+    params, batch_stats = self.evaluated
+    return lora.whole(params), batch_stats
 
 
 def init_state(
@@ -50,6 +58,8 @@ def init_state(
   *,
   is_averaged: bool = False,
   given: tuple[Any, Any] = ({}, {}),
+  lora_rank: int = 0,
+  lora_alpha: float = 1.0,
 ) -> TrainState:
   """Returns the state before the first step; may be jitted.
 
@@ -61,6 +71,8 @@ def init_state(
     image_shape: Shape of the views, (h, w, c).
     is_averaged: Whether to keep an average of the weights.
     given: (params, batch_stats) of the parts that are not drawn, by part.
+    lora_rank: Rank of adapters of the backbone; 0: none.
+    lora_alpha: Number whose quotient with the rank scales them.
 
   Returns:
     The state.
@@ -68,7 +80,15 @@ def init_state(
   drawn, batch_stats = model.init(key, image_shape)
   given_params, given_stats = jax.tree.map(jnp.copy, given)
   batch_stats = {**batch_stats, **given_stats}
-  params, method_state = method.init({**drawn, **given_params}, batch_stats)
+  params = {**drawn, **given_params}
+  if lora_rank:
+    params[lora.PART] = lora.adapters(
+      params["backbone"],
+      rank=lora_rank,
+      alpha=lora_alpha,
+      key=jax.random.fold_in(key, RngStream.ADAPTERS),
+    )
+  params, method_state = method.init(params, batch_stats)
   # Every leaf is an array of its own: a donated buffer must not occur twice.
   return TrainState(
     step=jnp.zeros((), jnp.int32),

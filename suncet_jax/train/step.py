@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from suncet_jax import lora
 from suncet_jax.data.augment.view import View
 from suncet_jax.data.stream import Batch
 from suncet_jax.devices.mesh import replicated
@@ -69,8 +70,9 @@ def make_step(
 
   def loss_of(params: Any, *arguments: Any) -> tuple[jax.Array, StepOutput]:
     # Products for a gradient that nobody uses are then not computed.
-    trained = held(params, frozen_blocks) if frozen_blocks else params
-    return method.loss(trained, *arguments)
+    if frozen_blocks or lora.PART in params:
+      params = held(params, frozen_blocks)
+    return method.loss(params, *arguments)
 
   @functools.partial(
     jax.jit,

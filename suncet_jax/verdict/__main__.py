@@ -7,10 +7,12 @@
 Candidates are frozen features with a linear probe, fine-tuning on the labels
 (plain, from the probe, by low-rank adapters), and methods of pre-training, from
 the weights and from nothing. They are trained by halves: each round doubles the
-budget, which is that of SimCLR in the epochs of --config, and keeps the better
-half on the validation images. The same command goes on where it stopped.
+budget, and keeps the better half on the validation images. The budget is that
+of SimCLR in the epochs of --config, or --minutes. The same command goes on
+where it stopped.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 
 from absl import app, flags
@@ -23,6 +25,7 @@ from suncet_jax.compare.tables import markdown
 from suncet_jax.console import program, terminal
 from suncet_jax.errors import UserError
 from suncet_jax.verdict import choice, report
+from suncet_jax.verdict.budget import Budget, by_minutes
 from suncet_jax.verdict.candidates import BASELINE, Candidate, candidates
 from suncet_jax.verdict.rounds import Asked, Result, measured
 
@@ -41,6 +44,13 @@ _TRIED = flags.DEFINE_list(
 )
 _ROUNDS = flags.DEFINE_integer(
   "rounds", 3, "Rounds; the last has the whole budget.", lower_bound=1
+)
+_MINUTES = flags.DEFINE_float(
+  "minutes",
+  0.0,
+  "Minutes of training that a run has in the last round, instead of SimCLR's "
+  "images: each candidate is timed for an epoch.",
+  lower_bound=0.0,
 )
 for _flag in (shared.LABELS, shared.SEEDS, shared.PARALLEL):
   flags.declare_key_flag(_flag.name)
@@ -61,7 +71,7 @@ def main(argv: list[str]) -> int:
         "data.validation.per_class is 0: a verdict is found on validation "
         "images. Set --config.data.validation.per_class=5, or more."
       )
-    verdict = _found(epath.Path(workdir), _asked())
+    verdict = _found(epath.Path(workdir), asked())
     found = report.table(verdict)
     terminal.show(
       f"\n{markdown(found)}\n", lambda: terminal.table(*found, title="Verdict")
@@ -72,7 +82,8 @@ def main(argv: list[str]) -> int:
   return 0
 
 
-def _asked() -> Asked:
+def asked() -> Asked:
+  """Returns what the flags ask for."""
   flag = flags.FLAGS["config"]
   labels = shared.numbers("labels", shared.LABELS.value or ["0"])
   if len(labels) > 1:
@@ -87,9 +98,13 @@ def _asked() -> Asked:
   )
 
 
-def _found(workdir: epath.Path, asked: Asked) -> report.Verdict:
+def _found(workdir: epath.Path, wanted: Asked) -> report.Verdict:
   """Runs the rounds, then the finalists on the test images."""
-  alive = candidates(_TRIED.value, bool(asked.weights))
+  alive, budget = candidates(_TRIED.value, bool(wanted.weights)), Budget()
+  if _MINUTES.value:
+    budget = by_minutes(workdir, wanted, alive, _MINUTES.value)
+    alive = [c for c in alive if c.name not in budget.too_slow]
+  measure = functools.partial(measured, workdir, wanted, wholes=budget.shares)
   last: dict[str, Result] = {}
   for number in range(_ROUNDS.value):
     share = 2.0 ** (number + 1 - _ROUNDS.value)
@@ -97,7 +112,7 @@ def _found(workdir: epath.Path, asked: Asked) -> report.Verdict:
       f"Round {number + 1} of {_ROUNDS.value}: {len(alive)} candidates, "
       f"{share:g} of the budget"
     )
-    last |= _by_name(measured(workdir, asked, alive, share))
+    last |= _by_name(measure(alive, share))
     if number + 1 < _ROUNDS.value:
       alive = _kept(alive, last)
   in_end = {c.name: last[c.name] for c in alive}
@@ -106,8 +121,9 @@ def _found(workdir: epath.Path, asked: Asked) -> report.Verdict:
   chosen = choice.recommended(found, costs)
   against = _measured_against(chosen, found)
   finalists = [c for c in alive if c.name in (chosen, against)]
-  tests = _by_name(measured(workdir, asked, finalists, 1.0, on_test=True))
-  return report.Verdict(last, tests, chosen, against, _left_out(asked, last))
+  tests = _by_name(measure(finalists, 1.0, on_test=True))
+  left_out = _left_out(wanted, last, budget)
+  return report.Verdict(last, tests, chosen, against, left_out, budget.told)
 
 
 def _kept(
@@ -133,12 +149,16 @@ def _by_name(results: Sequence[Result]) -> dict[str, Result]:
   return {result.candidate.name: result for result in results}
 
 
-def _left_out(asked: Asked, last: Mapping[str, Result]) -> list[str]:
+def _left_out(
+  wanted: Asked, last: Mapping[str, Result], budget: Budget
+) -> list[str]:
   """Returns what was not tried, each a sentence."""
   others = set(plugins.method_names()) - set(_TRIED.value)
   told = [f"Methods: {', '.join(sorted(others))}."] if others else []
-  if not asked.weights:
+  if not wanted.weights:
     told.append("Weights of others, by --weights.")
+  if budget.too_slow:
+    told.append(f"Too slow for the minutes: {', '.join(budget.too_slow)}.")
   stopped = [f"{n} ({r.share:g})" for n, r in last.items() if r.share < 1]
   if stopped:
     told.append(

@@ -37,6 +37,7 @@ class Verdict(NamedTuple):
     chosen: Name of the recommended candidate.
     measured_against: Name of the finalist that the margin is over.
     left_out: What was not tried, each a sentence.
+    budget: What a run had, in a sentence.
   """
 
   last: Mapping[str, Result]
@@ -44,6 +45,7 @@ class Verdict(NamedTuple):
   chosen: str
   measured_against: str
   left_out: Sequence[str]
+  budget: str
 
 
 def sentence(verdict: Verdict) -> str:
@@ -91,6 +93,7 @@ def write(workdir: epath.Path, verdict: Verdict, command: str) -> epath.Path:
     "validation": _plain(verdict.last),
     "test": _plain(verdict.tests),
     "left_out": verdict.left_out,
+    "budget": verdict.budget,
     "command": command,
   }
   text = json.dumps(content, indent=1)
@@ -99,7 +102,10 @@ def write(workdir: epath.Path, verdict: Verdict, command: str) -> epath.Path:
   columns = [Column(name, n > 1) for n, name in enumerate(found.header)]
   parts: list[Part] = [
     Paragraph(sentence(verdict)),
-    Section("What was tried", [Shown(columns, found.rows)]),
+    Section(
+      "What was tried",
+      [Shown(columns, found.rows), Paragraph(verdict.budget)],
+    ),
     Section(
       "What was not tried", [Paragraph(each) for each in verdict.left_out]
     ),

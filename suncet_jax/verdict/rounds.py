@@ -59,6 +59,7 @@ def measured(
   candidates: Sequence[Candidate],
   share: float,
   *,
+  wholes: Mapping[str, float] | None = None,
   on_test: bool = False,
 ) -> list[Result]:
   """Trains candidates with a share of the budget, and measures them.
@@ -70,37 +71,69 @@ def measured(
     asked: What the command line asks for.
     candidates: Candidates that are still in.
     share: Share of the budget; what is not pre-trained has none.
+    wholes: Whole budget by candidate, as a share of the images that SimCLR
+      processes in the epochs of the configuration; absent: 1.
     on_test: Whether to measure on the test images, not on the validation
       images.
 
   Raises:
     RunError: If a run fails.
   """
-  runs = _runs(asked, candidates, share, on_test)
-  every = [run for group in runs.values() for run in group]
-  prepare(workdir, every)
-  folders = [workdir / run.folder for run in every]
-  missing = [folder for folder in folders if not (folder / "done").exists()]
-  if failed := run_jobs(missing, asked.parallel, terminal.say):
-    raise RunError(
-      f"{len(failed)} runs failed: see {failed[0] / 'output.log'}. The same "
-      "command tries them again."
-    )
+  shares = {c: share * (wholes or {}).get(c.name, 1.0) for c in candidates}
+  on = (VALIDATION, TEST) if on_test else (VALIDATION,)
+  runs = _runs(asked, shares, on)
+  _done(workdir, asked, [run for group in runs.values() for run in group])
   images = TEST if on_test else VALIDATION
   return [
     _result(workdir, c, share, group, images) for c, group in runs.items()
   ]
 
 
+def timing(
+  workdir: epath.Path,
+  asked: Asked,
+  candidates: Sequence[Candidate],
+  share: float,
+) -> dict[Candidate, Run]:
+  """Trains candidates on the first seed, measures nothing; returns the runs.
+
+  Args:
+    workdir: Folder of the verdict.
+    asked: What the command line asks for.
+    candidates: Candidates that train.
+    share: Share of the images that SimCLR processes.
+
+  Raises:
+    RunError: If a run fails.
+  """
+  fields = {**asked.fields, "log.every_steps": 1}
+  first = asked._replace(seeds=asked.seeds[:1], fields=fields)
+  runs = _runs(first, dict.fromkeys(candidates, share), on=())
+  found = {candidate: run for candidate, (run,) in runs.items()}
+  _done(workdir, asked._replace(parallel=1), list(found.values()))
+  return found
+
+
+def _done(workdir: epath.Path, asked: Asked, runs: Sequence[Run]) -> None:
+  """Runs what was not done before."""
+  prepare(workdir, runs)
+  folders = [workdir / run.folder for run in runs]
+  missing = [folder for folder in folders if not (folder / "done").exists()]
+  if failed := run_jobs(missing, asked.parallel, terminal.say):
+    raise RunError(
+      f"{len(failed)} runs failed: see {failed[0] / 'output.log'}. The same "
+      "command tries them again."
+    )
+
+
 def _runs(
-  asked: Asked, candidates: Sequence[Candidate], share: float, on_test: bool
+  asked: Asked, shares: Mapping[Candidate, float], on: tuple[str, ...]
 ) -> dict[Candidate, list[Run]]:
   """Returns the runs of each candidate, one for each seed."""
-  on = (VALIDATION, TEST) if on_test else (VALIDATION,)
-  runs: dict[Candidate, list[Run]] = {c: [] for c in candidates}
+  runs: dict[Candidate, list[Run]] = {c: [] for c in shares}
   # A grid for those from the weights, one for the others.
-  for starts in {c.starts for c in candidates}:
-    alike = {c.entry(share): c for c in candidates if c.starts == starts}
+  for starts in {c.starts for c in shares}:
+    alike = {c.entry(shares[c]): c for c in shares if c.starts == starts}
     grid = make_grid(
       asked.file,
       overrides(asked.fields, asked.weights, starts=starts),

@@ -27,7 +27,7 @@ def elsewhere(monkeypatch, tmp_path):
 @pytest.mark.parametrize("method", ["suncet", "simclr"])
 @pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
 def test_loads_and_validates_from_another_directory(file, method, elsewhere):
-  places = ",train=a,test=b" if file.stem == "folder" else ""
+  places = ",train=a,test=b" if file.stem in ("folder", "dinov2") else ""
   config = _load(file.stem, f"method={method},epochs=300{places}")
   validate(config)
   assert config.method.name == method

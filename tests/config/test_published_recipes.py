@@ -238,6 +238,24 @@ def _comatch_imagenet(threshold, graph_threshold, graph_weight):
       },
     ),
     (
+      "dinov2",
+      "train=a,test=b,epochs=200",
+      {
+        "model.name": "vit_s14",
+        "model.vit.layer_scale": 1e-5,
+        "model.vit.image_size": 518,
+        "augment.size": 224,
+        "optim.name": "adamw",
+        "optim.peak_lr": 1e-3,
+        "optim.layer_decay": 0.65,
+        "optim.weight_decay": 5e-4,
+        "optim.warmup_epochs": 5.0,
+        "optim.nesterov": False,
+        "optim.schedule": "cosine_7_16",
+        "train.ema_decay": 0.0,
+      },
+    ),
+    (
       "folder",
       "method=swav,train=a,test=b,batch=256",
       {

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tiny
 
+from suncet_jax import lora
 from suncet_jax.config import ConfigError, validate
 from suncet_jax.errors import UserError
-from suncet_jax.evals import lora
 from suncet_jax.evals.finetune import finetune
 from suncet_jax.train import finetuning
 
@@ -53,22 +53,24 @@ def _tuned(params, **settings):
 
 def test_they_begin_with_the_network_as_it_is():
   params = _params()
-  added = lora.adapters(params, 2, jax.random.key(0))
-  assert {k: v["down"].shape for k, v in added.items()} == {
-    "['conv']['kernel']": (6, 2),
-    "['dense']['kernel']": (5, 2),
+  added = lora.adapters(params, rank=2, alpha=16.0, key=jax.random.key(0))
+  assert jax.tree.map(jnp.shape, added) == {
+    "conv": {"kernel": {"down": (6, 2), "up": (2, 5)}},
+    "dense": {"kernel": {"down": (5, 2), "up": (2, 4)}},
+    "scale": (),
   }
-  whole = lora.merged(params, added, 8.0)
+  whole = lora.merged(params, added)
   jax.tree.map(np.testing.assert_array_equal, whole, params)
 
 
 def test_the_sum_written_out():
   params = _params()
   added = jax.tree.map(
-    lambda x: x + 0.5, lora.adapters(params, 3, jax.random.key(0))
+    lambda x: x + 0.5,
+    lora.adapters(params, rank=3, alpha=4.5, key=jax.random.key(0)),
   )
-  whole = lora.merged(params, added, 2.0)
-  adapter = added["['conv']['kernel']"]
+  whole = lora.merged(params, added)
+  adapter = added["conv"]["kernel"]
   np.testing.assert_allclose(
     whole["conv"]["kernel"][0, 0],
     params["conv"]["kernel"][0, 0]
@@ -120,7 +122,7 @@ def test_factors_of_the_kernels_are_those_of_their_adapters():
 
 def test_a_rank_above_all_kernels_is_refused():
   with pytest.raises(UserError, match="lora_rank is 5, but no kernel has"):
-    lora.adapters(_params(), 5, jax.random.key(0))
+    lora.adapters(_params(), rank=5, alpha=1.0, key=jax.random.key(0))
 
 
 def test_a_run_fine_tunes_by_them():

@@ -42,12 +42,25 @@ def test_a_verdict_from_start_to_report(tmp_path, cache):
   assert (folder / "verdict.html").exists()
   # Test images were looked at for the finalists alone.
   assert len([*folder.glob("*/measures.json")]) == 2
+  assert "SimCLR processes in the epochs of --config" in content["budget"]
 
   code, again = running.run(
     "suncet_jax.verdict", *words, f"--workdir={folder}", cache=cache
   )
   assert code == 0, again
   assert ": started" not in again
+
+
+@pytest.mark.slow
+def test_minutes_are_timed_by_an_epoch(tmp_path, cache):
+  words = (*_FLAGS, "--tried=suncet,supervised", "--rounds=1", "--minutes=0.02")
+  code, output = running.run(
+    "suncet_jax.verdict", *words, f"--workdir={tmp_path / 'v'}", cache=cache
+  )
+  assert code == 0, output
+  assert "Timing: an epoch of 2 candidates" in output
+  assert "Each run has 0.02 minutes of training on this machine" in output
+  assert "Take " in output
 
 
 def test_without_validation_images_there_is_no_verdict(tmp_path):

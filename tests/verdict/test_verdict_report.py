@@ -29,6 +29,7 @@ def _verdict(chosen="fixmatch from the weights"):
     chosen=chosen,
     measured_against="frozen features",
     left_out=["Methods: paws."],
+    budget="Each run has 5 minutes.",
   )
 
 
@@ -68,5 +69,5 @@ def test_page_and_json_say_the_same(tmp_path):
     "1": 0.69,
   }
   page = out.read_text()
-  for text in (content["recommendation"], "Methods: paws.", "the command"):
+  for text in (*verdict.left_out, verdict.budget, "the command"):
     assert text in page

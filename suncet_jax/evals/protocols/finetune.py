@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from suncet_jax.architectures import MLP
-from suncet_jax.config.run_fields import TUNING
+from suncet_jax.config.run_fields import LORA, TUNING
 from suncet_jax.evals.protocols.base import Context
 from suncet_jax.fields import (
   FRACTION,
@@ -48,15 +48,7 @@ class FineTuning(EvaluationSpec):
       "evals.linear, which is trained before (LP-FT, arXiv 2202.10054).",
       one_of("zero", "probe"),
     ),
-    "lora_rank": Field(
-      0,
-      "Rank of adapters (LoRA, arXiv 2106.09685) that are trained in place of "
-      "the backbone and added to its kernels at the end; 0: none.",
-      NOT_NEGATIVE,
-    ),
-    "lora_alpha": Field(
-      16.0, "Its quotient with the rank scales the adapters.", POSITIVE
-    ),
+    **LORA,
     **TUNING,
     "backbone_scale": Field(
       1.0,

@@ -1,0 +1,1 @@
+"""What weights to start from are worth, at equal images."""

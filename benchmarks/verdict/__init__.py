@@ -1,0 +1,1 @@
+"""Whether the recommendation of a verdict wins."""
