@@ -172,6 +172,10 @@ STEMS: Mapping[str, Stem] = types.MappingProxyType(
   }
 )
 
+# Keys of the parameters of heads that have another one than the head's name, so
+# that old checkpoints stay valid.
+_KEPT_AS = {"projection": "head"}
+
 PRECISIONS = ("float32", "bfloat16", "float64")
 CONVOLUTIONS = ("auto", "xla")
 WIDTHS = (1, 2, 4)
@@ -179,6 +183,11 @@ POOLS = ("class", "mean")
 HEAD_LAYERS = (1, 2, 3)
 ACTIVATIONS = ("relu", "leaky_relu")
 HEAD_INITS = ("uniform", "glorot")
+
+
+def part_name(head: str) -> str:
+  """Returns the key of a head's parameters: "head" for the projection."""
+  return _KEPT_AS.get(head, head)
 
 
 def model_faults(config: Any) -> list[str]:

@@ -28,6 +28,7 @@ class RngStream(enum.IntEnum):
   BLOCK_ORDER = 11
   METHOD = 12
   ADAPTERS = 13
+  PLAYERS = 14
 
 
 def random_bits(count: int, *address: int) -> np.ndarray:

@@ -375,6 +375,18 @@ def test_heads_that_are_left_out_are_named(several_heads, tmp_path):
     load_encoder(run, part="teacher")
 
 
+def test_networks_beside_the_encoder_are_left_alone(tmp_path):
+  state = _saved_run(tmp_path / "run", "ugan", **{"train.ema_decay": 0.0})
+  assert "critic" in state.params
+  weights = files.read(tmp_path / "run")
+  assert {path[0] for path in weights.leaves} == {"backbone", "head"}
+  assert weights.left_out == [
+    f"network {name}" for name in sorted(plugins.method_spec("ugan").players)
+  ]
+  files.write(weights, tmp_path / "a.npz", FORMAT)
+  assert load_encoder(tmp_path / "a.npz").feature_size == 64
+
+
 def test_fixmatchs_wide_resnet_has_our_own_names_only(tmp_path):
   images = Images(channels=3, size=32)
   weights = _weights(images, name="wrn28_2_fixmatch")

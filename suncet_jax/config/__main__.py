@@ -53,6 +53,13 @@ def _section(name: str, fields: Fields) -> str:
       if name in plugins.method_spec(method).views
     ]
     note = f"Of {', '.join(having)}; size, mean and std are of `augment`.\n\n"
+  if name == "optim":
+    note = (
+      "`optim.parts.PART` may hold, for a part of the model (`backbone`, a "
+      "head or another network of the method), those of these fields that "
+      "differ there, but for layers by depth: "
+      "[how](own_method.md#further-players-generators-critics).\n\n"
+    )
   return f"## config.{name}\n\n{note}{table}"
 
 

@@ -13,7 +13,11 @@ _ALSO_CALLED: Mapping[str, str] = {
   "arch": "model.name",
   "architecture": "model.name",
   "backbone": "model.name",
+  "b1": "optim.momentum",
+  "b2": "optim.second_momentum",
   "batch": "data.batch_size",
+  "beta1": "optim.momentum",
+  "beta2": "optim.second_momentum",
   "bs": "data.batch_size",
   "bsz": "data.batch_size",
   "crop_size": "augment.size",
@@ -86,6 +90,8 @@ def _candidates(name: str, fields: Sequence[str]) -> Iterator[str]:
   }
   alike = difflib.get_close_matches(last, beside, _SHOWN, cutoff=0.7)
   also = _ALSO_CALLED.get(last.lower(), "")
+  # A part's own field counts before that of all, such as optim.parts.head.lr.
+  also = beside.get(also.rpartition(".")[2], also)
   if also in fields or alike:
     yield from [also] if also in fields else [beside[near] for near in alike]
     return

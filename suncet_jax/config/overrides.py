@@ -9,6 +9,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from suncet_jax.config.neighbours import unknown
+from suncet_jax.config.parts import GROUP, part_fields
 from suncet_jax.config.schema import all_fields
 from suncet_jax.config.validation import faults as all_faults
 from suncet_jax.config.validation import refuse
@@ -47,8 +48,8 @@ def check(config: ConfigDict, words: Sequence[str]) -> None:
   faults, values = [], {}
   for match in filter(None, map(_OVERRIDE.fullmatch, words)):
     name, text = match["name"], match["value"]
-    if name not in fields and not _is_group(config, name):
-      faults.append(unknown(name, fields))
+    if not _is_there(config, name):
+      faults.append(_absent(name, fields))
     elif text is not None and name in fields:
       try:
         values[name] = _parsed(name, text, fields[name].default)
@@ -65,16 +66,26 @@ def check(config: ConfigDict, words: Sequence[str]) -> None:
 
 def _fields(config: ConfigDict) -> Mapping[str, Field]:
   """Returns the fields of a configuration, those of its method among them."""
-  return flatten(all_fields(config.method.name))
+  return flatten(all_fields(config.method.name)) | part_fields(config)
 
 
-def _is_group(config: ConfigDict, name: str) -> bool:
-  """Returns whether a name is that of fields, which may be set together."""
+def _is_there(config: ConfigDict, name: str) -> bool:
+  """Returns whether a name is that of a field, or of a group of them."""
   for part in name.split("."):
     if not isinstance(config, ConfigDict) or part not in config:
       return False
     config = config[part]
   return True
+
+
+def _absent(name: str, fields: Mapping[str, Field]) -> str:
+  """Returns a sentence about a name that a configuration does not have."""
+  if name not in fields or not name.startswith(GROUP):
+    return unknown(name, fields)
+  return (
+    f"{name} is not set by the configuration file, and a command line can only "
+    "change what a file sets of a part: set it in a file of your own."
+  )
 
 
 def _parsed(name: str, text: str, default: Any) -> Any:

@@ -1,6 +1,7 @@
 """Fields of a run: model, optimizer, training, evaluation, log."""
 
 import re
+from collections.abc import Mapping
 
 from suncet_jax.architectures import (
   CONVOLUTIONS,
@@ -163,11 +164,12 @@ LORA: Fields = {
   ),
 }
 
-OPTIM: Fields = {
+# What the optimizer of a part may have for itself; see `config.parts`.
+OPTIM_OF_A_PART: Mapping[str, Field] = {
   "name": Field(
     "lars",
     'Optimizer; "larc": LARS as SwAV and SuNCEt\'s first release have it.',
-    one_of("lars", "larc", "sgd", "adamw"),
+    one_of("lars", "larc", "sgd", "adam", "adamw"),
   ),
   "schedule": Field(
     "cosine",
@@ -192,12 +194,16 @@ OPTIM: Fields = {
   "warmup_includes_peak": Field(
     False, "Whether the last step of the warm-up has the peak, as in SwAV."
   ),
-  "momentum": Field(0.9, "Momentum of the updates.", BELOW_ONE),
+  "momentum": Field(
+    0.9, "Momentum of the updates; adam, adamw: beta 1.", BELOW_ONE
+  ),
   "second_momentum": Field(
-    0.999, "adamw: momentum of the squared gradients, beta 2.", BELOW_ONE
+    0.999,
+    "adam, adamw: momentum of the squared gradients, beta 2.",
+    BELOW_ONE,
   ),
   "epsilon": Field(
-    1e-8, "adamw: added to the root of the squared gradients.", POSITIVE
+    1e-8, "adam, adamw: added to the root of the squared gradients.", POSITIVE
   ),
   "nesterov": Field(False, "Whether the momentum is Nesterov's."),
   "lr_in_momentum": Field(
@@ -213,8 +219,13 @@ OPTIM: Fields = {
     False,
     "Whether biases and norm parameters get neither decay nor LARS scaling.",
   ),
+}
+OPTIM: Fields = {
+  **OPTIM_OF_A_PART,
   **TUNING,
   **LORA,
+  # By part of the model, what differs there: no field has a default.
+  "parts": {},
 }
 
 TRAIN: Fields = {

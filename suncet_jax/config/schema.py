@@ -101,6 +101,8 @@ def from_dict(values: Mapping[str, Any]) -> ConfigDict:
   # Defaults of new fields keep the behaviour from before they existed.
   values = upgraded(values)
   config = base(values["method"]["name"])
+  # Fields that parts may have, and need not.
+  config.optim.parts.update(values.get("optim", {}).get("parts", {}))
   try:
     config.lock()  # makes unknown fields an error
     config.update(values)

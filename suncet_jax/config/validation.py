@@ -7,6 +7,7 @@ from collections.abc import (
   Mapping,
   Sequence,
 )
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -15,6 +16,13 @@ from suncet_jax.architectures import model_faults
 from suncet_jax.config.data_faults import data_faults, file_faults
 from suncet_jax.config.model_faults import vit_faults
 from suncet_jax.config.neighbours import neighbours, unknown
+from suncet_jax.config.parts import (
+  GROUP,
+  part_faults,
+  part_fields,
+  settings_of_parts,
+  type_fault,
+)
 from suncet_jax.config.schema import all_fields
 from suncet_jax.console.words import counted
 from suncet_jax.errors import UserError
@@ -59,14 +67,19 @@ def faults(config: ConfigDict, *, check_files: bool = False) -> list[str]:
     fields = flatten(all_fields(method))
   except UserError as error:
     return [str(error)]
-  values = dict(_leaves(config))
+  values, optional = dict(_leaves(config)), part_fields(config)
+  fields |= {n: field for n, field in optional.items() if n in values}
   faulty = {
     name: text
     for name, field in fields.items()
-    if name in values and (text := fault(name, values[name], field))
+    if name in values and (text := _fault(name, values[name], field))
   }
-  odd = sorted(fields.keys() ^ values.keys())
-  found = [*faulty.values(), *_odd_faults(odd, fields, method)]
+  odd = [
+    name
+    for name in sorted(fields.keys() ^ values.keys())
+    if name.rpartition(".")[0] != GROUP  # of which `part_faults` says more
+  ]
+  found = [*faulty.values(), *_odd_faults(odd, {**optional, **fields}, method)]
   replaced = [*faulty, *fields.keys() - values.keys()]
   sound = _with_defaults(config, replaced, fields) if replaced else config
   # What a default in place of a faulty value does not fit is no fault.
@@ -76,6 +89,12 @@ def faults(config: ConfigDict, *, check_files: bool = False) -> list[str]:
     if not any(_is_about(text, name) for name in replaced)
   ]
   return found
+
+
+def _fault(name: str, value: Any, field: Field) -> str:
+  """Returns what is wrong with a value; empty if nothing is."""
+  of_type = type_fault(name, value, field) if name.startswith(GROUP) else ""
+  return of_type or fault(name, value, field)
 
 
 def _odd_faults(
@@ -124,7 +143,8 @@ def _leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple]:
 
 def _combination_faults(config: ConfigDict, check_files: bool) -> Iterator[str]:
   yield from data_faults(config)
-  yield from _schedule_faults(config)
+  yield from part_faults(config)
+  yield from _optimizer_faults(config)
   yield from model_faults(config.model)
   yield from vit_faults(config)
   method = plugins.method_spec(config.method.name)
@@ -186,24 +206,37 @@ def _lora_faults(config: ConfigDict) -> Iterator[str]:
     )
 
 
-def _schedule_faults(config: ConfigDict) -> Iterator[str]:
-  optim, epochs = config.optim, config.train.epochs
+def _optimizer_faults(config: ConfigDict) -> Iterator[str]:
+  """Yields faults in settings that go together, of all and of single parts."""
+  epochs = config.train.epochs
+  of_all = list(_schedule_faults("optim", config.optim, epochs))
+  yield from of_all
+  for name, settings in settings_of_parts(config):
+    for text in _schedule_faults(name, settings, epochs):
+      if text.replace(name, "optim") not in of_all:
+        yield text
+
+
+def _schedule_faults(
+  name: str, optim: ConfigDict, epochs: int
+) -> Iterator[str]:
   if optim.warmup_epochs >= epochs:
     yield (
-      f"optim.warmup_epochs {optim.warmup_epochs} must be less than "
+      f"{name}.warmup_epochs {optim.warmup_epochs} must be less than "
       f"train.epochs {epochs}."
     )
   if optim.schedule != "cosine" and optim.final_lr:
     yield (
-      f"optim.final_lr {optim.final_lr} is the end of a cosine only: leave 0 "
-      f"with optim.schedule={optim.schedule!r}."
+      f"{name}.final_lr {optim.final_lr} is the end of a cosine only: leave 0 "
+      f"with {name}.schedule={optim.schedule!r}."
     )
   if not optim.lr_in_momentum and optim.name != "lars":
     yield (
-      "optim.lr_in_momentum=False is for optim.name='lars'; the learning rate "
-      f"of {optim.name!r} is never in the momentum: leave True."
+      f"{name}.lr_in_momentum=False is for {name}.name='lars'; the learning "
+      f"rate of {optim.name!r} is never in the momentum: leave True."
     )
   if optim.final_lr > optim.peak_lr:
     yield (
-      f"optim.final_lr {optim.final_lr} is above optim.peak_lr {optim.peak_lr}."
+      f"{name}.final_lr {optim.final_lr} is above {name}.peak_lr "
+      f"{optim.peak_lr}."
     )

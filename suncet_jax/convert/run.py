@@ -12,7 +12,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax import lora
-from suncet_jax.architectures import TRANSFORMERS
+from suncet_jax.architectures import TRANSFORMERS, part_name
 from suncet_jax.config import ConfigError, from_dict, validate
 from suncet_jax.config.data_fields import OTHER_VIEWS
 from suncet_jax.convert.model_fields import head_fields
@@ -22,7 +22,6 @@ from suncet_jax.convert.weights import (
   Leaves,
   Weights,
 )
-from suncet_jax.models.model import part_name
 from suncet_jax.workdir.checkpoint_store import Store
 from suncet_jax.workdir.folder import FolderError, RunFolder
 
@@ -64,11 +63,15 @@ def read(folder: epath.PathLike, part: str = "") -> Weights:
     channels=described["channels"],
     head=(name, heads[name]) if name else None,
   )
+  parts = {"backbone", *map(part_name, heads)}
   return weights._replace(
     left_out=[
-      f"head {other}" + (f" (--part={other})" if _is_first(head) else "")
-      for other, head in heads.items()
-      if other != name
+      *(
+        f"head {other}" + (f" (--part={other})" if _is_first(head) else "")
+        for other, head in heads.items()
+        if other != name
+      ),
+      *(f"network {other}" for other in variables[0] if other not in parts),
     ],
   )
 
@@ -257,6 +260,7 @@ def _config(run: RunFolder) -> tuple[ConfigDict, str]:
     config = from_dict({**kept, "method": {"name": _ANY_METHOD}})
     config.evals.final = ()  # some suit methods with certain heads only
     config.optim.lora_rank = 0  # which goes with what it started from
+    config.optim.parts = {}  # some are networks of the method
     validate(config)
     return config, values["method"]["name"]
   except (FolderError, ConfigError, ValueError, KeyError, TypeError) as error:

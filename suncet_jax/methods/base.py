@@ -1,7 +1,7 @@
 """Protocol of a method, which defines what a training step optimizes."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from suncet_jax import plugins
 from suncet_jax.data.augment.view import View
-from suncet_jax.models import Outputs
+from suncet_jax.models import Network, Outputs
 
 # A view of the images of a step: an array with the rows first, or a tree of
 # such arrays.
@@ -75,6 +75,18 @@ class StepOutput(NamedTuple):
   aux: Any = ()
 
 
+class Player(NamedTuple):
+  """A network beside the encoder, such as a generator or a critic.
+
+  Attributes:
+    network: The network.
+    shapes: Shapes of its inputs, with one row.
+  """
+
+  network: Network
+  shapes: tuple[tuple[int, ...], ...]
+
+
 class Encode(Protocol):
   """The encoder of many views, on all devices."""
 
@@ -122,14 +134,53 @@ class Method:
 
   One scalar is differentiated and one optimizer applied. A method without a
   state of its own defines only `loss`. Its spec declares the views of a step.
+
+  A game of several players is one loss, too: each player's term takes the
+  parameters, or the samples, of the others through `jax.lax.stop_gradient`. The
+  gradient of the sum is then each player's own.
   """
+
+  def networks(self, image_shape: tuple[int, ...]) -> Mapping[str, Player]:
+    """Returns the networks beside the encoder by name; {} for most methods.
+
+    Their parameters and statistics lie beside those of backbone and heads,
+    under their names, which the spec declares as `players`. They are drawn,
+    saved and skipped as the encoder is, and are no part of it: encoders are
+    exported without them.
+
+    Args:
+      image_shape: Shape of the views, (h, w, c).
+    """
+    del image_shape
+    return {}
+
+  def pictures(
+    self,
+    params: Any,
+    batch_stats: Any,
+    image_shape: tuple[int, ...],
+    key: jax.Array,
+  ) -> Mapping[str, jax.Array]:
+    """Returns images that its networks draw, for the report; {} for most.
+
+    Args:
+      params: Parameters of all parts, as they are evaluated.
+      batch_stats: Running statistics that go with them.
+      image_shape: Shape of the views, (h, w, c).
+      key: PRNG key.
+
+    Returns:
+      Images in [0, 1] by title, [n, h, w, c] with the same n in all.
+    """
+    del params, batch_stats, image_shape, key
+    return {}
 
   def init(self, params: Any, batch_stats: Any) -> tuple[Any, Any]:
     """Returns the initial parameters and the method's own state.
 
     Args:
-      params: Freshly drawn parameters of the encoder.
-      batch_stats: Running statistics of the encoder.
+      params: Freshly drawn parameters, of the networks beside the encoder too.
+      batch_stats: Running statistics of the same parts.
 
     Returns:
       (params, method_state), such as a momentum encoder; () if there is none.

@@ -8,32 +8,29 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from suncet_jax.architectures import part_name
 from suncet_jax.errors import UserError
 
 # Outputs by name: "features" [b, f] always, and the output of each head. Arrays
 # have the dtype of the parameters and one row per image.
 Outputs = Mapping[str, jax.Array]
 
-# Keys of the parameters of heads that have another one than the head's name, so
-# that old checkpoints stay valid.
-_KEPT_AS = {"projection": "head"}
-
 
 class Network(NamedTuple):
   """A Flax module as two pure functions.
 
   Attributes:
-    module: Module that is called as `module(x, train=...)`.
+    module: Module that is called as `module(*inputs, train=...)`.
   """
 
   module: nn.Module
 
-  def init(self, key: jax.Array, shape: tuple[int, ...]) -> tuple[Any, Any]:
+  def init(self, key: jax.Array, *shapes: tuple[int, ...]) -> tuple[Any, Any]:
     """Draws parameters.
 
     Args:
       key: PRNG key.
-      shape: Static shape of an input.
+      *shapes: Static shapes of the inputs, most networks have one.
 
     Returns:
       (params, batch_stats); a module without norms has no statistics, {}.
@@ -41,15 +38,14 @@ class Network(NamedTuple):
     # Compiled, because the forward pass that finds the shapes is then dead
     # code; without jit it would run, op by op.
     init = jax.jit(self.module.init, static_argnames="train")
-    variables = init(key, jnp.zeros(shape), train=False)
+    variables = init(key, *map(jnp.zeros, shapes), train=False)
     return variables["params"], variables.get("batch_stats", {})
 
   def apply(
     self,
     params: Any,
     batch_stats: Any,
-    x: jax.Array,
-    *,
+    *inputs: jax.Array,
     train: bool,
     key: jax.Array | None = None,
   ) -> tuple[Any, Any]:
@@ -58,7 +54,7 @@ class Network(NamedTuple):
     Args:
       params: Parameters as `init` returns them.
       batch_stats: Statistics as `init` returns them.
-      x: Input, rows first.
+      *inputs: Inputs, rows first.
       train: Whether norms use the statistics of the batch, and update the
         running statistics.
       key: PRNG key of dropout and noise, for modules that have them.
@@ -68,7 +64,7 @@ class Network(NamedTuple):
     """
     outputs, updates = self.module.apply(
       {"params": params, "batch_stats": batch_stats},
-      x,
+      *inputs,
       train=train,
       mutable=["batch_stats"] if train else [],
       rngs=None if key is None else {"dropout": key},
@@ -268,11 +264,6 @@ class Model:
     return self.backbone.apply(
       params, batch_stats, images, train=train, key=key
     )
-
-
-def part_name(head: str) -> str:
-  """Returns the key of a head's parameters: "head" for the projection."""
-  return _KEPT_AS.get(head, head)
 
 
 def _output_size(

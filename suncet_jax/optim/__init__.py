@@ -10,12 +10,14 @@ from suncet_jax.optim.depth import (
   on_trained,
   rate_factors,
 )
+from suncet_jax.optim.parts import by_part
 from suncet_jax.optim.schedules import cosine_7_16, warmup_cosine
 
 __all__ = [
   "WHOLE",
   "Predicate",
   "by_depth",
+  "by_part",
   "cosine_7_16",
   "depths",
   "held",

@@ -85,19 +85,21 @@ def _warmed_up(
   return optax.join_schedules([linear, after], [steps])
 
 
-def schedule_of(config: ConfigDict, steps_per_epoch: int) -> optax.Schedule:
-  """Returns the schedule that `config.optim` describes.
+def schedule_of(
+  optim: ConfigDict, epochs: int, steps_per_epoch: int
+) -> optax.Schedule:
+  """Returns the schedule that settings describe.
 
   Args:
-    config: The whole configuration; `optim` and `train.epochs` are read.
+    optim: Settings, such as `config.optim`.
+    epochs: Number of epochs of the training.
     steps_per_epoch: Number of steps for one pass over the unlabelled pool.
   """
-  optim = config.optim
   shared = {
     "start": optim.start_lr,
     "peak": optim.peak_lr,
     "warmup_steps": round(optim.warmup_epochs * steps_per_epoch),
-    "total_steps": config.train.epochs * steps_per_epoch,
+    "total_steps": epochs * steps_per_epoch,
     "includes_peak": optim.warmup_includes_peak,
   }
   if optim.schedule == "cosine_7_16":

@@ -88,6 +88,8 @@ class MethodSpec:
     predictor: Name of the evaluation by which it classifies, and by which
       comparisons of methods judge it: "classifier" where it has a head
       "logits" of its own. Runs do it by default.
+    players: Names of the networks that it may have beside the encoder, such as
+      a critic; `config.optim.parts` may hold their optimizers.
   """
 
   title: str
@@ -96,6 +98,7 @@ class MethodSpec:
   series: tuple[Series, ...] = ()
   views: tuple[str, ...] = ()
   predictor: str = "finetune"
+  players: tuple[str, ...] = ()
 
   def groups(self, config: Any, epoch: int) -> Groups:
     """Returns the views of an epoch; the step is compiled once for each.

@@ -102,6 +102,19 @@ def views_grid(data: ReportData) -> ImageGrid | None:
   )
 
 
+def drawn_grid(data: ReportData) -> ImageGrid | None:
+  """Returns images that networks drew, row by row, or None without any."""
+  titles = [str(title) for title in data.drawn_titles]
+  return _grid(
+    (
+      _image(image, titles[row], titles[row] if column == 0 else "", column)
+      for row, images in enumerate(data.drawn)
+      for column, image in enumerate(images)
+    ),
+    data.drawn,
+  )
+
+
 def neighbours_grid(data: ReportData) -> ImageGrid | None:
   """Returns queries and their nearest images, or None without any.
 

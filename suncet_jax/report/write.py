@@ -14,7 +14,11 @@ from suncet_jax.report import summary, wording
 from suncet_jax.report.classifier import classifier_section
 from suncet_jax.report.confusion import confusion_parts
 from suncet_jax.report.data import ReportData
-from suncet_jax.report.images import neighbours_grid, views_grid
+from suncet_jax.report.images import (
+  drawn_grid,
+  neighbours_grid,
+  views_grid,
+)
 from suncet_jax.report.page import (
   Code,
   Column,
@@ -50,6 +54,11 @@ _NEIGHBOUR_WORDS = (
 _VIEW_WORDS = (
   "Left the image, then what the encoder was trained on. The views should "
   "differ clearly, yet a person should still recognise the object in most."
+)
+_DRAWN_WORDS = (
+  "What the networks beside the encoder draw at the end of training, each "
+  "column a class where they are asked for one. They are there to teach the "
+  "classifier, not to be beautiful."
 )
 _NO_DATA = (
   "Map, confusion matrix, neighbours and views appear when the run is finished."
@@ -151,6 +160,7 @@ def _image_sections(data: ReportData | None) -> Iterator[Section]:
     ("Confusion matrix", "", confusion_parts(data)),
     ("Nearest neighbours", _NEIGHBOUR_WORDS, [neighbours_grid(data)]),
     ("Augmented views", _VIEW_WORDS, [views_grid(data)]),
+    ("Drawn images", _DRAWN_WORDS, [drawn_grid(data)]),
   )
   for title, words, inside in sections:
     shown = present(*inside)

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from suncet_jax.architectures import part_name
 from suncet_jax.convert.run import gathered
 from suncet_jax.convert.weights import Classifier, Weights
 from suncet_jax.evals.finetune_step import Variables
 from suncet_jax.evals.protocols import linear
-from suncet_jax.models.model import part_name
 from suncet_jax.train.evaluation import StateUnderTest
 from suncet_jax.train.experiment import Experiment
 

@@ -83,7 +83,7 @@ class Experiment:
   def initial_state(self) -> TrainState:
     """Returns the state before the first step, on all devices."""
     start = self.start or starting.read(
-      self.config, self.model, self._image_shape
+      self.config, self.model, self.image_shape
     )
     # Optimizing a program that runs once takes seconds on a CPU: XLA compiles
     # a random generator for every kernel's shape.
@@ -120,7 +120,8 @@ class Experiment:
     )
 
   @property
-  def _image_shape(self) -> tuple[int, int, int]:
+  def image_shape(self) -> tuple[int, int, int]:
+    """Shape of the views, (h, w, c)."""
     return _image_shape(self.config, self.pipeline)
 
   def _init(self, seed: int, given: tuple[Any, Any]) -> TrainState:
@@ -130,7 +131,7 @@ class Experiment:
       self.model,
       self.method,
       self.optimizer,
-      self._image_shape,
+      self.image_shape,
       is_averaged=self.config.train.ema_decay > 0,
       given=given,
       lora_rank=self.config.optim.lora_rank,

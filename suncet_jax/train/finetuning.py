@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from suncet_jax.architectures import part_name
 from suncet_jax.data.augment.view import View
 from suncet_jax.data.source import Request
 from suncet_jax.data.stream import draw_crops, host_crops, load_rows
@@ -15,7 +16,7 @@ from suncet_jax.devices.mesh import RowPlacement
 from suncet_jax.evals.finetune import FineTuned, finetune
 from suncet_jax.evals.finetune_step import ApplyBackbone
 from suncet_jax.models.heads import first_layers
-from suncet_jax.models.model import Model, Network, part_name
+from suncet_jax.models.model import Model, Network
 from suncet_jax.optim import rate_factors
 from suncet_jax.rng import RngStream, permutation
 from suncet_jax.train.experiment import Experiment, frozen_norms

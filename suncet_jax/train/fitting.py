@@ -8,12 +8,12 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
-from suncet_jax.architectures import STEMS, TRANSFORMERS
+from suncet_jax.architectures import STEMS, TRANSFORMERS, part_name
 from suncet_jax.console.words import fault_list
 from suncet_jax.convert.source import ANY_HEAD, Source
 from suncet_jax.convert.weights import Leaves, Path, Weights
 from suncet_jax.errors import UserError
-from suncet_jax.models.model import Model, part_name
+from suncet_jax.models.model import Model
 
 _BACKBONE = "backbone"
 # Of the model; the head is compared by its tensors.

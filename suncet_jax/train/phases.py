@@ -1,22 +1,12 @@
 """Phases of a training and their cost in images and operations."""
 
 import dataclasses
-import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import jax
-from ml_collections import ConfigDict
-
-from suncet_jax import models
-from suncet_jax.architectures import MLP
 from suncet_jax.methods.base import BatchSpec
-from suncet_jax.plugins import Groups
 from suncet_jax.train.experiment import Experiment
-
-# The gradient needs the products of the forward pass twice: once for the
-# inputs of a layer, once for its weights.
-_FORWARD_PASSES = 3
+from suncet_jax.train.flops import flops_per_step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,67 +78,3 @@ def rows_per_step(experiment: Experiment, spec: BatchSpec) -> int:
   order, batch_size = experiment.pipeline.order, experiment.pipeline.batch_size
   of_labelled = order.labelled_batch_size * len(spec.labelled)
   return batch_size * len(spec.unlabelled) + of_labelled
-
-
-def flops_per_step(experiment: Experiment, epoch: int) -> float:
-  """Estimates the floating-point operations of a step of an epoch."""
-  encoded = experiment.spec.encoded(experiment.config, epoch)
-  constant = _training_flops_of(experiment, encoded.constant)
-  return (
-    _training_flops_of(experiment, encoded.trained) + constant / _FORWARD_PASSES
-  )
-
-
-def _training_flops_of(experiment: Experiment, groups: Groups) -> float:
-  """Estimates the operations of training on the views of a step."""
-  config, pipeline = experiment.config, experiment.pipeline
-  channels = pipeline.train.image_shape[-1]
-  heads = experiment.heads
-  counts = (
-    (groups.unlabelled, pipeline.batch_size),
-    (groups.labelled, pipeline.order.labelled_batch_size),
-  )
-  sizes = [
-    (experiment.views[name].size, count)
-    for names, count in counts
-    for name in names
-  ]
-  return sum(
-    count * training_flops(config.model, heads, (size, size, channels))
-    for size, count in sizes
-  )
-
-
-@functools.cache
-def _forward_flops(model: models.Model, shape: tuple[int, int, int]) -> float:
-  """Returns the operations of one forward pass on one image."""
-  params, batch_stats = jax.eval_shape(
-    lambda key: model.init(key, shape), jax.random.key(0)
-  )
-  image = jax.ShapeDtypeStruct((1, *shape), "float32")
-  forward = jax.jit(functools.partial(model.apply, train=False))
-  analysis = forward.lower(params, batch_stats, image).cost_analysis()
-  return (analysis or {})["flops"]
-
-
-def training_flops(
-  config: ConfigDict, heads: Mapping[str, MLP], shape: tuple[int, int, int]
-) -> float:
-  """Estimates the operations of training on one view of one image.
-
-  The estimate is three forward passes as XLA counts them: a multiplication and
-  an addition are two operations, products with padding none. Losses,
-  augmentation and optimizer are small in comparison and are not counted.
-
-  Args:
-    config: `config.model`.
-    heads: Heads by name.
-    shape: Shape of the view, (h, w, c).
-
-  Returns:
-    Number of floating-point operations.
-  """
-  countable = config.copy_and_resolve_references()
-  countable.convolution = "xla"  # XLA counts nothing inside calls to oneDNN
-  model = models.build(countable, heads=heads)
-  return _FORWARD_PASSES * _forward_flops(model, shape)

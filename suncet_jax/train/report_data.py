@@ -13,6 +13,7 @@ from suncet_jax.report.embedding import embedding_map
 from suncet_jax.report.runs import Run
 from suncet_jax.report.write import report_page
 from suncet_jax.rng import permutation
+from suncet_jax.train.drawings import Drawings
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.sample_views import sample_views
 from suncet_jax.workdir.folder import RunFolder
@@ -43,6 +44,7 @@ def report(
   experiment: Experiment,
   folder: RunFolder,
   seen: Seen,
+  drawings: Drawings,
   result: dict[str, Any],
   command: str,
 ) -> None:
@@ -52,10 +54,11 @@ def report(
     experiment: Experiment that was run.
     folder: Folder of the run.
     seen: Test images as the encoder sees them.
+    drawings: Images that the method's networks draw.
     result: Content of result.json.
     command: Command that started the run.
   """
-  data = _gather(experiment, seen, command)
+  data = _gather(experiment, seen, drawings, command)
   save_data(folder.path, data)
   metrics = folder.path / "metrics.csv"
   run = Run(
@@ -70,7 +73,9 @@ def report(
   storage.write(folder.path / "report.html", encoded(page))
 
 
-def _gather(experiment: Experiment, seen: Seen, command: str) -> ReportData:
+def _gather(
+  experiment: Experiment, seen: Seen, drawings: Drawings, command: str
+) -> ReportData:
   """Returns the data of the report, with a sample of the test images."""
   test = experiment.pipeline.test
   sample = np.sort(permutation(test.labels.size, 0)[:_MAPPED_IMAGES])
@@ -91,6 +96,8 @@ def _gather(experiment: Experiment, seen: Seen, command: str) -> ReportData:
     neighbour_labels=neighbour_labels,
     views=views,
     view_titles=titles,
+    drawn=drawings.images,
+    drawn_titles=drawings.titles,
   )
 
 

@@ -16,6 +16,7 @@ from suncet_jax.devices.processes import is_first, value_from_first
 from suncet_jax.errors import UserError
 from suncet_jax.files.formats import write_json
 from suncet_jax.train import keeping
+from suncet_jax.train.drawings import drawings_of
 from suncet_jax.train.evaluation import Evaluator
 from suncet_jax.train.experiment import Experiment, build
 from suncet_jax.train.monitor import print_once
@@ -211,6 +212,7 @@ def report(
         experiment,
         folder,
         report_data.Seen(features, predicted_by, predictions),
+        drawings_of(experiment, state),
         content,
         command,
       )

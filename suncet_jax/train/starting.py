@@ -8,6 +8,7 @@ import numpy as np
 from flax.traverse_util import unflatten_dict
 from ml_collections import ConfigDict
 
+from suncet_jax.architectures import part_name
 from suncet_jax.console.words import shorten
 from suncet_jax.convert import source
 from suncet_jax.convert.layouts import COUNTER
@@ -18,7 +19,7 @@ from suncet_jax.devices.processes import (
   value_from_first,
 )
 from suncet_jax.errors import UserError
-from suncet_jax.models.model import Model, part_name
+from suncet_jax.models.model import Model
 from suncet_jax.train import fitting, normalization
 from suncet_jax.train.monitor import print_once
 

@@ -19,7 +19,8 @@ class TrainState:
 
   Attributes:
     step: Number of steps taken, int32.
-    params: Parameters of backbone and heads, and adapters if there are any.
+    params: Parameters of backbone, heads and the method's other networks, and
+      adapters if there are any.
     batch_stats: Running statistics of batch norm.
     opt_state: State of the optimizer.
     method_state: State of the method, e.g. a momentum encoder; () if none.
@@ -66,7 +67,8 @@ def init_state(
   Args:
     key: Typed PRNG key.
     model: Model of the encoder.
-    method: Method; makes `method_state` and may constrain parameters.
+    method: Method; has networks of its own, makes `method_state` and may
+      constrain parameters.
     optimizer: Optimizer; makes `opt_state`.
     image_shape: Shape of the views, (h, w, c).
     is_averaged: Whether to keep an average of the weights.
@@ -77,10 +79,11 @@ def init_state(
   Returns:
     The state.
   """
-  drawn, batch_stats = model.init(key, image_shape)
+  params, batch_stats = model.init(key, image_shape)
   given_params, given_stats = jax.tree.map(jnp.copy, given)
-  batch_stats = {**batch_stats, **given_stats}
-  params = {**drawn, **given_params}
+  own_params, own_stats = _players(key, method, image_shape)
+  params = {**params, **given_params, **own_params}
+  batch_stats = {**batch_stats, **given_stats, **own_stats}
   if lora_rank:
     params[lora.PART] = lora.adapters(
       params["backbone"],
@@ -102,3 +105,16 @@ def init_state(
     skipped=jnp.zeros((), jnp.int32),
     skipped_in_a_row=jnp.zeros((), jnp.int32),
   )
+
+
+def _players(
+  key: jax.Array, method: Method, image_shape: tuple[int, int, int]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+  """Draws the networks beside the encoder; returns (params, batch_stats)."""
+  params, batch_stats = {}, {}
+  stream = jax.random.fold_in(key, RngStream.PLAYERS)
+  for i, (name, player) in enumerate(method.networks(image_shape).items()):
+    params[name], batch_stats[name] = player.network.init(
+      jax.random.fold_in(stream, i), *player.shapes
+    )
+  return params, batch_stats

@@ -44,12 +44,33 @@ def test_kept_data_come_back(tmp_path):
     ({"positions": np.zeros((3, 2))}, "expected 30, got 3"),
     ({"view_titles": ["one"]}, "expected 3, got 1"),
     ({"views": np.zeros((2, 3, 8, 8, 3))}, "uint8"),
+    ({"drawn_titles": []}, "drawn_titles must have one entry per row of drawn"),
     ({"neighbour_labels": np.zeros((3, 3), int)}, r"\(3, 4\), got \(3, 3\)"),
   ],
 )
 def test_data_that_do_not_fit_are_refused(changes, message):
   with pytest.raises(ValueError, match=message):
     data(**changes)
+
+
+def test_drawn_images_are_shown_row_by_row(tmp_path):
+  run = make_run(tmp_path / "a", metrics={"knn_top1": 0.9}, kept=data())
+  texts = _texts(_page(tmp_path, run))
+  place = texts.index("Drawn images")
+  shown = [text for text in texts[place:] if "generator" in text]
+  assert shown[-2:] == ["generator <1>", "bad generator 1"]
+
+
+def test_data_of_earlier_versions_have_no_drawn_images(tmp_path):
+  report.save_data(tmp_path, data())
+  file = tmp_path / "report" / "data.npz"
+  with np.load(file) as arrays:
+    former = {k: v for k, v in arrays.items() if not k.startswith("drawn")}
+  np.savez(file, **former)
+  loaded = report.load_data(tmp_path)
+  assert loaded.drawn.size == 0
+  run = make_run(tmp_path / "a", metrics={"knn_top1": 0.9}, kept=loaded)
+  assert "Drawn images" not in _page(tmp_path, run)
 
 
 def test_finished_run(tmp_path):

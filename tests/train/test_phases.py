@@ -7,7 +7,8 @@ from ml_collections import ConfigDict
 from suncet_jax.architectures import MLP
 from suncet_jax.config import base
 from suncet_jax.methods.base import BatchSpec
-from suncet_jax.train.phases import Phase, flops_per_step, training_flops
+from suncet_jax.train.flops import flops_per_step, training_flops
+from suncet_jax.train.phases import Phase
 
 _HEADS = {"projection": MLP(layers=2, out=128)}
 
@@ -58,3 +59,18 @@ def test_a_teacher_pays_for_forward_passes_only():
   # labelled ones.
   expected = (16 + 8) * of_one + (2 * 16 + 8) * of_one / 3
   assert flops_per_step(parts, 0) == pytest.approx(expected)
+
+
+def test_players_and_what_is_encoded_of_their_samples_count():
+  fields = {"method.networks": "mlp", "method.width": 8}
+  parts = tiny.experiment(method="ugan", **fields)
+  # Labelled and unlabelled images, samples of both generators, and those of the
+  # bad one once more, with a constant encoder.
+  rows = 8 + 16 + 16 + 16 + 2 / 3 * 16
+  of_one = training_flops(parts.config.model, parts.heads, (8, 8, 1))
+  assert flops_per_step(parts, 0) == pytest.approx(rows * of_one, rel=0.1)
+  wider = tiny.experiment(method="ugan", **fields | {"method.width": 512})
+  # Products of 110 x 512 + 512 x 512 + 512 x 64 units, three times in training.
+  of_generators = 2 * 16 * 3 * 2 * (104 * 512 + 512 * 512 + 512 * 64)
+  more = flops_per_step(wider, 0) - flops_per_step(parts, 0)
+  assert more > of_generators

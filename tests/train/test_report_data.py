@@ -1,8 +1,10 @@
 """Which images of a report are shown."""
 
 import numpy as np
+import tiny
 
 from suncet_jax.data.arrays import from_arrays
+from suncet_jax.train.drawings import drawings_of
 from suncet_jax.train.report_data import Seen, nearest_images
 
 
@@ -16,6 +18,24 @@ def _shown(class_count, missed):
   images, found = nearest_images(source, seen, np.arange(labels.size))
   assert images.shape[:2] == found.shape
   return list(found[:, 0])
+
+
+def test_what_a_methods_networks_draw_is_shown_in_rows():
+  fields = {"method.networks": "mlp", "method.width": 4}
+  parts = tiny.experiment(method="ugan", **fields)
+  drawn = drawings_of(parts, parts.initial_state())
+  assert drawn.images.dtype == np.uint8
+  assert drawn.images.shape == (6, 4, 8, 8, 1)
+  assert drawn.titles[0] == "generator 1"
+  assert drawn.titles[-1] == "bad generator 3"
+  assert drawn.images.std() > 1
+
+
+def test_other_methods_draw_nothing():
+  parts = tiny.experiment(method="supervised")
+  drawn = drawings_of(parts, parts.initial_state())
+  assert drawn.images.size == 0
+  assert drawn.titles == []
 
 
 def test_every_class_has_a_query():

@@ -51,7 +51,7 @@ def augment(
   channels = _change_geometry(channels, keys, draws, augmentation)
   channels = _change_colours(channels, draws, augmentation)
   channels = _change_texture(channels, draws, augmentation)
-  return _normalize(planes.join(channels), augmentation)
+  return normalize(planes.join(channels), augmentation)
 
 
 @functools.partial(jax.jit, static_argnames=("augmentation", "size"))
@@ -78,7 +78,7 @@ def to_float(
   if size and values.shape[1:3] != (size, size):
     shape = (values.shape[0], size, size, values.shape[3])
     values = jax.image.resize(values, shape, "linear")  # antialiased
-  return _normalize(values, augmentation)
+  return normalize(values, augmentation)
 
 
 def _change_geometry(
@@ -166,7 +166,7 @@ def _to_unit(images: jax.Array) -> jax.Array:
   return images.astype(jnp.float32)
 
 
-def _normalize(images: jax.Array, augmentation: Augmentation) -> jax.Array:
+def normalize(images: jax.Array, augmentation: Augmentation) -> jax.Array:
   """Subtracts the mean and divides by std, per channel of [b, h, w, c]."""
   if not augmentation.mean:
     return images

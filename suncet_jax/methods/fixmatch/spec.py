@@ -85,7 +85,6 @@ def pseudo_label_symptoms(
     threshold: Least confidence of a pseudo-label.
     class_count: Number of classes.
   """
-  even = math.log(class_count)
   return (
     Symptom(
       CONFIDENT.name,
@@ -95,13 +94,26 @@ def pseudo_label_symptoms(
       "--config.method.threshold or --config.optim.peak_lr.",
       share=0.2,
     ),
-    Symptom(
-      PREDICTION_ENTROPY.name,
-      lambda value: value < 0.1 * even,
-      "Nearly all unlabelled images are predicted to be of one class, an "
-      f"entropy of 0; {class_count} equally frequent classes have {even:.2f}. "
+    one_class(
+      class_count,
       "Raise --config.method.threshold, or lower --config.optim.peak_lr.",
     ),
+  )
+
+
+def one_class(class_count: int, advice: str) -> Symptom:
+  """Returns the sign of predictions that are all of one class.
+
+  Args:
+    class_count: Number of classes.
+    advice: Sentence on what to change.
+  """
+  even = math.log(class_count)
+  return Symptom(
+    PREDICTION_ENTROPY.name,
+    lambda value: value < 0.1 * even,
+    "Nearly all unlabelled images are predicted to be of one class, an entropy "
+    f"of 0; {class_count} equally frequent classes have {even:.2f}. {advice}",
   )
 
 

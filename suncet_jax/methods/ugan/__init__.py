@@ -1,0 +1,1 @@
+"""UGAN: a classifier between a good and a bad generator."""
