@@ -20,6 +20,7 @@ from suncet_jax.losses._partition import (
   everywhere,
   replicate,
 )
+from suncet_jax.losses._quantities import Positives, Request, Scale, Statistics
 from suncet_jax.losses._reduce import count_positives, mean_over_anchors
 from suncet_jax.losses._row_blocks import pad
 from suncet_jax.losses._similarity import (
@@ -28,7 +29,6 @@ from suncet_jax.losses._similarity import (
   own_rows,
   positions_of,
 )
-from suncet_jax.losses._tile import Positives, Request, Scale, Statistics
 
 _Tree = TypeVar("_Tree")
 # (values [n], mask [n] of the anchors), and the gradient of the mean value.

@@ -11,6 +11,7 @@ from suncet_jax.devices import cpu
 from suncet_jax.devices.target import target_platform
 from suncet_jax.losses import _blockwise, _materialised
 from suncet_jax.losses._partition import maps_explicit_rows
+from suncet_jax.losses._quantities import Positives
 from suncet_jax.losses._similarity import (
   AxisName,
   axis_size,
@@ -18,7 +19,6 @@ from suncet_jax.losses._similarity import (
   l2_normalize,
   positions_of,
 )
-from suncet_jax.losses._tile import Positives
 
 # Number of keys from which on blocks are the default.
 MANY_KEYS = 2048

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.losses._partition import all_rows
+from suncet_jax.losses._quantities import Positives, Request, Scale
 from suncet_jax.losses._reduce import masked_logsumexp, mean_over_anchors
 from suncet_jax.losses._similarity import AxisName, positions_of
-from suncet_jax.losses._tile import Positives, Request, Scale, similarity_tile
+from suncet_jax.losses._tile import similarity_tile
 
 
 def mean_value(

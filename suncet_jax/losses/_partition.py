@@ -16,8 +16,8 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
+from suncet_jax.losses._quantities import Positives, Request
 from suncet_jax.losses._similarity import AxisName, gather
-from suncet_jax.losses._tile import Positives, Request
 
 _P = ParamSpec("_P")
 _Scalars = TypeVar("_Scalars")

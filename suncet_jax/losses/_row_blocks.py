@@ -12,7 +12,13 @@ import jax
 import jax.numpy as jnp
 
 from suncet_jax.losses import _tile
-from suncet_jax.losses._tile import Positives, Request, Scale, Statistics, Sums
+from suncet_jax.losses._quantities import (
+  Positives,
+  Request,
+  Scale,
+  Statistics,
+  Sums,
+)
 
 _Tree = TypeVar("_Tree")
 _Result = TypeVar("_Result")

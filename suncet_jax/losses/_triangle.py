@@ -10,14 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from suncet_jax.losses import _tile
-from suncet_jax.losses._tile import (
+from suncet_jax.losses._quantities import (
   Positives,
   Request,
   Scale,
-  Side,
   Statistics,
   Sums,
 )
+from suncet_jax.losses._tile import Side
 
 _Tree = TypeVar("_Tree")
 

@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 from suncet_jax.calls import explained
 from suncet_jax.losses import _checks, _options
 from suncet_jax.losses._partition import everywhere, maps_explicit_rows
+from suncet_jax.losses._quantities import Request, Scale
 from suncet_jax.losses._reduce import mean_over_anchors
 from suncet_jax.losses._row_blocks import map_rows
 from suncet_jax.losses._similarity import (
@@ -18,7 +19,7 @@ from suncet_jax.losses._similarity import (
   multiply,
   positions_of,
 )
-from suncet_jax.losses._tile import Request, Scale, similarity_tile
+from suncet_jax.losses._tile import similarity_tile
 
 
 @explained("losses")

@@ -5,8 +5,8 @@ from jax.typing import ArrayLike, DTypeLike
 
 from suncet_jax.calls import explained
 from suncet_jax.losses import _checks, _contrast, _options
+from suncet_jax.losses._quantities import Positives
 from suncet_jax.losses._similarity import AxisName
-from suncet_jax.losses._tile import Positives
 
 
 @explained("losses")
