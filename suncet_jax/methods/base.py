@@ -9,8 +9,8 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from suncet_jax import plugins
-from suncet_jax.data.augment.view import View
-from suncet_jax.models import Network, Outputs
+from suncet_jax.data.transform import Transform
+from suncet_jax.models import Example, Network, Outputs
 
 # A view of the images of a step: an array with the rows first, or a tree of
 # such arrays.
@@ -27,8 +27,8 @@ class BatchSpec:
     labelled: Views of each labelled image; empty: none are loaded.
   """
 
-  unlabelled: tuple[View, ...]
-  labelled: tuple[View, ...] = ()
+  unlabelled: tuple[Transform, ...]
+  labelled: tuple[Transform, ...] = ()
 
 
 @struct.dataclass
@@ -36,8 +36,9 @@ class Views:
   """The augmented images of a step.
 
   Attributes:
-    unlabelled: Images of each unlabelled view, float32 [b, h, w, c].
-    labelled: Images of each labelled view, float32 [l, h, w, c].
+    unlabelled: Images of each unlabelled view, float32 [b, h, w, c]; of clips
+      a tree of arrays, rows first.
+    labelled: Images of each labelled view likewise, float32 [l, h, w, c].
     labels: Labels, int32 [l], or None without a labelled view.
   """
 
@@ -140,7 +141,7 @@ class Method:
   gradient of the sum is then each player's own.
   """
 
-  def networks(self, image_shape: tuple[int, ...]) -> Mapping[str, Player]:
+  def networks(self, image_shape: Example) -> Mapping[str, Player]:
     """Returns the networks beside the encoder by name; {} for most methods.
 
     Their parameters and statistics lie beside those of backbone and heads,
@@ -149,7 +150,7 @@ class Method:
     exported without them.
 
     Args:
-      image_shape: Shape of the views, (h, w, c).
+      image_shape: Shape of the views, (h, w, c); a tree for clips.
     """
     del image_shape
     return {}
@@ -158,7 +159,7 @@ class Method:
     self,
     params: Any,
     batch_stats: Any,
-    image_shape: tuple[int, ...],
+    image_shape: Example,
     key: jax.Array,
   ) -> Mapping[str, jax.Array]:
     """Returns images that its networks draw, for the report; {} for most.
@@ -166,7 +167,7 @@ class Method:
     Args:
       params: Parameters of all parts, as they are evaluated.
       batch_stats: Running statistics that go with them.
-      image_shape: Shape of the views, (h, w, c).
+      image_shape: Shape of the views, (h, w, c); a tree for clips.
       key: PRNG key.
 
     Returns:

@@ -32,7 +32,7 @@ def drawings_of(experiment: Experiment, state: TrainState) -> Drawings:
   shown = experiment.method.pictures(
     params,
     batch_stats,
-    experiment.image_shape,
+    experiment.example,
     jax.random.key(experiment.config.seed),
   )
   pixels = [np.asarray(images) for images in shown.values()]

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from suncet_jax import models
 from suncet_jax.architectures import MLP
-from suncet_jax.data.augment.view import View
+from suncet_jax.data.transform import Transform
 from suncet_jax.methods import base as methods
 from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.plugins import Groups
@@ -42,20 +42,19 @@ def flops_per_step(experiment: Experiment, epoch: int) -> float:
 def _training_flops_of(experiment: Experiment, groups: Groups) -> float:
   """Estimates the operations of training on the views of a step."""
   config, pipeline = experiment.config, experiment.pipeline
-  channels = pipeline.train.image_shape[-1]
-  heads = experiment.heads
+  row_shape, heads = pipeline.train.row_shape, experiment.heads
   counts = (
     (groups.unlabelled, pipeline.batch_size),
     (groups.labelled, pipeline.order.labelled_batch_size),
   )
-  sizes = [
-    (experiment.views[name].size, count)
+  examples = [
+    (experiment.views[name].example(row_shape), count)
     for names, count in counts
     for name in names
   ]
   return sum(
-    count * training_flops(config.model, heads, (size, size, channels))
-    for size, count in sizes
+    count * training_flops(config.model, heads, example)
+    for example, count in examples
   )
 
 
@@ -70,11 +69,11 @@ def _flops_of_gradient(experiment: Experiment, epoch: int) -> float:
   method = methods.build(config, experiment.pipeline.class_count)
   spec, pipeline = experiment.batch_spec(epoch), experiment.pipeline
 
-  def shapes(views: Sequence[View], count: int) -> tuple[Any, ...]:
-    channels = pipeline.train.image_shape[-1]
-    return tuple(
-      jax.ShapeDtypeStruct((count, v.size, v.size, channels), "float32")
-      for v in views
+  def shapes(views: Sequence[Transform], count: int) -> tuple[Any, ...]:
+    rows = [view.example(pipeline.train.row_shape) for view in views]
+    return jax.tree.map(
+      lambda row: jax.ShapeDtypeStruct((count, *row.shape[1:]), row.dtype),
+      tuple(rows),
     )
 
   labelled = pipeline.order.labelled_batch_size
@@ -105,19 +104,21 @@ def _countable(config: ConfigDict) -> ConfigDict:
 
 
 @functools.cache
-def _forward_flops(model: models.Model, shape: tuple[int, int, int]) -> float:
-  """Returns the operations of one forward pass on one image."""
+def _forward_flops(
+  model: models.Model, leaves: tuple[Any, ...], structure: Any
+) -> float:
+  """Returns the operations of one forward pass on one image, or clip."""
+  image = jax.tree.unflatten(structure, leaves)
   params, batch_stats = jax.eval_shape(
-    lambda key: model.init(key, shape), jax.random.key(0)
+    lambda key: model.init(key, image), jax.random.key(0)
   )
-  image = jax.ShapeDtypeStruct((1, *shape), "float32")
   forward = jax.jit(functools.partial(model.apply, train=False))
   analysis = forward.lower(params, batch_stats, image).cost_analysis()
   return (analysis or {})["flops"]
 
 
 def training_flops(
-  config: ConfigDict, heads: Mapping[str, MLP], shape: tuple[int, int, int]
+  config: ConfigDict, heads: Mapping[str, MLP], shape: models.Example
 ) -> float:
   """Estimates the operations of training on one view of one image.
 
@@ -128,10 +129,13 @@ def training_flops(
   Args:
     config: `config.model`.
     heads: Heads by name.
-    shape: Shape of the view, (h, w, c).
+    shape: Shape of the view, (h, w, c), or what `Transform.example` returns.
 
   Returns:
     Number of floating-point operations.
   """
   model = models.build(_countable(config), heads=heads)
-  return _FORWARD_PASSES * _forward_flops(model, shape)
+  if isinstance(shape, tuple):
+    shape = jax.ShapeDtypeStruct((1, *shape), "float32")
+  leaves, structure = jax.tree.flatten(shape)
+  return _FORWARD_PASSES * _forward_flops(model, tuple(leaves), structure)

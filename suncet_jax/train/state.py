@@ -9,7 +9,7 @@ from flax import struct
 
 from suncet_jax import lora
 from suncet_jax.methods.base import Method
-from suncet_jax.models import Model
+from suncet_jax.models import Example, Model
 from suncet_jax.rng import RngStream
 
 
@@ -55,7 +55,7 @@ def init_state(
   model: Model,
   method: Method,
   optimizer: optax.GradientTransformation,
-  image_shape: tuple[int, int, int],
+  image_shape: Example,
   *,
   is_averaged: bool = False,
   given: tuple[Any, Any] = ({}, {}),
@@ -70,7 +70,7 @@ def init_state(
     method: Method; has networks of its own, makes `method_state` and may
       constrain parameters.
     optimizer: Optimizer; makes `opt_state`.
-    image_shape: Shape of the views, (h, w, c).
+    image_shape: Shape of the views, (h, w, c); a tree for clips.
     is_averaged: Whether to keep an average of the weights.
     given: (params, batch_stats) of the parts that are not drawn, by part.
     lora_rank: Rank of adapters of the backbone; 0: none.
@@ -108,7 +108,7 @@ def init_state(
 
 
 def _players(
-  key: jax.Array, method: Method, image_shape: tuple[int, int, int]
+  key: jax.Array, method: Method, image_shape: Example
 ) -> tuple[dict[str, Any], dict[str, Any]]:
   """Draws the networks beside the encoder; returns (params, batch_stats)."""
   params, batch_stats = {}, {}
