@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from suncet_jax.config.clip_fields import DATA_CLIPS
 from suncet_jax.fields import (
   BELOW_ONE,
   FRACTION,
@@ -15,7 +16,7 @@ from suncet_jax.fields import (
   one_of,
 )
 
-SOURCES = ("digits", "tfds", "folder", "arrays")
+SOURCES = ("digits", "tfds", "folder", "arrays", "clips")
 READINGS = ("memory", "random", "streaming")
 
 _LABELLED: Fields = {
@@ -62,8 +63,8 @@ _VALIDATION: Fields = {
 DATA: Fields = {
   "source": Field(
     "digits",
-    '"digits" (embedded), "tfds", "folder" (of your own images), or "arrays" '
-    "(given to `run` in Python).",
+    '"digits" (embedded), "tfds", "folder" (of your own images), "arrays" '
+    '(given to `run` in Python), or "clips" (videos with sound).',
     one_of(*SOURCES),
   ),
   "tfds_name": Field("", 'Name of the data set in TFDS, e.g. "cifar10".'),
@@ -142,6 +143,7 @@ DATA: Fields = {
   "batch_size": Field(
     256, "Unlabelled images per step, over all devices.", POSITIVE
   ),
+  "clips": DATA_CLIPS,
   "labelled": _LABELLED,
   "validation": _VALIDATION,
   "split_seed": Field(

@@ -6,6 +6,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from suncet_jax import plugins
+from suncet_jax.config.clip_fields import CLIP
 from suncet_jax.config.data_fields import (
   AUGMENT,
   DATA,
@@ -70,6 +71,7 @@ def all_fields(method: str) -> Fields:
     "data": DATA,
     "augment": AUGMENT,
     "multicrop": MULTICROP,
+    "clip": CLIP,
     **{view: OTHER_VIEWS[view] for view in spec.views},
     "model": MODEL,
     "init": INIT,

@@ -37,6 +37,11 @@ class ArraySource:
     """The (h, w, c) of every image."""
     return self.pixels.shape[1:]
 
+  @property
+  def row_shape(self) -> tuple[int, int, int]:
+    """The same: a row is an image."""
+    return self.image_shape
+
   def views(
     self, requests: Iterable[Request], crops: Sequence[Crop]
   ) -> Iterator[tuple[np.ndarray, ...]]:

@@ -26,6 +26,10 @@ def load(config: ConfigDict) -> Dataset:
       "data.source is 'arrays': images in memory come from Python, "
       "suncet_jax.train.run.run(config, workdir, dataset=...)."
     )
+  if config.data.source == "clips":
+    from suncet_jax.data.clips.load import load_clips
+
+    return load_clips(config)
   # TensorFlow takes seconds to import, and may be absent: other sources do
   # without.
   with needed_for("data.source=tfds"):

@@ -1,7 +1,7 @@
-"""Sources of images, and data sets of a training and a test source."""
+"""Sources of images or clips, and data sets of a training and a test source."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Crop(NamedTuple):
 
 
 class Source(Protocol):
-  """Images with labels, by index."""
+  """Images with labels, by index; or clips, whose rows are trees of arrays."""
 
   @property
   def labels(self) -> np.ndarray:
@@ -50,7 +50,12 @@ class Source(Protocol):
 
   @property
   def image_shape(self) -> tuple[int, int, int]:
-    """Shape (h, w, c) of the images for evaluation."""
+    """Shape (h, w, c) of the images for evaluation; of a clip, of a frame."""
+    ...
+
+  @property
+  def row_shape(self) -> Any:
+    """Shape of a row for evaluation: `image_shape`, or a tree of shapes."""
     ...
 
   @property
@@ -65,17 +70,21 @@ class Source(Protocol):
 
   def views(
     self, requests: Iterable[Request], crops: Sequence[Crop]
-  ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yields the images of batches for training.
+  ) -> Iterator[tuple[Any, ...]]:
+    """Yields the images, or clips, of batches for training.
 
     Yields:
       With `crops_on_host` one array per crop, uint8 [b, size, size, c];
-      otherwise one array of the whole images, uint8 [b, h, w, c].
+      otherwise one array of the whole images, uint8 [b, h, w, c]. Of clips a
+      tree of arrays in the place of each.
     """
     ...
 
-  def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yields the images of index arrays for evaluation, uint8 [b, h, w, c]."""
+  def images(self, batches: Iterable[np.ndarray]) -> Iterator[Any]:
+    """Yields the images of index arrays for evaluation, uint8 [b, h, w, c].
+
+    Of clips it yields trees of arrays, rows first.
+    """
     ...
 
 

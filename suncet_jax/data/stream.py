@@ -2,37 +2,39 @@
 
 import collections
 from collections.abc import Generator, Iterator, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from flax import struct
 
 from suncet_jax.data.augment.draw import DRAWS_PER_CROP
-from suncet_jax.data.augment.view import View
 from suncet_jax.data.errors import DataError
 from suncet_jax.data.sampling.build import Order
 from suncet_jax.data.sampling.samplers import Sampler
 from suncet_jax.data.source import Crop, Request, Source
+from suncet_jax.data.transform import Transform
 from suncet_jax.devices.mesh import RowPlacement
 from suncet_jax.rng import RngStream, uniform
 
-Images = tuple[jax.Array, ...]
+# Rows per view, or one for all views: an array, or a tree of arrays of a clip.
+Rows = tuple[Any, ...]
 
 
 @struct.dataclass
 class Batch:
-  """The images of a step, before the device augments them.
+  """The images, or clips, of a step before the device augments them.
 
   Attributes:
     unlabelled: Unlabelled images: one array per view, uint8 [b, h, w, c], or a
-      single one for all views.
+      single one for all views; of clips a tree of arrays in place of each.
     labelled: Labelled images, likewise, [l, h, w, c]; empty if the step needs
       none.
     labels: Labels of the labelled images, int32 [l], or None.
   """
 
-  unlabelled: Images
-  labelled: Images = ()
+  unlabelled: Rows
+  labelled: Rows = ()
   labels: jax.Array | None = None
 
 
@@ -73,8 +75,8 @@ class Stream:
   def batches(
     self,
     steps: range,
-    unlabelled: Sequence[View],
-    labelled: Sequence[View] = (),
+    unlabelled: Sequence[Transform],
+    labelled: Sequence[Transform] = (),
   ) -> Generator[Batch, None, None]:
     """Yields the batches of some steps.
 
@@ -113,9 +115,9 @@ class Stream:
     sampler: Sampler,
     placement: RowPlacement,
     steps: range,
-    views: Sequence[View],
+    views: Sequence[Transform],
     rng_stream: RngStream,
-  ) -> Iterator[tuple[Images, Request]]:
+  ) -> Iterator[tuple[Rows, Request]]:
     """Yields the images that a sampler picks for each step, and the request."""
     crops = host_crops(views)
 
@@ -127,9 +129,10 @@ class Stream:
     yield from load_rows(self._source, placement, map(request, steps), crops)
 
 
-def host_crops(views: Sequence[View]) -> list[Crop]:
+def host_crops(views: Sequence[Transform]) -> list[Crop]:
   """Returns the crops for the source to make, one per view that it crops."""
-  return [view.host_crop for view in views if view.host_crop]
+  crops = (view.host_crop() for view in views)
+  return [crop for crop in crops if crop]
 
 
 def draw_crops(
@@ -158,7 +161,7 @@ def load_rows(
   placement: RowPlacement,
   requests: Iterator[Request],
   crops: Sequence[Crop],
-) -> Iterator[tuple[Images, Request]]:
+) -> Iterator[tuple[Rows, Request]]:
   """Loads images for training and puts them on the devices.
 
   Args:

@@ -1,6 +1,7 @@
 """The device mesh, of one axis, and the placement of arrays on it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -58,7 +59,7 @@ def check_divisible(
 
 
 class RowPlacement:
-  """Spreads the rows of a host array over the devices of all processes.
+  """Spreads rows on the host over the devices of all processes.
 
   Attributes:
     count: Number of global rows.
@@ -81,9 +82,15 @@ class RowPlacement:
       start: int(np.searchsorted(self.rows, start)) for start, _ in starts
     }
 
-  def put(self, local: np.ndarray) -> jax.Array:
-    """Makes the global array [count, ...] from this process's rows."""
+  def put(self, local: Any) -> Any:
+    """Makes global arrays [count, ...] from this process's rows.
 
+    Args:
+      local: Array, or a tree of arrays, rows first.
+    """
+    return jax.tree.map(self._put, local)
+
+  def _put(self, local: np.ndarray) -> jax.Array:
     def block(index: tuple[slice, ...] | None) -> np.ndarray:
       start, stop = _bounds(index, self.count)
       offset = self._offset[start]

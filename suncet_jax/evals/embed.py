@@ -11,8 +11,8 @@ from suncet_jax.errors import UserError
 
 
 def embed(
-  apply: Callable[[np.ndarray], Any],
-  batches: Iterable[ArrayLike],
+  apply: Callable[[Any], Any],
+  batches: Iterable[Any],
   *,
   batch_size: int | None = None,
 ) -> Any:
@@ -29,7 +29,7 @@ def embed(
     apply: Function from images [b, h, w, c] to an array [b, f], or to a pytree
       of arrays with b rows each (such as features and projections).
     batches: Batches of images, uint8 [b, h, w, c], all of the same shape, but
-      the last may be shorter.
+      the last may be shorter; or of clips, trees of arrays with b rows each.
     batch_size: Number of rows in each call of `apply`; by default that of the
       first batch. Needed where the number of rows must be divisible by the
       number of devices and there may be fewer images than rows in a batch.
@@ -44,10 +44,10 @@ def embed(
   parts = []
   pending = None
   for images in batches:
-    images = np.asarray(images)
-    count = images.shape[0]
+    images = jax.tree.map(np.asarray, images)
+    count = jax.tree.leaves(images)[0].shape[0]
     batch_size = count if batch_size is None else batch_size
-    result = apply(_padded(images, batch_size))
+    result = apply(_padded(images, count, batch_size))
     # Fetched one batch late: the host prepares a batch while the device works,
     # and no more than two batches are ever in flight.
     if pending is not None:
@@ -59,17 +59,20 @@ def embed(
   return jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
 
 
-def _padded(images: np.ndarray, batch_size: int) -> np.ndarray:
+def _padded(images: Any, count: int, batch_size: int) -> Any:
   """Pads the batch with zeros to [batch_size, ...]."""
-  missing = batch_size - images.shape[0]
-  if images.shape[0] == 0 or missing < 0:
+  missing = batch_size - count
+  if count == 0 or missing < 0:
     raise UserError(
-      f"A batch has {images.shape[0]} rows, expected 1 to {batch_size} (the "
-      "first batch, or batch_size, gives the size)."
+      f"A batch has {count} rows, expected 1 to {batch_size} (the first batch, "
+      "or batch_size, gives the size)."
     )
   if missing == 0:
     return images
-  return np.pad(images, [(0, missing)] + [(0, 0)] * (images.ndim - 1))
+  return jax.tree.map(
+    lambda leaf: np.pad(leaf, [(0, missing)] + [(0, 0)] * (leaf.ndim - 1)),
+    images,
+  )
 
 
 def _fetch(result: Any, count: int, batch_size: int) -> Any:

@@ -9,7 +9,7 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from suncet_jax import plugins
-from suncet_jax.data.augment.view import View
+from suncet_jax.data.transform import Transform
 from suncet_jax.models import Outputs
 
 # A view of the images of a step: an array with the rows first, or a tree of
@@ -27,8 +27,8 @@ class BatchSpec:
     labelled: Views of each labelled image; empty: none are loaded.
   """
 
-  unlabelled: tuple[View, ...]
-  labelled: tuple[View, ...] = ()
+  unlabelled: tuple[Transform, ...]
+  labelled: tuple[Transform, ...] = ()
 
 
 @struct.dataclass
@@ -36,8 +36,9 @@ class Views:
   """The augmented images of a step.
 
   Attributes:
-    unlabelled: Images of each unlabelled view, float32 [b, h, w, c].
-    labelled: Images of each labelled view, float32 [l, h, w, c].
+    unlabelled: Images of each unlabelled view, float32 [b, h, w, c]; of clips
+      a tree of arrays, rows first.
+    labelled: Images of each labelled view likewise, float32 [l, h, w, c].
     labels: Labels, int32 [l], or None without a labelled view.
   """
 

@@ -5,6 +5,6 @@ sees only its methods (`init`, `apply`, `apply_backbone`) on plain dicts.
 """
 
 from suncet_jax.models.build import build
-from suncet_jax.models.model import Head, Model, Network, Outputs
+from suncet_jax.models.model import Example, Head, Model, Network, Outputs
 
-__all__ = ["Head", "Model", "Network", "Outputs", "build"]
+__all__ = ["Example", "Head", "Model", "Network", "Outputs", "build"]

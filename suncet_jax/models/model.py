@@ -18,6 +18,10 @@ Outputs = Mapping[str, jax.Array]
 # that old checkpoints stay valid.
 _KEPT_AS = {"projection": "head"}
 
+# Shape of an input: numbers, or a tree of `jax.ShapeDtypeStruct` as
+# `Transform.example` returns it.
+Example = Any
+
 
 class Network(NamedTuple):
   """A Flax module as two pure functions.
@@ -28,12 +32,13 @@ class Network(NamedTuple):
 
   module: nn.Module
 
-  def init(self, key: jax.Array, shape: tuple[int, ...]) -> tuple[Any, Any]:
+  def init(self, key: jax.Array, shape: Example) -> tuple[Any, Any]:
     """Draws parameters.
 
     Args:
       key: PRNG key.
-      shape: Static shape of an input.
+      shape: Static shape of an input; of a tree of arrays, a tree of
+        `jax.ShapeDtypeStruct`.
 
     Returns:
       (params, batch_stats); a module without norms has no statistics, {}.
@@ -41,7 +46,11 @@ class Network(NamedTuple):
     # Compiled, because the forward pass that finds the shapes is then dead
     # code; without jit it would run, op by op.
     init = jax.jit(self.module.init, static_argnames="train")
-    variables = init(key, jnp.zeros(shape), train=False)
+    example = shape
+    if isinstance(shape, tuple):
+      example = jax.ShapeDtypeStruct(shape, jnp.float32)
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), example)
+    variables = init(key, zeros, train=False)
     return variables["params"], variables.get("batch_stats", {})
 
   def apply(
@@ -135,21 +144,23 @@ class Model:
     return dataclasses.replace(self, backbone=frozen)
 
   def init(
-    self, key: jax.Array, image_shape: tuple[int, int, int]
+    self, key: jax.Array, image_shape: Example
   ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Draws parameters; usable under `jit` and `jax.eval_shape`.
 
     Args:
       key: PRNG key.
-      image_shape: Static (h, w, c). Parameters depend on c only.
+      image_shape: Static (h, w, c), of which parameters depend on c only; or
+        what `Transform.example` returns.
 
     Returns:
       (params, batch_stats), the statistics with mean 0 and variance 1.
     """
     backbone_key, first_key = jax.random.split(key)
     params, batch_stats = {}, {}
+    of_image = isinstance(image_shape, tuple)
     params["backbone"], batch_stats["backbone"] = self.backbone.init(
-      backbone_key, (1, *image_shape)
+      backbone_key, (1, *image_shape) if of_image else image_shape
     )
     sizes = {"features": self.feature_size}
     for i, (name, head) in enumerate(self.heads.items()):
@@ -164,7 +175,7 @@ class Model:
     self,
     params: Any,
     batch_stats: Any,
-    images: jax.Array,
+    images: Any,
     *,
     train: bool,
     key: jax.Array | None = None,
@@ -174,8 +185,9 @@ class Model:
     Args:
       params: Parameters as `init` returns them.
       batch_stats: Statistics as `init` returns them.
-      images: Floating-point images [b, h, w, c]. In training all b images share
-        the batch-norm statistics, under `jit` over all devices.
+      images: Floating-point images [b, h, w, c], or a tree of arrays of clips.
+        In training all b images share the batch-norm statistics, under `jit`
+        over all devices.
       train: Whether norms use the statistics of the batch, and update the
         running statistics.
       key: PRNG key of dropout and noise, for networks that have them.
@@ -235,7 +247,7 @@ class Model:
     self,
     params: Any,
     batch_stats: Any,
-    images: jax.Array,
+    images: Any,
     *,
     train: bool,
     key: jax.Array | None = None,
@@ -245,7 +257,7 @@ class Model:
     Args:
       params: Parameters of the backbone.
       batch_stats: Statistics of the backbone.
-      images: Floating-point images [b, h, w, c].
+      images: Floating-point images [b, h, w, c], or a tree of arrays of clips.
       train: See `apply`.
       key: See `apply`.
 
@@ -257,16 +269,21 @@ class Model:
       ValueError: Images do not have four axes, or a norm would see only one
         row.
     """
-    if images.ndim != 4:
-      raise UserError(
-        f"images must have the axes [b, h, w, c], got shape {images.shape}."
-      )
-    if not jnp.issubdtype(images.dtype, jnp.floating):
-      raise TypeError(
-        f"images must be floating point in [0, 1], got {images.dtype}."
-      )
+    if not isinstance(images, Mapping):  # of clips, which networks check
+      _check_images(images)
     return self.backbone.apply(
       params, batch_stats, images, train=train, key=key
+    )
+
+
+def _check_images(images: jax.Array) -> None:
+  if images.ndim != 4:
+    raise UserError(
+      f"images must have the axes [b, h, w, c], got shape {images.shape}."
+    )
+  if not jnp.issubdtype(images.dtype, jnp.floating):
+    raise TypeError(
+      f"images must be floating point in [0, 1], got {images.dtype}."
     )
 
 

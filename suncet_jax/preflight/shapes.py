@@ -2,17 +2,18 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, NoReturn
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from suncet_jax.data.augment.view import View
+from suncet_jax.data.clips.clip import abstract_rows, row_shape
 from suncet_jax.data.load import load
 from suncet_jax.data.source import Crop, Dataset, Request
 from suncet_jax.data.stream import Batch, host_crops
+from suncet_jax.data.transform import Transform
 from suncet_jax.devices.mesh import by_rows
 from suncet_jax.errors import UserError
 from suncet_jax.files.paths import expanded
@@ -59,21 +60,28 @@ class AbstractSource:
     labels: Labels, int32 [n].
     image_shape: Shape (h, w, c) of the images for evaluation.
     crops_on_host: Whether a run's source would crop.
+    row_shape: Shape of a row; by default, of an image, `image_shape`.
   """
 
   labels: np.ndarray
   image_shape: tuple[int, int, int]
   crops_on_host: bool
+  row_shape: Any = None
   names: None = dataclasses.field(default=None, init=False)
   failure: None = dataclasses.field(default=None, init=False)
 
+  def __post_init__(self) -> None:
+    """Makes an image the default row."""
+    if self.row_shape is None:
+      object.__setattr__(self, "row_shape", self.image_shape)
+
   def views(
     self, requests: Iterable[Request], crops: Sequence[Crop]
-  ) -> Iterator[tuple[np.ndarray, ...]]:
+  ) -> Iterator[tuple[Any, ...]]:
     """Raises an error: there are no images."""
     self._refuse()
 
-  def images(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+  def images(self, batches: Iterable[np.ndarray]) -> Iterator[Any]:
     """Raises an error: there are no images."""
     self._refuse()
 
@@ -96,11 +104,17 @@ def experiment_on(
   Raises:
     ValueError: If the data set's shapes are not known, or do not fit.
   """
-  if counts is None and config.data.source == "digits":
+  if counts is None and _is_in_memory(config.data):
     return experiment.build(_plain(config, 0), load(config), mesh)
   known = counts or counts_of(config)
   dataset = _dataset(config, known)
   return experiment.build(_plain(config, known.train), dataset, mesh)
+
+
+def _is_in_memory(data: ConfigDict) -> bool:
+  """Returns whether the data set comes with the package, or is made in code."""
+  is_made = data.source == "clips" and bool(data.clips.synthetic)
+  return data.source == "digits" or is_made
 
 
 def counts_of(config: ConfigDict, classes: int = 0, images: int = 0) -> Counts:
@@ -140,9 +154,14 @@ def batch(parts: experiment.Experiment, spec: BatchSpec) -> Batch:
   rows = by_rows(parts.mesh)
   labelled = parts.pipeline.order.labelled_batch_size
 
-  def images(count: int, views: Sequence[View]) -> tuple[jax.Array, ...]:
+  def images(count: int, views: Sequence[Transform]) -> tuple[Any, ...]:
     crops = host_crops(views)
     *_, channels = whole = parts.pipeline.train.image_shape
+    of_clip = parts.pipeline.train.row_shape
+    if isinstance(of_clip, Mapping):
+      clips = abstract_rows(count, of_clip)
+      made = jax.tree.map(lambda x: _shape(x.shape, x.dtype, rows), clips)
+      return (made,) * max(1, len(crops))
     shapes = [(crop.size, crop.size, channels) for crop in crops] or [whole]
     return tuple(_shape((count, *each), np.uint8, rows) for each in shapes)
 
@@ -167,15 +186,20 @@ def _shape(
 def _dataset(config: ConfigDict, counts: Counts) -> Dataset:
   """Returns a data set of shapes, its classes equally large."""
   data, side = config.data, config.augment.size
+  of_clips = data.source == "clips"
   of_files = data.source == "folder" or data.reading != "memory"
   channels = len(config.augment.mean) or 3
   shape = counts.shape or (side, side, channels)
   if of_files:
     shape = (data.centre_crop, data.centre_crop, shape[-1])
+  if of_clips:
+    of_files = not data.clips.synthetic
+    shape = (data.clips.size, data.clips.size, data.clips.channels)
 
   def source(count: int) -> AbstractSource:
     labels = np.arange(count, dtype=np.int32) % counts.classes
-    return AbstractSource(labels, shape, of_files)
+    rows = row_shape(data.clips) if of_clips else None
+    return AbstractSource(labels, shape, of_files, rows)
 
   names = tuple(map(str, range(counts.classes)))
   name = data.tfds_name or data.source

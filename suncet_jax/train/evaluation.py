@@ -8,7 +8,6 @@ import jax
 import numpy as np
 
 from suncet_jax import plugins
-from suncet_jax.data.augment import to_float
 from suncet_jax.data.source import Source
 from suncet_jax.devices.mesh import replicated
 from suncet_jax.evals.accuracy import topk_accuracy
@@ -153,7 +152,7 @@ class Evaluator:
     return self._experiment
 
   def _encode(
-    self, state: TrainState, images: jax.Array
+    self, state: TrainState, images: Any
   ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
     outputs, _ = self._experiment.model.apply(
       *state.encoder, self._prepared(images), train=False
@@ -162,11 +161,9 @@ class Evaluator:
     # Nothing else is fetched: outputs may be as large as the images.
     return features, outputs.get("projection", features), outputs.get("logits")
 
-  def _prepared(self, images: jax.Array) -> jax.Array:
-    """Returns images [b, h, w, c] resized and normalised for the network."""
-    size = self._experiment.config.evals.image_size
-    augmentation = self._experiment.views["view"].augmentation
-    return to_float(images, augmentation, size=size)
+  def _prepared(self, images: Any) -> Any:
+    """Returns images [b, h, w, c], or clips, as the network wants them."""
+    return self._experiment.views["view"].plain(images)
 
 
 class StateUnderTest:

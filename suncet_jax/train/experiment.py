@@ -10,10 +10,11 @@ from ml_collections import ConfigDict
 
 from suncet_jax import models, optim, plugins
 from suncet_jax.architectures import MLP
-from suncet_jax.data.augment.view import View, named_views
+from suncet_jax.data.kinds import named_transforms
 from suncet_jax.data.pipeline import Pipeline, open_data
 from suncet_jax.data.source import Dataset
 from suncet_jax.data.stream import Stream
+from suncet_jax.data.transform import Transform
 from suncet_jax.devices.mesh import check_divisible, make_mesh, replicated
 from suncet_jax.methods import base as methods
 from suncet_jax.methods.encode import ViewEncoder
@@ -45,7 +46,7 @@ class Experiment:
   mesh: jax.sharding.Mesh
   pipeline: Pipeline
   stream: Stream
-  views: Mapping[str, View]
+  views: Mapping[str, Transform]
   model: models.Model
   method: methods.Method
   optimizer: optax.GradientTransformation
@@ -82,9 +83,7 @@ class Experiment:
 
   def initial_state(self) -> TrainState:
     """Returns the state before the first step, on all devices."""
-    start = self.start or starting.read(
-      self.config, self.model, self._image_shape
-    )
+    start = self.start or starting.read(self.config, self.model, self._example)
     # Optimizing a program that runs once takes seconds on a CPU: XLA compiles
     # a random generator for every kernel's shape.
     is_cpu = jax.default_backend() == "cpu"
@@ -120,8 +119,8 @@ class Experiment:
     )
 
   @property
-  def _image_shape(self) -> tuple[int, int, int]:
-    return _image_shape(self.config, self.pipeline)
+  def _example(self) -> models.Example:
+    return _example(self.views, self.pipeline)
 
   def _init(self, seed: int, given: tuple[Any, Any]) -> TrainState:
     key = jax.random.fold_in(jax.random.key(seed), RngStream.INITIAL_PARAMETERS)
@@ -130,7 +129,7 @@ class Experiment:
       self.model,
       self.method,
       self.optimizer,
-      self._image_shape,
+      self._example,
       is_averaged=self.config.train.ema_decay > 0,
       given=given,
     )
@@ -180,14 +179,15 @@ def build(
   ).with_frozen_norms(frozen_norms(config.optim))
   start = None
   if not is_begun:
-    start = starting.read(config, model, _image_shape(config, pipeline))
+    views = named_transforms(config, pipeline.train)
+    start = starting.read(config, model, _example(views, pipeline))
     config = starting.settled(config, start)
   return Experiment(
     config=config,
     mesh=mesh,
     pipeline=pipeline,
     stream=pipeline.stream(mesh),
-    views=named_views(config, is_cropped=pipeline.train.crops_on_host),
+    views=named_transforms(config, pipeline.train),
     model=model,
     method=methods.build(config, pipeline.class_count),
     optimizer=optimizer,
@@ -206,9 +206,10 @@ def frozen_norms(settings: ConfigDict) -> int:
   return optim.WHOLE if settings.frozen_norms else settings.frozen_blocks
 
 
-def _image_shape(
-  config: ConfigDict, pipeline: Pipeline
-) -> tuple[int, int, int]:
-  """Returns the shape of the views, (h, w, c)."""
-  size = config.augment.size
-  return size, size, pipeline.train.image_shape[-1]
+def _example(
+  views: Mapping[str, Transform], pipeline: Pipeline
+) -> models.Example:
+  """Returns the shape of the views: (h, w, c), or a tree of shapes."""
+  made = views["view"].example(pipeline.train.row_shape)
+  is_image = isinstance(made, jax.ShapeDtypeStruct)
+  return made.shape[1:] if is_image else made

@@ -8,8 +8,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from suncet_jax.data.augment.view import View
+from suncet_jax.data.clips.clip import Clip
 from suncet_jax.data.source import Request
 from suncet_jax.data.stream import draw_crops, host_crops, load_rows
+from suncet_jax.data.transform import Transform
 from suncet_jax.data.views import Augmentation
 from suncet_jax.devices.mesh import RowPlacement
 from suncet_jax.evals.finetune import FineTuned, finetune
@@ -99,7 +101,7 @@ def _kept(model: Model, encoder: tuple[Any, Any], layers: int) -> _Kept:
   head = Network(whole.module.clone(stop_after=layers))
 
   def apply(
-    params: Any, batch_stats: Any, images: jax.Array, *, train: bool
+    params: Any, batch_stats: Any, images: Any, *, train: bool
   ) -> tuple[jax.Array, Any]:
     features, new = model.apply_backbone(
       params["backbone"], batch_stats["backbone"], images, train=train
@@ -135,7 +137,7 @@ class _LabelledBatches:
     self._placement = RowPlacement(experiment.mesh, self.batch_size)
     self._crops = host_crops([_crop_and_flip(experiment)])
 
-  def __iter__(self) -> Iterator[tuple[jax.Array, jax.Array]]:
+  def __iter__(self) -> Iterator[tuple[Any, jax.Array]]:
     source = self._experiment.pipeline.train
     epochs = self._experiment.config.evals.finetune.epochs
     steps = range(epochs * self.steps_per_epoch)
@@ -160,8 +162,11 @@ class _LabelledBatches:
     return Request(self._labelled[chosen[self._placement.rows]], draws)
 
 
-def _crop_and_flip(experiment: Experiment) -> View:
-  """Returns the views of fine-tuning."""
+def _crop_and_flip(experiment: Experiment) -> Transform:
+  """Returns the views of fine-tuning; of clips, those of the training."""
+  view = experiment.views["view"]
+  if isinstance(view, Clip):
+    return view
   settings, augment = (
     experiment.config.evals.finetune,
     experiment.config.augment,
@@ -182,11 +187,12 @@ def _crop_and_flip(experiment: Experiment) -> View:
 
 def _prepare(
   experiment: Experiment,
-) -> Callable[[jax.Array, jax.Array], jax.Array]:
+) -> Callable[[Any, jax.Array], Any]:
   """Returns what makes views: images, key -> images."""
   view = _crop_and_flip(experiment)
 
-  def prepare(images: jax.Array, key: jax.Array) -> jax.Array:
-    return view.on_device(images, jax.random.split(key, images.shape[0]))
+  def prepare(images: Any, key: jax.Array) -> Any:
+    count = jax.tree.leaves(images)[0].shape[0]
+    return view.view(images, jax.random.split(key, count))
 
   return prepare

@@ -44,15 +44,13 @@ class Passes:
     """
     placement = self._placement
     return embed(
-      lambda images: apply(placement.put(images[placement.rows])),
+      lambda images: apply(placement.put(_taken(images, placement.rows))),
       self._batches(source, indices),
       batch_size=self._batch_size,
     )
 
-  def _batches(
-    self, source: Source, indices: np.ndarray
-  ) -> Iterator[np.ndarray]:
-    """Yields images in batches; rows of other processes are black."""
+  def _batches(self, source: Source, indices: np.ndarray) -> Iterator[Any]:
+    """Yields rows in batches; those of other processes are black."""
     # Each process reads only its own rows: the others never reach its devices.
     batches = [
       indices[i : i + self._batch_size]
@@ -65,7 +63,20 @@ class Passes:
       source.images(requests), batches, mine, strict=True
     ):
       if len(own) < len(batch):
-        whole = np.zeros((len(batch), *images.shape[1:]), images.dtype)
-        whole[own] = images
-        images = whole
+        images = _spread(images, own, len(batch))
       yield images
+
+
+def _taken(rows: Any, indices: np.ndarray) -> Any:
+  return jax.tree.map(lambda leaf: leaf[indices], rows)
+
+
+def _spread(rows: Any, own: np.ndarray, count: int) -> Any:
+  """Returns `count` rows of zeros in which rows `own` are those given."""
+
+  def spread(leaf: np.ndarray) -> np.ndarray:
+    whole = np.zeros((count, *leaf.shape[1:]), leaf.dtype)
+    whole[own] = leaf
+    return whole
+
+  return jax.tree.map(spread, rows)

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 from ml_collections import ConfigDict
@@ -102,37 +103,38 @@ def flops_per_step(experiment: Experiment, epoch: int) -> float:
 def _training_flops_of(experiment: Experiment, groups: Groups) -> float:
   """Estimates the operations of training on the views of a step."""
   config, pipeline = experiment.config, experiment.pipeline
-  channels = pipeline.train.image_shape[-1]
-  heads = experiment.heads
+  row_shape, heads = pipeline.train.row_shape, experiment.heads
   counts = (
     (groups.unlabelled, pipeline.batch_size),
     (groups.labelled, pipeline.order.labelled_batch_size),
   )
-  sizes = [
-    (experiment.views[name].size, count)
+  examples = [
+    (experiment.views[name].example(row_shape), count)
     for names, count in counts
     for name in names
   ]
   return sum(
-    count * training_flops(config.model, heads, (size, size, channels))
-    for size, count in sizes
+    count * training_flops(config.model, heads, example)
+    for example, count in examples
   )
 
 
 @functools.cache
-def _forward_flops(model: models.Model, shape: tuple[int, int, int]) -> float:
-  """Returns the operations of one forward pass on one image."""
+def _forward_flops(
+  model: models.Model, leaves: tuple[Any, ...], structure: Any
+) -> float:
+  """Returns the operations of one forward pass on one image, or clip."""
+  image = jax.tree.unflatten(structure, leaves)
   params, batch_stats = jax.eval_shape(
-    lambda key: model.init(key, shape), jax.random.key(0)
+    lambda key: model.init(key, image), jax.random.key(0)
   )
-  image = jax.ShapeDtypeStruct((1, *shape), "float32")
   forward = jax.jit(functools.partial(model.apply, train=False))
   analysis = forward.lower(params, batch_stats, image).cost_analysis()
   return (analysis or {})["flops"]
 
 
 def training_flops(
-  config: ConfigDict, heads: Mapping[str, MLP], shape: tuple[int, int, int]
+  config: ConfigDict, heads: Mapping[str, MLP], shape: models.Example
 ) -> float:
   """Estimates the operations of training on one view of one image.
 
@@ -143,7 +145,7 @@ def training_flops(
   Args:
     config: `config.model`.
     heads: Heads by name.
-    shape: Shape of the view, (h, w, c).
+    shape: Shape of the view, (h, w, c), or what `Transform.example` returns.
 
   Returns:
     Number of floating-point operations.
@@ -151,4 +153,7 @@ def training_flops(
   countable = config.copy_and_resolve_references()
   countable.convolution = "xla"  # XLA counts nothing inside calls to oneDNN
   model = models.build(countable, heads=heads)
-  return _FORWARD_PASSES * _forward_flops(model, shape)
+  if isinstance(shape, tuple):
+    shape = jax.ShapeDtypeStruct((1, *shape), "float32")
+  leaves, structure = jax.tree.flatten(shape)
+  return _FORWARD_PASSES * _forward_flops(model, tuple(leaves), structure)

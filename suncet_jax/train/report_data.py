@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from suncet_jax.data.clips.picture import pictures
 from suncet_jax.data.source import Source
 from suncet_jax.files import storage
 from suncet_jax.files.text import encoded
@@ -100,7 +101,9 @@ def _thumbnails(source: Source, indices: np.ndarray) -> np.ndarray:
     indices[i : i + _READ_TOGETHER]
     for i in range(0, len(indices), _READ_TOGETHER)
   ]
-  return np.concatenate([_small(images) for images in source.images(batches)])
+  return np.concatenate(
+    [_small(pictures(rows)) for rows in source.images(batches)]
+  )
 
 
 def _small(images: np.ndarray) -> np.ndarray:
@@ -147,5 +150,5 @@ def nearest_images(
   similarity[np.arange(len(queries)), queries] = np.inf  # the query goes first
   nearest = np.argsort(-similarity, axis=1, kind="stable")
   nearest = nearest[:, : 1 + _SHOWN_NEIGHBOURS]
-  flat = next(test.images([sample[nearest.reshape(-1)]]))
+  flat = pictures(next(test.images([sample[nearest.reshape(-1)]])))
   return flat.reshape(*nearest.shape, *flat.shape[1:]), labels[nearest]

@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from suncet_jax.data.augment import augment
-from suncet_jax.data.views import Augmentation
+from suncet_jax.data.augment.view import View
+from suncet_jax.data.clips.clip import Clip
+from suncet_jax.data.clips.picture import pictures
+from suncet_jax.data.transform import Transform
 from suncet_jax.train.experiment import Experiment
 
 _IMAGES = 8
@@ -28,14 +30,15 @@ def sample_views(experiment: Experiment) -> tuple[np.ndarray, list[str]]:
   pool = experiment.pipeline.splits.pool
   chosen = pool[:: max(1, pool.size // _IMAGES)][:_IMAGES]
   images = next(experiment.pipeline.train.images([chosen]))
-  columns, titles = [jnp.asarray(images / 255.0)], ["image"]
+  columns, titles = [jnp.asarray(pictures(images) / 255.0)], ["image"]
   # Crops are made here even if the host makes them in training.
   for number, kind in enumerate(_kinds(experiment)):
-    shown = experiment.views[kind].augmentation
+    shown = _unnormalized(experiment.views[kind])
     keys = jax.random.split(jax.random.key(number), len(chosen))
-    columns.append(_visible(images, keys, shown))
+    columns.append(jnp.asarray(pictures(shown.view(images, keys))))
     titles.append(f"{kind} {sum(t.startswith(kind) for t in titles) + 1}")
-  size = experiment.config.augment.size
+  of_clips = isinstance(experiment.views["view"], Clip)
+  size = columns[0].shape[1] if of_clips else experiment.config.augment.size
   pixels = np.stack([_resized(column, size) for column in columns], axis=1)
   return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8), titles
 
@@ -47,13 +50,13 @@ def _kinds(experiment: Experiment) -> list[str]:
   return [kind for kind in kinds for _ in range(_VIEWS // len(kinds))]
 
 
-def _visible(
-  images: np.ndarray, keys: jax.Array, augmentation: Augmentation
-) -> jax.Array:
+def _unnormalized(kind: Transform) -> Transform:
+  """Returns a kind of view that draws all of it on the device."""
   # Without mean and std colours stay what they look like.
-  return augment(
-    images, keys, dataclasses.replace(augmentation, mean=(), std=())
-  )
+  if isinstance(kind, Clip):
+    return dataclasses.replace(kind, mean=(), std=())
+  assert isinstance(kind, View), "transforms are of images or of clips"
+  return View(dataclasses.replace(kind.augmentation, mean=(), std=()))
 
 
 def _resized(images: jax.Array, size: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from suncet_jax.devices.processes import (
   value_from_first,
 )
 from suncet_jax.errors import UserError
-from suncet_jax.models.model import Model, part_name
+from suncet_jax.models.model import Example, Model, part_name
 from suncet_jax.train import fitting, normalization
 from suncet_jax.train.monitor import print_once
 
@@ -44,15 +44,13 @@ class Start:
     return self.params, self.batch_stats
 
 
-def read(
-  config: ConfigDict, model: Model, image_shape: tuple[int, int, int]
-) -> Start:
+def read(config: ConfigDict, model: Model, image_shape: Example) -> Start:
   """Reads `config.init.weights` on process 0; all get the same bits.
 
   Args:
     config: Validated configuration.
     model: Model of the run.
-    image_shape: Shape of the views, (h, w, c).
+    image_shape: Shape of the views, (h, w, c); a tree for clips.
 
   Returns:
     The start; one from nothing without weights.
@@ -62,6 +60,11 @@ def read(
   """
   if not config.init.weights:
     return Start()
+  if not isinstance(image_shape, tuple):
+    raise UserError(
+      f"init.weights is {config.init.weights!r}, but networks of clips start "
+      "from random numbers: leave it empty."
+    )
   wanted = fitting.template(model, image_shape)
   parts = {part_name(name) for name in config.init.parts}
   leaves = {

@@ -8,7 +8,7 @@ import optax
 from flax import struct
 
 from suncet_jax.methods.base import Method
-from suncet_jax.models import Model
+from suncet_jax.models import Example, Model
 
 
 @struct.dataclass
@@ -46,7 +46,7 @@ def init_state(
   model: Model,
   method: Method,
   optimizer: optax.GradientTransformation,
-  image_shape: tuple[int, int, int],
+  image_shape: Example,
   *,
   is_averaged: bool = False,
   given: tuple[Any, Any] = ({}, {}),
@@ -58,7 +58,7 @@ def init_state(
     model: Model of the encoder.
     method: Method; makes `method_state` and may constrain parameters.
     optimizer: Optimizer; makes `opt_state`.
-    image_shape: Shape of the views, (h, w, c).
+    image_shape: Shape of the views, (h, w, c); a tree for clips.
     is_averaged: Whether to keep an average of the weights.
     given: (params, batch_stats) of the parts that are not drawn, by part.
 

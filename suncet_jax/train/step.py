@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from suncet_jax.data.augment.view import View
 from suncet_jax.data.stream import Batch
+from suncet_jax.data.transform import Transform
 from suncet_jax.devices.mesh import replicated
 from suncet_jax.methods.base import (
   BatchSpec,
@@ -137,21 +137,21 @@ def make_views(
   key = jax.random.fold_in(jax.random.key(seed), step)
 
   def views(
-    images: tuple[jax.Array, ...],
-    kinds: tuple[View, ...],
+    images: tuple[Any, ...],
+    kinds: tuple[Transform, ...],
     rng_stream: RngStream,
-  ) -> tuple[jax.Array, ...]:
+  ) -> tuple[Any, ...]:
     if not images:
       return ()
+    count = jax.tree.leaves(images)[0].shape[0]
     made = []
     for number, view in enumerate(kinds):
       view_key = jax.random.fold_in(jax.random.fold_in(key, rng_stream), number)
       keys = jax.vmap(jax.random.fold_in, (None, 0))(
-        view_key, jnp.arange(images[0].shape[0])
+        view_key, jnp.arange(count)
       )
       # The stream gives one image for all views, or one crop for each.
-      pixels = images[number % len(images)]
-      made.append(view.on_device(pixels, keys))
+      made.append(view.view(images[number % len(images)], keys))
     return tuple(made)
 
   return Views(

@@ -5,10 +5,11 @@ import functools
 from collections.abc import Mapping
 
 import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from suncet_jax.config.data_fields import OTHER_VIEWS
-from suncet_jax.data.augment.transform import augment
+from suncet_jax.data.augment.transform import augment, to_float
 from suncet_jax.data.source import Crop
 from suncet_jax.data.views import Augmentation
 from suncet_jax.errors import UserError
@@ -19,41 +20,62 @@ _GROUPS = {"view": "augment", "small": "augment"}
 
 @dataclasses.dataclass(frozen=True)
 class View:
-  """Recipe of one kind of view; hashable, static under jit.
+  """Transform of images; see `suncet_jax.data.transform.Transform`.
 
   Attributes:
     augmentation: Parameters of the augmentation.
     is_cropped: Whether the source crops on the host, as it does for image
       files; otherwise the device does everything.
+    plain_size: Height and width for evaluation, in pixels; 0: as they come.
   """
 
   augmentation: Augmentation
   is_cropped: bool = False
+  plain_size: int = 0
 
   @property
   def size(self) -> int:
     """Height and width, in pixels."""
     return self.augmentation.size
 
-  @property
   def host_crop(self) -> Crop | None:
-    """Crop for the source to make; None if it provides whole images."""
+    """Returns the crop for the source to make; None: it gives whole images."""
     if not self.is_cropped:
       return None
     a = self.augmentation
     return Crop(a.size, a.crop_scale or (1.0, 1.0), a.crop_ratio)
 
-  def on_device(self, pixels: jax.Array, keys: jax.Array) -> jax.Array:
+  def view(self, rows: jax.Array, keys: jax.Array) -> jax.Array:
     """Draws a view of each image; for use inside a jitted step.
 
     Args:
-      pixels: Images that the source provides, uint8 [b, h, w, c].
+      rows: Images that the source provides, uint8 [b, h, w, c].
       keys: Typed PRNG keys [b].
 
     Returns:
       float32 [b, size, size, c].
     """
-    return augment(pixels, keys, self._of_device)
+    return augment(rows, keys, self._of_device)
+
+  def plain(self, rows: jax.Array) -> jax.Array:
+    """Returns images resized and normalised, with nothing drawn.
+
+    Args:
+      rows: Images that the source provides for evaluation, uint8 [b, h, w, c].
+
+    Returns:
+      float32 [b, h, w, c], of `plain_size` if it is not 0.
+    """
+    return to_float(rows, self.augmentation, size=self.plain_size)
+
+  def example(self, row_shape: tuple[int, int, int]) -> jax.ShapeDtypeStruct:
+    """Returns the shape of a view of one image, [1, size, size, c].
+
+    Args:
+      row_shape: Shape (h, w, c) of the images.
+    """
+    shape = 1, self.size, self.size, row_shape[-1]
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
 
   @functools.cached_property
   def _of_device(self) -> Augmentation:
@@ -90,7 +112,10 @@ def named_views(config: ConfigDict, *, is_cropped: bool) -> Mapping[str, View]:
   for name in OTHER_VIEWS.keys() & config.keys():
     found[name] = Augmentation.from_config({**config[name], **shared})
   return {
-    name: _view(_GROUPS.get(name, name), made, is_cropped=is_cropped)
+    name: dataclasses.replace(
+      _view(_GROUPS.get(name, name), made, is_cropped=is_cropped),
+      plain_size=config.evals.image_size,
+    )
     for name, made in found.items()
   }
 

@@ -35,6 +35,7 @@ class EncodedSource:
     labels: Labels, int32 [n]; -1 means unlabelled.
     names: Image names in the same order, or None.
     image_shape: Shape (h, w, c) of the images for evaluation.
+    row_shape: The same: a row is an image.
     crops_on_host: True, since `views` yields finished crops.
     bad: Images that could not be decoded.
     failure: Error in preparing images ahead of their use, or None.
@@ -62,7 +63,7 @@ class EncodedSource:
     """
     self.records = records
     self.labels, self.names = records.labels, records.names
-    self.image_shape = (centre_crop, centre_crop, 3)
+    self.image_shape = self.row_shape = (centre_crop, centre_crop, 3)
     self.bad = BadImages(len(records.labels), max_bad_fraction)
     self.failure: DataError | None = None
     self._resize = resize

@@ -30,10 +30,10 @@ def test_operations_and_cutout_follow_the_crop_of_the_host():
     16, (0.2, 1.0), operations=2, operation_prob=1.0, cutout=0.5, **_OFF
   )
   view = View(strong, is_cropped=True)
-  assert view.host_crop.scale == (0.2, 1.0)
+  assert view.host_crop().scale == (0.2, 1.0)
   pixels = np.random.default_rng(0).integers(0, 256, (24, 16, 16, 3), np.uint8)
   keys = jax.random.split(jax.random.key(0), 24)
-  found = np.asarray(view.on_device(pixels, keys))
+  found = np.asarray(view.view(pixels, keys))
   whole = Augmentation(
     16, None, operations=2, operation_prob=1.0, cutout=0.5, **_OFF
   )

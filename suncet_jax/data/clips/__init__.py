@@ -1,0 +1,1 @@
+"""Clips, frames with their sound: of files, or made in code."""

@@ -1,0 +1,20 @@
+"""Images that stand for rows, to look at."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from suncet_jax.data.clips.clip import VIDEO
+
+
+def pictures(rows: Any) -> np.ndarray:
+  """Returns an image for each row: itself, or the middle frame of a clip.
+
+  Args:
+    rows: Images [b, h, w, c], or clips as a source gives them.
+  """
+  if not isinstance(rows, Mapping):
+    return rows
+  video = rows[VIDEO]
+  return video[:, video.shape[1] // 2]
