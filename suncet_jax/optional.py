@@ -17,11 +17,12 @@ _NEWEST_PYTHON = (3, 13)
 
 
 @contextlib.contextmanager
-def needed_for(what: str) -> Iterator[None]:
+def needed_for(what: str, *, extra: str = "") -> Iterator[None]:
   """Turns the absence of an imported package into advice.
 
   Args:
     what: Setting or file that needs the package.
+    extra: Extra of this package that brings it; empty: it is one of TFDS.
 
   Raises:
     UserError: If an import inside fails.
@@ -31,14 +32,22 @@ def needed_for(what: str) -> Iterator[None]:
   except ImportError as error:
     if (error.name or "").startswith("suncet_jax"):
       raise
-    raise UserError(f"{what} {absent(error)}") from error
+    raise UserError(f"{what} {absent(error, extra)}") from error
 
 
-def absent(error: ImportError) -> str:
-  """Returns what is absent after a failed import, and how to get it."""
+def absent(error: ImportError, extra: str = "") -> str:
+  """Returns what is absent after a failed import, and how to get it.
+
+  Args:
+    error: Error of the import.
+    extra: Extra of this package that brings it; empty: it is one of TFDS.
+  """
   package = (error.name or "").partition(".")[0]
   named = f"the package {package}" if package else "TensorFlow's packages"
-  advice = f"needs {named}, which cannot be imported here ({error}): {INSTALL}"
+  install = f"pip install 'suncet_jax[{extra}]'" if extra else INSTALL
+  advice = f"needs {named}, which cannot be imported here ({error}): {install}"
+  if extra:
+    return advice
   if sys.version_info[:2] > _NEWEST_PYTHON:
     newest = ".".join(map(str, _NEWEST_PYTHON))
     advice += f" (under Python {newest}, the newest that TensorFlow has)"

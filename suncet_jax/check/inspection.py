@@ -1,6 +1,6 @@
 """Prints the contents of a data set, and its faults."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -11,6 +11,7 @@ from suncet_jax.check.scan import Summary, scan
 from suncet_jax.console import terminal
 from suncet_jax.console.progress import Counter
 from suncet_jax.console.words import shorten
+from suncet_jax.data.clips.clip import AUDIO, VIDEO
 from suncet_jax.data.copies import copies
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.pipeline import arranged, open_dataset
@@ -142,6 +143,8 @@ def _check_images(
     Whether a run would accept them, and the digests of their files; none for
     images in memory, whose copies are found when they are opened.
   """
+  if isinstance(source.row_shape, Mapping):
+    return _check_clips(name, source, config), ()
   if not isinstance(source, EncodedSource):
     height, width, channels = source.image_shape
     terminal.say(f"{name}: in memory, {height} x {width}, {channels} channels")
@@ -175,6 +178,24 @@ def _check_images(
       "a run would end at the first of them"
     )
   return is_fine and not found.unreadable, found.digests
+
+
+def _check_clips(name: str, source: Source, config: ConfigDict) -> bool:
+  """Prints the clips of a source; returns whether a run would accept them."""
+  if source.crops_on_host:
+    # The packages that decode are optional.
+    from suncet_jax.check.clips import check_clips
+    from suncet_jax.data.clips.source import ClipFiles
+
+    assert isinstance(source, ClipFiles), "only files are cut into windows"
+    return check_clips(name, source, config)
+  frames, height, width, channels = source.row_shape[VIDEO]
+  columns, bands = source.row_shape[AUDIO]
+  terminal.say(
+    f"{name}: in memory, {frames} frames of {height} x {width}, {channels} "
+    f"channels; {columns} columns of sound of {bands} bands"
+  )
+  return True
 
 
 def _show_copies(

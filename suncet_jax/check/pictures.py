@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from suncet_jax.data.errors import ImageError
+from suncet_jax.data.clips.picture import mosaics
+from suncet_jax.data.errors import DataError, ImageError
 from suncet_jax.data.images.decode import EncodedImage
 from suncet_jax.data.images.source import EncodedSource
 from suncet_jax.data.source import Dataset, Source
@@ -62,10 +63,16 @@ def _tiles(
 
 
 def _image(source: Source, index: int) -> np.ndarray | None:
-  """Returns an image, whole where it is a file; None if it is bad."""
+  """Returns an image, whole where it is a file; None if it is bad.
+
+  Of a clip it has four frames.
+  """
   if not isinstance(source, EncodedSource):
-    (images,) = source.images([np.array([index])])
-    return images[0]
+    try:
+      (images,) = source.images([np.array([index])])
+    except DataError:  # which the check has named
+      return None
+    return mosaics(images)[0]
   try:
     return EncodedImage(source.records.read(index)).pixels()
   except (ImageError, OSError):  # which the check has named

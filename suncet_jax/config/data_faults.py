@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ml_collections import ConfigDict
 
+from suncet_jax.config.clip_faults import clip_faults
 from suncet_jax.errors import UserError
 from suncet_jax.files.paths import expanded
 
@@ -21,6 +22,7 @@ def data_faults(config: ConfigDict) -> Iterator[str]:
   yield from _label_faults(config.data)
   yield from _validation_faults(config)
   yield from _image_faults(config)
+  yield from clip_faults(config)
 
 
 def file_faults(config: ConfigDict) -> Iterator[str]:
@@ -55,31 +57,42 @@ def _source_faults(data: ConfigDict) -> Iterator[str]:
   if data.test_split == "train":
     yield "data.test_split is 'train', which is trained on; expected another."
   for name in ("train", "test", "unlabelled"):
-    if data.source != "folder" and data[name]:
+    if not _has_files(data) and data[name]:
       yield (
-        f"data.{name} is {data[name]!r}, which only data.source 'folder' has; "
-        f"the source is {data.source!r}."
+        f"data.{name} is {data[name]!r}, which only data.source 'folder' has, "
+        f"and clips of files; the source is {_described(data)}."
       )
-  if data.source == "folder" and not data.train:
+  if _has_files(data) and not data.train:
     yield f"data.train is empty, expected {_OF_CLASSES}."
-  if data.source == "folder" and data.train and data.train == data.test:
+  if _has_files(data) and data.train and data.train == data.test:
     yield f"data.train and data.test are both {data.train!r}."
+
+
+def _has_files(data: ConfigDict) -> bool:
+  """Returns whether data.train and data.test name the images, or clips."""
+  of_clips = data.source == "clips" and not data.clips.synthetic
+  return data.source == "folder" or of_clips
+
+
+def _described(data: ConfigDict) -> str:
+  made = data.clips.synthetic if data.source == "clips" else ""
+  return repr(data.source) + (f", made in code ({made})" if made else "")
 
 
 def _test_faults(data: ConfigDict) -> Iterator[str]:
   """Yields faults in where the test images come from."""
   share = data.test_fraction
-  if share and data.source != "folder":
+  if share and not _has_files(data):
     yield (
-      f"data.test_fraction is {share}, which only data.source 'folder' has; "
-      f"the source is {data.source!r}."
+      f"data.test_fraction is {share}, which only data.source 'folder' has, "
+      f"and clips of files; the source is {_described(data)}."
     )
   elif share and data.test:
     yield (
       f"data.test is {data.test!r} and data.test_fraction {share}, expected "
       "one of the two."
     )
-  elif data.source == "folder" and not share and not data.test:
+  elif _has_files(data) and not share and not data.test:
     yield (
       f"data.test is empty, expected {_OF_CLASSES}. If there are no test "
       "images, --config.data.test_fraction=0.2 splits a fifth of the labelled "

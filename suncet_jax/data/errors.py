@@ -16,4 +16,4 @@ class TooManyBadImagesError(DataError):
 
 
 class ImageError(UserError):
-  """An image cannot be decoded."""
+  """An image, or a video, cannot be decoded."""

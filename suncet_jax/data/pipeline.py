@@ -1,7 +1,7 @@
 """Pipeline: all data of a run, opened once."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import numpy as np
@@ -136,10 +136,10 @@ def open_dataset(config: ConfigDict, dataset: Dataset | None = None) -> Dataset:
   names = tuple(readable(str(name)) for name in dataset.class_names)
   dataset = dataset._replace(class_names=names)
   train, test, classes = dataset.train, dataset.test, dataset.class_names
-  if test.image_shape != train.image_shape:
+  if test.row_shape != train.row_shape:
     raise UserError(
-      f"Test images are {test.image_shape} (h, w, c), training images "
-      f"{train.image_shape}; expected the same."
+      f"Test images are {test.row_shape} (h, w, c), training images "
+      f"{train.row_shape}; expected the same."
     )
   _check_channels(dataset)
   _warn_of_single_class(classes)
@@ -180,6 +180,8 @@ def _check_channels(dataset: Dataset) -> None:
 
 def _check_mean(config: ConfigDict, dataset: Dataset) -> None:
   mean, channels = config.augment.mean, dataset.train.image_shape[-1]
+  if isinstance(dataset.train.row_shape, Mapping):  # which config.clip is for
+    return
   if mean and len(mean) != channels:
     raise UserError(
       f"augment.mean has {len(mean)} values, but the images have {channels} "

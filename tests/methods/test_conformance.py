@@ -25,7 +25,12 @@ from suncet_jax.plugins import (
 from suncet_jax.workdir.checkpoints import Checkpoints
 
 _METHODS = (*method_names(), "examples.own_method")
-_CONFIGS = sorted(path.stem for path in (running.ROOT / "configs").glob("*.py"))
+# Of images: methods of images have no views of clips.
+_CONFIGS = sorted(
+  path.stem
+  for path in (running.ROOT / "configs").glob("*.py")
+  if path.stem != "clips"
+)
 _NEEDED = {"folder": ",train=a,test=b"}
 _EPOCHS = range(2)  # of the tiny experiment
 # What the step logs of itself.

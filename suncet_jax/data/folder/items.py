@@ -1,10 +1,33 @@
-"""Image files with their classes."""
+"""Image files, or videos, with their classes."""
 
 from typing import NamedTuple
 
 from suncet_jax.files.text import readable
 
 UNLABELLED = ""  # the class name of images without one
+
+
+class Kind(NamedTuple):
+  """A kind of files.
+
+  Attributes:
+    noun: What one is called in messages.
+    suffixes: What their names end in, in lower case.
+  """
+
+  noun: str
+  suffixes: tuple[str, ...]
+
+  def has(self, name: str) -> bool:
+    """Returns whether the suffix of a name is that of such a file."""
+    return name.lower().endswith(self.suffixes)
+
+
+IMAGES = Kind("image", (".jpg", ".jpeg", ".png", ".webp", ".bmp"))
+VIDEOS = Kind(
+  "video",
+  (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts"),
+)
 
 
 class Item(NamedTuple):

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from suncet_jax.data.folder.classes import Classes
 from suncet_jax.data.folder.distinct import check_distinct, without_known
-from suncet_jax.data.folder.items import Item
+from suncet_jax.data.folder.items import IMAGES, Item, Kind
 from suncet_jax.data.folder.listing import labelled_images, unlabelled_images
 from suncet_jax.data.folder.missing_labels import labels_settled
 from suncet_jax.data.folder.split_off import split_off
@@ -86,8 +86,12 @@ def load_folder(config: ConfigDict) -> Dataset:
   return Dataset(name, train, test, files.classes)
 
 
-def list_files(config: ConfigDict) -> Files:
+def list_files(config: ConfigDict, kind: Kind = IMAGES) -> Files:
   """Lists the files of the data set that `config.data` points to.
+
+  Args:
+    config: Configuration of the run.
+    kind: Kind of the files.
 
   Raises:
     ValueError: If a folder or CSV file cannot be read or holds no image, a
@@ -99,12 +103,12 @@ def list_files(config: ConfigDict) -> Files:
   place = {n: os.fspath(expanded(data[n])) for n in _PLACES}
   train = labels_settled(
     f"data.train {place['train']!r}",
-    labelled_images("data.train", place["train"]),
+    labelled_images("data.train", place["train"], kind=kind),
     data.class_names,
   )
   if data.unlabelled:
     # Those that train lists with their labels may lie there, too.
-    others = unlabelled_images("data.unlabelled", place["unlabelled"])
+    others = unlabelled_images("data.unlabelled", place["unlabelled"], kind)
     train += without_known(others, train)
   classes = Classes(train)
   if data.test_fraction:
@@ -113,7 +117,7 @@ def list_files(config: ConfigDict) -> Files:
   else:
     test = labels_settled(
       f"data.test {place['test']!r}",
-      labelled_images("data.test", place["test"], classes.names),
+      labelled_images("data.test", place["test"], classes.names, kind),
       data.class_names,
     )
     check_distinct(train, test)

@@ -23,7 +23,7 @@ from suncet_jax.data.source import Crop, Request
 from suncet_jax.devices.host import available_cpus
 
 _IMAGES_PER_TASK = 8
-_GREY = 128  # replaces an image that cannot be decoded
+GREY = 128  # replaces an image that cannot be decoded
 _MOST_THREADS = 64  # more would wait for Python's lock
 
 
@@ -170,7 +170,7 @@ class EncodedSource:
       make(row, read_patiently(read, f"image {name}"))
     except ImageError as error:
       for out in outs:
-        out[row] = _GREY
+        out[row] = GREY
       self.bad.add(index, name, str(error))
 
 
@@ -191,13 +191,17 @@ _NAMED = 5
 class BadImages:
   """The images of one source that could not be decoded; thread-safe."""
 
-  def __init__(self, total: int, max_fraction: float) -> None:
+  def __init__(
+    self, total: int, max_fraction: float, noun: str = "image"
+  ) -> None:
     """Initializes with no bad image.
 
     Args:
       total: Number of images of the source.
       max_fraction: Largest share of bad images.
+      noun: What they are called in messages, such as "video".
     """
+    self._noun = noun
     self._total, self._max_fraction = total, max_fraction
     self._names: dict[int, str] = {}
     self._lock = threading.Lock()
@@ -223,18 +227,20 @@ class BadImages:
       self._names[index] = name
       count = len(self._names)
     logging.warning(
-      "Image %s cannot be decoded (%s): a grey one stands in for it. Bad so "
-      "far: %d of %d images.",
+      "%s %s cannot be decoded (%s): a grey one stands in for it. Bad so "
+      "far: %d of %d %ss.",
+      self._noun.capitalize(),
       name,
       reason,
       count,
       self._total,
+      self._noun,
     )
     if count > self._max_fraction * self._total:
       first = ", ".join(list(self._names.values())[:_NAMED])
       raise TooManyBadImagesError(
-        f"{count} of {self._total:,} images cannot be decoded, more than the "
-        f"share {self._max_fraction:g} that --config.data.max_bad_fraction "
-        f"allows; the first are {first}. Mend or remove them; python -m "
-        "suncet_jax.check lists all."
+        f"{count} of {self._total:,} {self._noun}s cannot be decoded, more "
+        f"than the share {self._max_fraction:g} that "
+        f"--config.data.max_bad_fraction allows; the first are {first}. Mend "
+        "or remove them; python -m suncet_jax.check lists all."
       )

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from absl import logging
 
 from suncet_jax.data.errors import ReadError
+
+T = TypeVar("T")
 
 # Seconds before each further try: a minute in all, for outages of a bucket.
 _DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
@@ -49,7 +51,7 @@ def name_of(records: Records, index: int) -> str:
   return records.names[index] if records.names else f"number {index}"
 
 
-def read_patiently(read: Callable[[], bytes], what: str) -> bytes:
+def read_patiently(read: Callable[[], T], what: str) -> T:
   """Reads with several tries, as disk and network may fail for a while.
 
   Args:
