@@ -44,6 +44,7 @@ temperature.
 from suncet_jax.losses.audiovisual import (
   audiovisual_attention,
   audiovisual_local,
+  audiovisual_synchrony,
 )
 from suncet_jax.losses.comatch import comatch_consistency, comatch_graph
 from suncet_jax.losses.cross_entropy import cross_entropy
@@ -65,6 +66,7 @@ __all__ = [
   "alignment",
   "audiovisual_attention",
   "audiovisual_local",
+  "audiovisual_synchrony",
   "comatch_consistency",
   "comatch_graph",
   "contrastive_accuracy",

@@ -128,18 +128,13 @@ def audiovisual_local(
     code's.
   """
   function = "audiovisual_local"
-  audio, places = _checked_clips(function, audio, places)
-  frames = _checks.checked_embeddings(function, "frames", frames, "n, t, p, e")
-  sounds = _checks.checked_embeddings(function, "sounds", sounds, "n, s, e")
-  _check_times(places, frames, sounds)
-  temperature = _options.checked_temperature(function, temperature)
+  arrays, temperature = _checked_moments(
+    function, audio, places, frames, sounds, temperature
+  )
   _options.check_static(function, normalize=normalize)
   _options.check_axis(function, axis_name)
   return _local(
-    audio,
-    places,
-    frames,
-    sounds,
+    *arrays,
     normalize=bool(normalize),
     temperature=temperature,
     axis_name=axis_name,
@@ -158,6 +153,20 @@ def _local(
   temperature: ArrayLike,
   axis_name: AxisName | None,
 ) -> jax.Array:
+  rows, bags = _moments(audio, places, frames, sounds, normalize, temperature)
+  rows, bags = (x.reshape(-1, *x.shape[2:]) for x in (rows, bags))
+  return _bags.mean_value(rows, bags, temperature, axis_name)
+
+
+def _moments(
+  audio: jax.Array,
+  places: jax.Array,
+  frames: jax.Array,
+  sounds: jax.Array,
+  normalize: bool,
+  temperature: ArrayLike,
+) -> tuple[jax.Array, jax.Array]:
+  """Returns frames as seen [n, t, e], and the sounds of each [n, t, k, e]."""
   weights = _attention(audio, places, normalize, temperature)
   # Bounded before the mean, which then is finite, and scaled after it.
   frames = _bags.embedded(frames, False)
@@ -170,9 +179,75 @@ def _local(
     precision="highest",
   )
   n, t, e = seen.shape
-  rows = _bags.embedded(seen.reshape(n * t, e), normalize)
-  bags = sounds.astype(dtype).reshape(n * t, sounds.shape[1] // t, e)
-  return _bags.mean_value(rows, bags, temperature, axis_name)
+  bags = sounds.astype(dtype).reshape(n, t, sounds.shape[1] // t, e)
+  return _bags.embedded(seen, normalize), bags
+
+
+@explained("losses")
+def audiovisual_synchrony(
+  audio: ArrayLike,
+  places: ArrayLike,
+  frames: ArrayLike,
+  sounds: ArrayLike,
+  *,
+  normalize: bool = True,
+  temperature: ArrayLike = 0.1,
+) -> jax.Array:
+  """Returns how well each frame of a clip fits the sounds of each time.
+
+  Args:
+    audio: As of `audiovisual_local`, like all others.
+    places: Embeddings [n, p, d] of places.
+    frames: Embeddings [n, t, p, e] of the places of every frame.
+    sounds: Embeddings [n, s, e] of sounds.
+    normalize: Whether embeddings are scaled to length 1.
+    temperature: Temperature of attention and similarities.
+
+  Returns:
+    Logarithms [n, t, t] of the sums of exponentials that `audiovisual_local`
+    compares: of frame i and the sounds of frame j.
+
+  Raises:
+    TypeError: Embeddings are not floating.
+    ValueError: Shapes do not fit, or the temperature is not > 0.
+  """
+  arrays, temperature = _checked_moments(
+    "audiovisual_synchrony", audio, places, frames, sounds, temperature
+  )
+  _options.check_static("audiovisual_synchrony", normalize=normalize)
+  return _synchrony(*arrays, bool(normalize), temperature)
+
+
+@functools.partial(jax.jit, static_argnums=4)
+def _synchrony(
+  audio: jax.Array,
+  places: jax.Array,
+  frames: jax.Array,
+  sounds: jax.Array,
+  normalize: bool,
+  temperature: ArrayLike,
+) -> jax.Array:
+  rows, bags = _moments(audio, places, frames, sounds, normalize, temperature)
+  inverse = 1 / jnp.asarray(temperature, rows.dtype)
+  dots = jnp.einsum("nie,njke->nijk", rows, bags, precision="highest")
+  return jax.nn.logsumexp(bounded(inverse * dots), axis=-1)
+
+
+def _checked_moments(
+  function: str,
+  audio: ArrayLike,
+  places: ArrayLike,
+  frames: ArrayLike,
+  sounds: ArrayLike,
+  temperature: ArrayLike,
+) -> tuple[tuple[jax.Array, ...], ArrayLike]:
+  """Returns the four arrays, and the temperature."""
+  audio, places = _checked_clips(function, audio, places)
+  frames = _checks.checked_embeddings(function, "frames", frames, "n, t, p, e")
+  sounds = _checks.checked_embeddings(function, "sounds", sounds, "n, s, e")
+  _check_times(function, places, frames, sounds)
+  temperature = _options.checked_temperature(function, temperature)
+  return (audio, places, frames, sounds), temperature
 
 
 def _checked_clips(
@@ -190,18 +265,18 @@ def _checked_clips(
 
 
 def _check_times(
-  places: jax.Array, frames: jax.Array, sounds: jax.Array
+  function: str, places: jax.Array, frames: jax.Array, sounds: jax.Array
 ) -> None:
   n, t, p, e = frames.shape
   if (n, p) != places.shape[:2] or (n, e) != sounds.shape[::2]:
     raise ValueError(
-      "losses.audiovisual_local: places [n, p, d], frames [n, t, p, e] and "
+      f"losses.{function}: places [n, p, d], frames [n, t, p, e] and "
       "sounds [n, s, e] must have one n, one p and one e, got shapes "
       f"{places.shape}, {frames.shape} and {sounds.shape}."
     )
   if not t or not sounds.shape[1] or sounds.shape[1] % t:
     raise ValueError(
-      "losses.audiovisual_local: the number of sounds must be a multiple of "
+      f"losses.{function}: the number of sounds must be a multiple of "
       f"that of frames, so that as many belong to each, got {sounds.shape[1]} "
       f"sounds and {t} frames. Cut the sounds to a multiple of {max(t, 1)}."
     )
