@@ -18,6 +18,9 @@ from suncet_jax.files.formats import read_npz
 from suncet_jax.files.paths import expanded
 
 _NAME = "report/data.npz"  # path in the folder of the run
+_TEXTS = frozenset(
+  ("command", "predicted_by", "class_names", "view_titles", "heard_titles")
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +41,9 @@ class ReportData:
     neighbour_labels: True classes of `neighbours`, int [rows, 1 + k].
     views: An image and its views per row, uint8 [rows, columns, h, w, c].
     view_titles: Title of each column of `views`, str [columns].
+    heard: Frames of a clip per row, bright where its sound is heard, uint8
+      [rows, columns, h, w, c]; of methods of clips alone.
+    heard_titles: Title of each column of `heard`, str [columns].
 
   Raises:
     ValueError: If the shapes do not match.
@@ -55,20 +61,20 @@ class ReportData:
   neighbour_labels: np.ndarray
   views: np.ndarray
   view_titles: Sequence[str]
+  heard: np.ndarray = dataclasses.field(
+    default_factory=lambda: np.zeros((0, 0, 0, 0, 1), np.uint8)
+  )
+  heard_titles: Sequence[str] = dataclasses.field(default_factory=list)
 
   def __post_init__(self) -> None:
     _check_lengths("predictions", self.predictions, "labels", self.labels)
     _check_lengths("positions", self.positions, "mapped", self.mapped)
     _check_lengths("thumbnails", self.thumbnails, "mapped", self.mapped)
-    images = (self.thumbnails, 4), (self.neighbours, 5), (self.views, 5)
-    for array, rank in images:
-      _check_images(array, rank)
-    titles = np.asarray(self.view_titles)
-    if self.views.size and len(titles) != self.views.shape[1]:
-      raise UserError(
-        "view_titles must name every column of views: expected "
-        f"{self.views.shape[1]}, got {len(titles)}"
-      )
+    _check_images(self.thumbnails, 4)
+    for array in (self.neighbours, self.views, self.heard):
+      _check_images(array, 5)
+    _check_titles("views", self.views, self.view_titles)
+    _check_titles("heard", self.heard, self.heard_titles)
     expected = self.neighbours.shape[:2]
     if self.neighbours.size and self.neighbour_labels.shape != expected:
       raise UserError(
@@ -100,7 +106,7 @@ def save_data(folder: epath.PathLike, data: ReportData) -> None:
     field.name: np.asarray(getattr(data, field.name))
     for field in dataclasses.fields(data)
   }
-  for name in ("command", "predicted_by", "class_names", "view_titles"):
+  for name in _TEXTS:
     arrays[name] = arrays[name].astype(np.str_)
   np.savez_compressed(buffer, **arrays)
   storage.write(expanded(folder) / _NAME, buffer.getvalue())
@@ -125,9 +131,12 @@ def load_data(folder: epath.PathLike) -> ReportData | None:
   try:
     kept = read_npz(storage.read(path))
     arrays: dict[str, Any] = {
-      field.name: kept[field.name] for field in dataclasses.fields(ReportData)
+      field.name: kept[field.name]
+      for field in dataclasses.fields(ReportData)
+      # Files of earlier versions have no frames of clips.
+      if field.name in kept or not field.name.startswith("heard")
     }
-    for name in ("command", "predicted_by", "class_names", "view_titles"):
+    for name in _TEXTS & arrays.keys():
       arrays[name] = arrays[name].tolist()
     return ReportData(**arrays)
   except (KeyError, ValueError) as error:
@@ -144,6 +153,14 @@ def _check_lengths(
     raise UserError(
       f"{name} must have one entry per row of {other_name}: expected "
       f"{len(other)}, got {len(array)}"
+    )
+
+
+def _check_titles(name: str, images: np.ndarray, titles: Sequence[str]) -> None:
+  if images.size and len(titles) != images.shape[1]:
+    raise UserError(
+      f"{name.removesuffix('s')}_titles must name every column of {name}: "
+      f"expected {images.shape[1]}, got {len(titles)}"
     )
 
 

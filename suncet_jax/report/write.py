@@ -14,7 +14,11 @@ from suncet_jax.report import summary, wording
 from suncet_jax.report.classifier import classifier_section
 from suncet_jax.report.confusion import confusion_parts
 from suncet_jax.report.data import ReportData
-from suncet_jax.report.images import neighbours_grid, views_grid
+from suncet_jax.report.images import (
+  heard_grid,
+  neighbours_grid,
+  views_grid,
+)
 from suncet_jax.report.page import (
   Code,
   Column,
@@ -50,6 +54,10 @@ _NEIGHBOUR_WORDS = (
 _VIEW_WORDS = (
   "Left the image, then what the encoder was trained on. The views should "
   "differ clearly, yet a person should still recognise the object in most."
+)
+_HEARD_WORDS = (
+  "Left a frame of a test clip, then some of its frames, dark where the sound "
+  "of the clip finds nothing: what makes the sound should be bright."
 )
 _NO_DATA = (
   "Map, confusion matrix, neighbours and views appear when the run is finished."
@@ -151,6 +159,7 @@ def _image_sections(data: ReportData | None) -> Iterator[Section]:
     ("Confusion matrix", "", confusion_parts(data)),
     ("Nearest neighbours", _NEIGHBOUR_WORDS, [neighbours_grid(data)]),
     ("Augmented views", _VIEW_WORDS, [views_grid(data)]),
+    ("Where clips sound", _HEARD_WORDS, [heard_grid(data)]),
   )
   for title, words, inside in sections:
     shown = present(*inside)

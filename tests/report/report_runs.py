@@ -34,6 +34,8 @@ def data(seed=0, **changes):
     "neighbour_labels": np.array([[0, 0, 1, 0], [1, 1, 1, -1], [2, 9, 2, 2]]),
     "views": images(2, 3),
     "view_titles": ["image", "view <1>", "view 2"],
+    "heard": images(2, 3),
+    "heard_titles": ["frame 1", "heard, frame 1", "heard, <frame> 4"],
   }
   return report.ReportData(**(arrays | changes))
 
