@@ -38,6 +38,10 @@ def mouths(config: Any) -> None:
   config.clip.audio_norm, config.clip.audio_limit = "band", 5.0
   _adamw(config, 3e-3, 1e-2)
   config.optim.warmup_epochs = min(1.0, config.train.epochs / 10)
+  evals = config.evals
+  evals.linear.epochs, evals.linear.learning_rate = 300, 1.0
+  # The rate is for 256 clips: 2e-3 for 50.
+  evals.finetune.update(epochs=100, optimizer="adamw", learning_rate=1e-2)
 
 
 def shapes(config: Any) -> None:
