@@ -131,6 +131,22 @@ def test_a_list_of_tfds_names_the_line_too(monkeypatch):
     name_lists.read_names("tfds:imagenet2012_subset/10pct", "")
 
 
+@pytest.mark.parametrize("package", ["av", "kaldi_native_fbank"])
+def test_videos_name_the_extra_that_has_what_decodes(package, monkeypatch):
+  from suncet_jax.data.clips import sound, video
+
+  opened = video.library if package == "av" else sound.filterbank
+  monkeypatch.setitem(sys.modules, package, None)
+  with pytest.raises(UserError) as caught:
+    opened()
+  assert f"data.source=clips needs the package {package}" in str(caught.value)
+  assert str(caught.value).endswith("pip install 'suncet_jax[clips]'")
+  extra = _PROJECT["project"]["optional-dependencies"]["clips"]
+  assert any(
+    re.split("[>=]", line)[0] == package.replace("_", "-") for line in extra
+  )
+
+
 def test_only_an_absent_package_becomes_advice():
   with (
     pytest.raises(ImportError, match=r"suncet_jax\.nothing"),

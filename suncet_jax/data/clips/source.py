@@ -61,7 +61,9 @@ class ClipFiles:
       workers: Number of threads; 0 means as many as this process has CPUs.
       max_bad_fraction: Largest share of videos that cannot be decoded.
     """
-    video.library(), sound.filterbank()  # told before anything is read
+    # An absent package is told of before anything is read.
+    video.library()
+    sound.filterbank()
     self.records = records
     self.labels, self.names = records.labels, records.names
     self.row_shape = row_shape(clips)

@@ -6,7 +6,14 @@ from absl import logging
 
 from suncet_jax.console.words import shorten
 from suncet_jax.data.folder.csv_list import images_of_csv
-from suncet_jax.data.folder.items import IMAGES, UNLABELLED, Item, Kind, join
+from suncet_jax.data.folder.items import (
+  IMAGES,
+  UNLABELLED,
+  VIDEOS,
+  Item,
+  Kind,
+  join,
+)
 from suncet_jax.data.folder.levels import check_classes_apart, check_level
 from suncet_jax.errors import UserError
 from suncet_jax.files.paths import expanded
@@ -92,9 +99,11 @@ def _files_in(setting: str, place: str, kind: Kind) -> Tree:
   images = [name for name in tree.files if kind.has(name)]
   others = [name for name in tree.files if not kind.has(name)]
   if not images:
+    are_videos = kind is IMAGES and any(map(VIDEOS.has, others))
+    advice = " Videos are for --config=clips." if are_videos else ""
     raise UserError(
       f"{setting} {place!r} holds no {kind.noun}; expected files that end in "
-      f"{', '.join(kind.suffixes)}. Set --config.{setting}."
+      f"{', '.join(kind.suffixes)}. Set --config.{setting}.{advice}"
     )
   if others:
     logging.warning(

@@ -1,7 +1,5 @@
 """Windows of video files: exact frames, sound of the same time, and faults."""
 
-import sys
-
 import numpy as np
 import pytest
 import video_files
@@ -233,12 +231,3 @@ def test_a_folder_of_classes_and_a_list(tmp_path):
   config.data.train = str(tmp_path / "train" / "dog")
   with pytest.raises(UserError, match="holds videos outside of class"):
     load(config)
-
-
-@pytest.mark.parametrize("package", ["av", "kaldi_native_fbank"])
-def test_the_extra_is_named_where_it_is_absent(tmp_path, monkeypatch, package):
-  monkeypatch.setitem(sys.modules, package, None)
-  with pytest.raises(UserError) as caught:
-    _source([tmp_path / "a.mp4"])
-  assert f"data.source=clips needs the package {package}" in str(caught.value)
-  assert "pip install 'suncet_jax[clips]'" in str(caught.value)
