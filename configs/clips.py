@@ -79,6 +79,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   else:
     clips.frames = 32
 
+  config.model.name = "lira"  # which suits methods that have no network
   recipe = arg.synthetic or "clips"
   config.train.epochs = arg.epochs or default_epochs(arg.method, recipe, 50)
 

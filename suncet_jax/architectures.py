@@ -47,6 +47,69 @@ class Transformer(NamedTuple):
   heads: int
 
 
+class GlobalLocalSizes(NamedTuple):
+  """Sizes of the networks of frames and sound of Global-Local.
+
+  Channels of a stage are twice those of the one before.
+
+  Attributes:
+    slow: Number of channels of the slow network's first stage.
+    fast: The same of the fast one.
+    audio: The same of the network of sound.
+    depths: Number of blocks in each stage.
+    slow_every: Frames from one that the slow network sees to the next.
+    max_pool: Whether a 3x3 max pool of stride 2 follows the first layer.
+    out: Number of channels that clips and places are compared in.
+    local_out: Number of channels that frames and sounds are compared in.
+  """
+
+  slow: int
+  fast: int
+  audio: int
+  depths: tuple[int, ...]
+  slow_every: int
+  max_pool: bool
+  out: int
+  local_out: int
+
+
+class ConformerSizes(NamedTuple):
+  """Sizes of a Conformer.
+
+  Attributes:
+    width: Number of channels of a frame.
+    hidden: Number of units within its MLPs.
+    blocks: Number of blocks.
+    heads: Number of heads of the attention, which divides the width.
+    kernel: Frames of its convolution, an odd number.
+    dropout: Share of numbers that dropout takes away.
+  """
+
+  width: int
+  hidden: int
+  blocks: int
+  heads: int
+  kernel: int
+  dropout: float
+
+
+class LiRASizes(NamedTuple):
+  """Sizes of LiRA's encoder of frames.
+
+  Attributes:
+    planes: Number of channels of the first layer and the first stage; doubled
+      from stage to stage.
+    depths: Number of blocks in each stage.
+    max_pool: Whether a 3x3 max pool of stride 2 follows the first layer.
+    conformer: Sizes of the Conformer.
+  """
+
+  planes: int
+  depths: tuple[int, ...]
+  max_pool: bool
+  conformer: ConformerSizes
+
+
 class Stem(NamedTuple):
   """First convolution of a ResNet, and the pool after it.
 
@@ -162,7 +225,10 @@ TRANSFORMERS: Mapping[str, Transformer] = types.MappingProxyType(
   }
 )
 
-MODEL_NAMES: tuple[str, ...] = (*RESNETS, *TRANSFORMERS)
+# Networks of clips; each has a group of fields of its name.
+CLIP_NETWORKS = ("global_local", "lira")
+
+MODEL_NAMES: tuple[str, ...] = (*RESNETS, *TRANSFORMERS, *CLIP_NETWORKS)
 
 STEMS: Mapping[str, Stem] = types.MappingProxyType(
   {
@@ -234,7 +300,8 @@ def model_faults(config: Any) -> list[str]:
 
 def _only(name: str) -> Mapping[str, Any]:
   """Returns the one value of each field that only ResNets choose."""
-  if name in TRANSFORMERS:  # which has no stem, whatever the field says
+  # Which have no such stem, whatever the field says.
+  if name in TRANSFORMERS or name in CLIP_NETWORKS:
     return {"width": 1, "zero_init_residual": False}
   if name in RESNETS and RESNETS[name].is_wide_resnet:
     # Its blocks end in a convolution: there is no gamma to start at 0.

@@ -4,8 +4,31 @@ import numpy as np
 
 from suncet_jax.config import base
 from suncet_jax.data.arrays import from_arrays
+from suncet_jax.data.clips.arrays import ClipArrays
 from suncet_jax.data.source import Dataset
+from suncet_jax.plugins import method_spec
 from suncet_jax.train.experiment import build
+
+_GLOBAL_LOCAL = {
+  "slow": 4,
+  "fast": 2,
+  "audio": 4,
+  "depths": (1, 1),
+  "slow_every": 2,
+  "max_pool": False,
+  "out": 6,
+  "local_out": 4,
+}
+_LIRA = {
+  "planes": 4,
+  "depths": (1,),
+  "max_pool": False,
+  "width": 8,
+  "hidden": 8,
+  "blocks": 1,
+  "heads": 2,
+  "kernel": 3,
+}
 
 
 def experiment(*arguments, **fields):
@@ -16,12 +39,12 @@ def experiment(*arguments, **fields):
 def settings(seed=0, method="supervised", epochs=1, **fields):
   """Returns configuration and data: noise, 64 images of 8 x 8 pixels.
 
-  `fields` are further ones of the configuration, by their dotted names.
+  Of a method of clips, they are clips of 4 such images. `fields` are further
+  ones of the configuration, by their dotted names.
   """
-  rng = np.random.default_rng(0)
-  pixels = rng.integers(0, 256, (64, 8, 8, 1), np.uint8)
   labels = np.repeat(np.arange(4), 16)
-  source = from_arrays(pixels, labels)
+  are_clips = "images" not in method_spec(method).rows
+  source = _clips(labels) if are_clips else _images(labels)
   data = Dataset("noise", source, source, tuple("abcd"))
   config = base(method)
   config.seed = seed
@@ -32,6 +55,27 @@ def settings(seed=0, method="supervised", epochs=1, **fields):
   )
   config.augment.size = 8
   config.model.update(name="resnet8", stem="cifar_stride2")
+  if are_clips:
+    config.model.name = method
+    config.model.global_local.update(_GLOBAL_LOCAL)
+    config.model.lira.update(_LIRA)
+    config.data.clips.update(audio_per_frame=2, bands=5)
   config.train.epochs = epochs
   config.update_from_flattened_dict(fields)
   return config, data
+
+
+def _images(labels):
+  rng = np.random.default_rng(0)
+  return from_arrays(rng.integers(0, 256, (64, 8, 8, 1), np.uint8), labels)
+
+
+def _clips(labels):
+  rng = np.random.default_rng(0)
+  video = rng.integers(0, 256, (64, 4, 8, 8, 1), np.uint8)
+  return ClipArrays(
+    video,
+    rng.normal(size=(64, 8, 5)).astype(np.float32),
+    labels.astype(np.int32),
+    {"region": video[..., 0] > 127},
+  )

@@ -4,29 +4,66 @@ from collections.abc import Iterator
 
 from ml_collections import ConfigDict
 
-from suncet_jax.architectures import TRANSFORMERS
+from suncet_jax.architectures import CLIP_NETWORKS, TRANSFORMERS
 from suncet_jax.config.run_fields import MODEL
 from suncet_jax.fields import Field, flatten
 
 
-def vit_faults(config: ConfigDict) -> Iterator[str]:
-  """Yields faults of fields that vision transformers alone have, and of sizes.
+def network_faults(config: ConfigDict) -> Iterator[str]:
+  """Yields faults of fields that some networks alone have, and of sizes.
 
   Args:
     config: The whole configuration.
   """
-  name = config.model.name
+  name, source = config.model.name, config.data.source
+  own = "vit" if name in TRANSFORMERS else name
+  for group in ("vit", *CLIP_NETWORKS):
+    if group != own:
+      yield from _foreign_faults(config.model, group)
   if name in TRANSFORMERS:
     yield from _size_faults(config, TRANSFORMERS[name].patch)
-    return
-  group = MODEL["vit"]
-  assert not isinstance(group, Field)
-  for field, declared in flatten(group).items():
-    if (value := config.model.vit[field]) != declared.default:
+  # Arrays that are given in Python may be of either kind.
+  if source != "arrays" and (name in CLIP_NETWORKS) != (source == "clips"):
+    wanted = (
+      f"one of {', '.join(CLIP_NETWORKS)}"
+      if source == "clips"
+      else ("a network of images")
+    )
+    yield (
+      f"model.name is {name!r}, but data.source {source!r} needs {wanted}."
+    )
+  if name in CLIP_NETWORKS:
+    yield from _clip_faults(config)
+
+
+def _foreign_faults(model: ConfigDict, group: str) -> Iterator[str]:
+  """Yields fields of networks that the model is none of."""
+  whose = "vision transformers have" if group == "vit" else f"{group} has"
+  fields = MODEL[group]
+  assert not isinstance(fields, Field)
+  for field, declared in flatten(fields).items():
+    if (value := model[group][field]) != declared.default:
       yield (
-        f"model.vit.{field} is {value!r}, which only vision transformers have;"
-        f" model.name is {name!r}: leave {declared.default!r}."
+        f"model.{group}.{field} is {value!r}, which only {whose};"
+        f" model.name is {model.name!r}: leave {declared.default!r}."
       )
+
+
+def _clip_faults(config: ConfigDict) -> Iterator[str]:
+  """Yields faults of networks of clips."""
+  lira = config.model.lira
+  if lira.width % lira.heads:
+    yield (
+      f"model.lira.heads is {lira.heads}, expected a number that divides "
+      f"model.lira.width {lira.width}."
+    )
+  for field in ("frozen_blocks", "frozen_norms"):
+    for group in ("optim", "evals.finetune"):
+      if value := config[group][field]:
+        yield (
+          f"{group}.{field} is {value!r}, but networks of clips have no such "
+          "order of blocks: leave the default."
+        )
 
 
 def _size_faults(config: ConfigDict, patch: int) -> Iterator[str]:

@@ -12,6 +12,7 @@ from suncet_jax.architectures import (
   STEMS,
   WIDTHS,
 )
+from suncet_jax.config.network_fields import GLOBAL_LOCAL, LIRA
 from suncet_jax.fields import (
   BELOW_ONE,
   NOT_NEGATIVE,
@@ -85,6 +86,8 @@ MODEL: Fields = {
       POSITIVE,
     ),
   },
+  "global_local": GLOBAL_LOCAL,
+  "lira": LIRA,
   "head": {
     "layers": Field(
       2, "Dense layers of the projection head.", one_of(*HEAD_LAYERS)

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from suncet_jax import plugins
 from suncet_jax.architectures import model_faults
 from suncet_jax.config.data_faults import data_faults, file_faults
-from suncet_jax.config.model_faults import vit_faults
+from suncet_jax.config.model_faults import network_faults
 from suncet_jax.config.neighbours import neighbours, unknown
 from suncet_jax.config.parts import (
   GROUP,
@@ -146,8 +146,9 @@ def _combination_faults(config: ConfigDict, check_files: bool) -> Iterator[str]:
   yield from part_faults(config)
   yield from _optimizer_faults(config)
   yield from model_faults(config.model)
-  yield from vit_faults(config)
+  yield from network_faults(config)
   method = plugins.method_spec(config.method.name)
+  yield from _row_faults(config, method)
   yield from method.faults(config)
   yield from _view_faults(config)
   yield from plugins.evaluation_faults(config, config.evals.final)
@@ -158,6 +159,29 @@ def _combination_faults(config: ConfigDict, check_files: bool) -> Iterator[str]:
     yield from evaluation.faults(config, heads)
   if check_files:
     yield from file_faults(config)
+
+
+def _row_faults(
+  config: ConfigDict, method: plugins.MethodSpec
+) -> Iterator[str]:
+  """Yields faults of methods that do not suit images, or clips."""
+  source, name = config.data.source, config.method.name
+  if source == "arrays":  # which may be either
+    return
+  kind = "clips" if source == "clips" else "images"
+  if kind not in method.rows:
+    yield (
+      f"method.name is {name!r}, a method of {' and '.join(method.rows)}, but "
+      f"data.source {source!r} has {kind}."
+    )
+    return
+  groups = method.groups(config, 0)
+  others = {*groups.unlabelled, *groups.labelled} - {"view"}
+  if kind == "clips" and others:
+    yield (
+      f"{name} asks for the views {', '.join(sorted(others))}, but clips have "
+      "'view' alone."
+    )
 
 
 def _view_faults(config: ConfigDict) -> Iterator[str]:

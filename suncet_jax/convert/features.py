@@ -35,7 +35,7 @@ def make_features(weights: Weights) -> Features:
   augmentation = _augmentation(weights.images)
 
   def features(params: Any, batch_stats: Any, images: jax.Array) -> jax.Array:
-    made, _ = model.apply_backbone(
+    made, _ = model.apply_features(
       params["backbone"],
       batch_stats["backbone"],
       to_float(images, augmentation, size=weights.images.evaluated),

@@ -12,7 +12,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from suncet_jax import lora
-from suncet_jax.architectures import TRANSFORMERS, part_name
+from suncet_jax.architectures import CLIP_NETWORKS, TRANSFORMERS, part_name
 from suncet_jax.config import ConfigError, from_dict, validate
 from suncet_jax.config.data_fields import OTHER_VIEWS
 from suncet_jax.convert.model_fields import head_fields
@@ -117,6 +117,8 @@ def gathered(
     head: Name and fields of the head to take beside the backbone, if any.
   """
   model = config.model.to_dict()
+  for network in CLIP_NETWORKS:
+    model.pop(network, None)
   backbone = variables[0]["backbone"]
   if model["name"] in TRANSFORMERS:
     model["vit"]["image_size"] = _image_size(model, backbone["positions"])
@@ -207,6 +209,12 @@ def _opened(
 ) -> tuple[ConfigDict, tuple[Any, Any], dict[str, Any]]:
   """Returns configuration, (params, batch_stats) and what the model is."""
   config, method = _config(run)
+  if config.model.name in CLIP_NETWORKS:
+    raise ConvertError(
+      f"{run.path}: {config.model.name} is a network of clips, and weights "
+      "are read of networks of images alone. python -m suncet_jax.evaluate "
+      "measures what such a run has learnt."
+    )
   params, batch_stats, metadata = _newest(run)
   described = metadata.get("model") or _described(config, method, params)
   return config, (params, batch_stats), described

@@ -5,8 +5,9 @@
     loss = losses.ntxent(view_1, view_2) + losses.suncet(labelled, labels)
 
 Every loss is one scalar, and the same under `jax.jit`, inside `jax.shard_map`
-and inside `jax.pmap` (`axis_name=`). Rows of embeddings are L2-normalised; of
-logits and probabilities nothing is. Axis letters: n anchors, m keys (= n x
+and inside `jax.pmap` (`axis_name=`). Rows of embeddings are L2-normalised,
+unless `normalize=False` asks for them as they are; of logits and probabilities
+nothing is. Axis letters: n anchors, m keys (= n x
 devices), d embedding, c classes.
 
 `ntxent`, `suncet` and `supcon` share these options:
@@ -40,6 +41,11 @@ with blocks only the first, forward or backward, with respect to embeddings and
 temperature.
 """
 
+from suncet_jax.losses.audiovisual import (
+  audiovisual_attention,
+  audiovisual_local,
+  audiovisual_synchrony,
+)
 from suncet_jax.losses.comatch import comatch_consistency, comatch_graph
 from suncet_jax.losses.cross_entropy import cross_entropy
 from suncet_jax.losses.diagnostics import (
@@ -48,6 +54,7 @@ from suncet_jax.losses.diagnostics import (
   uniformity,
 )
 from suncet_jax.losses.fixmatch import fixmatch
+from suncet_jax.losses.mil_nce import mil_nce
 from suncet_jax.losses.ntxent import ntxent
 from suncet_jax.losses.paws import PawsTerms, paws, paws_terms
 from suncet_jax.losses.suncet import suncet
@@ -57,11 +64,15 @@ from suncet_jax.losses.swav import sinkhorn, swav
 __all__ = [
   "PawsTerms",
   "alignment",
+  "audiovisual_attention",
+  "audiovisual_local",
+  "audiovisual_synchrony",
   "comatch_consistency",
   "comatch_graph",
   "contrastive_accuracy",
   "cross_entropy",
   "fixmatch",
+  "mil_nce",
   "ntxent",
   "paws",
   "paws_terms",

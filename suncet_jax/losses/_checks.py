@@ -11,21 +11,22 @@ from suncet_jax.integers import exact_integers, mend
 
 
 def checked_embeddings(
-  function: str, name: str, embeddings: ArrayLike
+  function: str, name: str, embeddings: ArrayLike, axes: str = "n, d"
 ) -> jax.Array:
   """Returns `embeddings` as an array, after checking them.
 
   Args:
     function: Name of the loss in the message.
     name: Name of the argument in the message.
-    embeddings: Floating embeddings [n, d].
+    embeddings: Floating embeddings.
+    axes: Letters of the axes that they must have.
 
   Returns:
-    Array [n, d] of the same dtype.
+    Array of the same shape and dtype.
 
   Raises:
     TypeError: The dtype is not floating, or some are masked.
-    ValueError: The rank is not 2.
+    ValueError: The rank is wrong.
   """
   if np.ma.is_masked(embeddings):
     raise TypeError(
@@ -37,9 +38,10 @@ def checked_embeddings(
       f"losses.{function}: {name} must have a floating dtype, got "
       f"{embeddings.dtype}."
     )
-  if embeddings.ndim != 2:
+  rank = axes.count(",") + 1
+  if embeddings.ndim != rank:
     raise ValueError(
-      f"losses.{function}: {name} must have rank 2, [n, d], got rank "
+      f"losses.{function}: {name} must have rank {rank}, [{axes}], got rank "
       f"{embeddings.ndim} with shape {embeddings.shape}."
     )
   return embeddings

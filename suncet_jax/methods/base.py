@@ -210,6 +210,18 @@ class Method:
     """
     raise NotImplementedError
 
+  def measured(self, outputs: Outputs) -> dict[str, jax.Array]:
+    """Returns what evaluations of its own need of each image, or clip.
+
+    Args:
+      outputs: Outputs of the encoder in evaluation mode, b rows.
+
+    Returns:
+      Arrays of b rows by the names in the spec's `measured`; {} for most.
+    """
+    del outputs
+    return {}
+
   def update(
     self, params: Any, method_state: Any, aux: Any, moment: Moment
   ) -> tuple[Any, Any]:

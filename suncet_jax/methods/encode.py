@@ -10,6 +10,7 @@ from suncet_jax import lora
 from suncet_jax.devices.mesh import over_rows
 from suncet_jax.methods.base import Rows
 from suncet_jax.models import Model, Outputs
+from suncet_jax.models.model import by_name
 
 
 def pack(arrays: Sequence[Any], device_count: int) -> Any:
@@ -108,7 +109,7 @@ class ViewEncoder:
     outputs: list[Outputs] = [{}] * len(views)
     for number, members in enumerate(_by_shape(views)):
       pass_key = None if key is None else jax.random.fold_in(key, number)
-      features, new = model.apply_backbone(
+      made, new = model.apply_backbone(
         params["backbone"],
         batch_stats["backbone"],
         pack([views[i] for i in members], devices),
@@ -118,7 +119,7 @@ class ViewEncoder:
       together, batch_stats = model.apply_heads(
         params,
         {**batch_stats, "backbone": new},
-        {"features": features},
+        by_name(made),
         early,
         train=train,
         key=pass_key,

@@ -5,6 +5,7 @@ its 3x3 convolution, as in the reference implementation, not its first 1x1.
 """
 
 import functools
+from collections.abc import Callable
 from typing import TypeVar
 
 import flax.linen as nn
@@ -28,12 +29,14 @@ class BasicBlock(nn.Module):
     zero_init_residual: Whether gamma of the last norm starts at 0, so that the
       block starts as its shortcut (Goyal et al. 2017, arXiv 1706.02677, 5.1).
     numerics: Numerics of all layers.
+    activation: Activation behind the first norm, and of the sum.
   """
 
   planes: int
   stride: int
   zero_init_residual: bool
   numerics: Numerics
+  activation: Callable[[jax.Array], jax.Array] = relu
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -42,11 +45,11 @@ class BasicBlock(nn.Module):
     norm = functools.partial(BatchNorm, numerics=self.numerics)
     shortcut = _shortcut(x, self.planes, self.stride, self.numerics, train)
     x = conv(self.planes, 3, stride=self.stride, name="conv1")(x)
-    x = relu(norm(name="norm1")(x, train=train))
+    x = self.activation(norm(name="norm1")(x, train=train))
     x = conv(self.planes, 3, name="conv2")(x)
     last_scale = _last_scale_init(self.zero_init_residual)
     x = norm(scale_init=last_scale, name="norm2")(x, train=train)
-    return relu(x + shortcut)
+    return self.activation(x + shortcut)
 
 
 class BottleneckBlock(nn.Module):

@@ -8,15 +8,21 @@ from flax.core import FrozenDict
 
 from suncet_jax.architectures import (
   ACTIVATIONS,
+  CLIP_NETWORKS,
   HEAD_INITS,
   MLP,
   RESNETS,
   STEMS,
   TRANSFORMERS,
+  ConformerSizes,
+  GlobalLocalSizes,
+  LiRASizes,
   model_faults,
 )
 from suncet_jax.errors import UserError
+from suncet_jax.models.global_local import GlobalLocal
 from suncet_jax.models.heads import MLPHead
+from suncet_jax.models.lira import LiRA
 from suncet_jax.models.model import Head, Model, Network
 from suncet_jax.models.numerics import Numerics, numerics_of
 from suncet_jax.models.resnet import ResNet
@@ -47,6 +53,9 @@ def build(
       vit: Of vision transformers only, with `pool`, `registers`,
         `layer_scale`, `image_size` and `norm_epsilon` (see
         `VisionTransformer`).
+      global_local: Of the network of this name only, with the fields of
+        `architectures.GlobalLocalSizes`.
+      lira: Likewise, with those of `LiRASizes` and `ConformerSizes`.
     precision: Precision of activations and products, one of
       `architectures.PRECISIONS`. Parameters and statistics are float32 unless
       it is "float64".
@@ -62,13 +71,14 @@ def build(
   if faults:
     raise UserError(" ".join(faults))
   numerics = numerics_of(precision, config.convolution)
-  wanted = heads or {"projection": MLP.from_config(config.head)}
+  if heads is None:
+    heads = {"projection": MLP.from_config(config.head)}
   return Model(
     feature_size=_feature_size(config),
     backbone=Network(_backbone(config, numerics, remat)),
     # Hashable, so that functions of a model can be cached by it.
     heads=FrozenDict(
-      {name: _head(name, mlp, numerics) for name, mlp in wanted.items()}
+      {name: _head(name, mlp, numerics) for name, mlp in heads.items()}
     ),
   )
 
@@ -89,12 +99,19 @@ def _head(name: str, mlp: MLP, numerics: Numerics) -> Head:
 def _feature_size(config: Any) -> int:
   if config.name in TRANSFORMERS:
     return TRANSFORMERS[config.name].width
+  if config.name == "lira":
+    return config.lira.width
+  if config.name == "global_local":
+    sizes = config.global_local
+    return (sizes.slow + sizes.fast) * 2 ** (len(sizes.depths) - 1)
   architecture = RESNETS[config.name]
   expansion = 4 if architecture.block == "bottleneck" else 1
   return expansion * config.width * architecture.planes[-1]
 
 
 def _backbone(config: Any, numerics: Numerics, remat: bool) -> nn.Module:
+  if config.name in CLIP_NETWORKS:
+    return _clip_network(config, numerics, remat)
   if config.name in TRANSFORMERS:
     return VisionTransformer(
       TRANSFORMERS[config.name],
@@ -117,3 +134,14 @@ def _backbone(config: Any, numerics: Numerics, remat: bool) -> nn.Module:
     numerics,
     remat,
   )
+
+
+def _clip_network(config: Any, numerics: Numerics, remat: bool) -> nn.Module:
+  fields = config[config.name].to_dict()
+  fields["depths"] = tuple(fields["depths"])
+  if config.name == "global_local":
+    return GlobalLocal(GlobalLocalSizes(**fields), numerics, remat)
+  conformer = ConformerSizes(
+    **{name: fields.pop(name) for name in ConformerSizes._fields}
+  )
+  return LiRA(LiRASizes(**fields, conformer=conformer), numerics, remat)

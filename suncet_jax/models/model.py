@@ -1,6 +1,7 @@
 """Models as pure functions: the boundary between Flax and other packages."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -11,8 +12,9 @@ import jax.numpy as jnp
 from suncet_jax.architectures import part_name
 from suncet_jax.errors import UserError
 
-# Outputs by name: "features" [b, f] always, and the output of each head. Arrays
-# have the dtype of the parameters and one row per image.
+# Outputs by name: "features" [b, f] always, what a backbone of clips returns
+# besides, and the output of each head. Arrays have the dtype of the parameters
+# and one row per image.
 Outputs = Mapping[str, jax.Array]
 
 # Shape of an input: numbers, or a tree of `jax.ShapeDtypeStruct` as
@@ -82,7 +84,8 @@ class Head(NamedTuple):
 
   Attributes:
     network: Network of the head.
-    of: Input of the head: "features", or the name of an earlier head.
+    of: Input of the head: "features", another output of the backbone, or the
+      name of an earlier head.
     over_all_views: Whether its norms see the views of all sizes together;
       otherwise each size by itself.
   """
@@ -101,7 +104,8 @@ class Model:
 
   Attributes:
     feature_size: Size f of the features.
-    backbone: Network from images [b, h, w, c] to features [b, f].
+    backbone: Network from images [b, h, w, c] to features [b, f]; of clips, to
+      outputs by name, the features among them.
     heads: Heads by name, in the order in which they are applied.
   """
 
@@ -155,6 +159,14 @@ class Model:
       backbone_key, (1, *image_shape) if of_image else image_shape
     )
     sizes = {"features": self.feature_size}
+    if any(
+      head.of not in {*sizes, *self.heads} for head in self.heads.values()
+    ):
+      example = params["backbone"], batch_stats["backbone"], image_shape
+      made, _ = jax.eval_shape(
+        functools.partial(self.apply_backbone, train=False), *example
+      )
+      sizes |= {name: rows.shape[-1] for name, rows in by_name(made).items()}
     for i, (name, head) in enumerate(self.heads.items()):
       part = part_name(name)
       head_key = jax.random.fold_in(first_key, i) if i else first_key
@@ -192,13 +204,13 @@ class Model:
       ValueError: Images do not have four axes, or a norm would see only one
         row.
     """
-    features, new = self.apply_backbone(
+    made, new = self.apply_backbone(
       params["backbone"], batch_stats["backbone"], images, train=train, key=key
     )
     return self.apply_heads(
       params,
       {**batch_stats, "backbone": new},
-      {"features": features},
+      by_name(made),
       self.heads,
       train=train,
       key=key,
@@ -243,8 +255,8 @@ class Model:
     *,
     train: bool,
     key: jax.Array | None = None,
-  ) -> tuple[jax.Array, Any]:
-    """Runs the backbone alone, for evaluations and fine-tuning.
+  ) -> tuple[Any, Any]:
+    """Runs the backbone alone.
 
     Args:
       params: Parameters of the backbone.
@@ -254,7 +266,8 @@ class Model:
       key: See `apply`.
 
     Returns:
-      (features [b, f], batch_stats of the backbone).
+      (features [b, f], or of clips outputs by name, and batch_stats of the
+      backbone).
 
     Raises:
       TypeError: Images are not floating point.
@@ -266,6 +279,34 @@ class Model:
     return self.backbone.apply(
       params, batch_stats, images, train=train, key=key
     )
+
+  def apply_features(
+    self, params: Any, batch_stats: Any, images: Any, *, train: bool
+  ) -> tuple[jax.Array, Any]:
+    """Runs the backbone for its features, as fine-tuning needs them.
+
+    Args:
+      params: Parameters of the backbone.
+      batch_stats: Statistics of the backbone.
+      images: See `apply_backbone`.
+      train: See `apply`.
+
+    Returns:
+      (features [b, f], batch_stats of the backbone).
+    """
+    made, batch_stats = self.apply_backbone(
+      params, batch_stats, images, train=train
+    )
+    return by_name(made)["features"], batch_stats
+
+
+def by_name(made: Any) -> Outputs:
+  """Returns what a backbone returned as outputs by name.
+
+  Args:
+    made: Features, or outputs by name.
+  """
+  return made if isinstance(made, Mapping) else {"features": made}
 
 
 def _zeros(shape: Example) -> Any:

@@ -85,6 +85,9 @@ class MethodSpec:
     series: Metrics that it logs besides "loss".
     views: Kinds of views, of "weak" and "strong", that it needs besides those
       of all methods; each adds a group of its name to the configuration.
+    rows: Kinds of rows that it suits, of "images" and "clips".
+    measured: Names of what it returns of each image, or clip, for evaluations
+      of its own; see `suncet_jax.methods.base.Method.measured`.
     predictor: Name of the evaluation by which it classifies, and by which
       comparisons of methods judge it: "classifier" where it has a head
       "logits" of its own. Runs do it by default.
@@ -97,6 +100,8 @@ class MethodSpec:
   fields: Fields = {}
   series: tuple[Series, ...] = ()
   views: tuple[str, ...] = ()
+  rows: tuple[str, ...] = ("images",)
+  measured: tuple[str, ...] = ()
   predictor: str = "finetune"
   players: tuple[str, ...] = ()
 
@@ -152,6 +157,7 @@ class EvaluationSpec:
     explanation: Its way to classify, in one line.
     cost: Rank by time: the cheapest are run, and shown, first.
     head: Head of the method whose output it needs; empty: it suits all.
+    measured: What it needs of `MethodSpec.measured`; empty: nothing of it.
     fields: Its fields, `config.evals.<name>.<field>`.
     metrics: Titles of what it measures, by name.
     notes: Explanations of single metrics, where they differ from its own.
@@ -161,6 +167,7 @@ class EvaluationSpec:
   explanation: str
   cost: int
   head: str = ""
+  measured: str = ""
   fields: Fields = {}
   metrics: Mapping[str, str] = {}
   notes: Mapping[str, str] = {}

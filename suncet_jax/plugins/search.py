@@ -90,13 +90,14 @@ def evaluations() -> Mapping[str, EvaluationSpec]:
 
 
 def suitable_evaluations(config: Any) -> tuple[str, ...]:
-  """Returns the evaluations whose head the method of a run has."""
+  """Returns the evaluations that the method of a run has all outputs for."""
+  method = method_spec(config.method.name)
   # Which heads there are does not depend on the number of classes.
-  heads = method_spec(config.method.name).heads(config, class_count=2)
+  heads = method.heads(config, class_count=2)
   return tuple(
     name
     for name, spec in evaluations().items()
-    if not spec.head or spec.head in heads
+    if spec.head in ("", *heads) and spec.measured in ("", *method.measured)
   )
 
 
@@ -114,9 +115,10 @@ def evaluation_faults(
   for name in sorted(set(names) - set(suitable)):
     why = ""
     if name in known:
+      needed = known[name]
+      what = f"the head {needed.head!r}" if needed.head else needed.measured
       why = (
-        f", which needs the head {known[name].head!r} that method "
-        f"{config.method.name} does not have"
+        f", which needs {what} that method {config.method.name} does not have"
       )
     yield f"{whose} has {name}{why}, expected some of {', '.join(suitable)}."
 

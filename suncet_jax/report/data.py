@@ -19,7 +19,10 @@ from suncet_jax.files.paths import expanded
 
 _NAME = "report/data.npz"  # path in the folder of the run
 _TEXTS = frozenset(
-  ("command", "predicted_by", "class_names", "view_titles", "drawn_titles")
+  (
+    *("command", "predicted_by", "class_names"),
+    *("view_titles", "drawn_titles", "heard_titles"),
+  )
 )
 
 
@@ -44,6 +47,9 @@ class ReportData:
     drawn: Images that the method's networks draw, uint8
       [rows, columns, h, w, c].
     drawn_titles: Title of each row of `drawn`, str [rows].
+    heard: Frames of a clip per row, bright where its sound is heard, uint8
+      [rows, columns, h, w, c]; of methods of clips alone.
+    heard_titles: Title of each column of `heard`, str [columns].
 
   Raises:
     ValueError: If the shapes do not match.
@@ -65,20 +71,20 @@ class ReportData:
     default_factory=lambda: np.zeros((0, 0, 0, 0, 1), np.uint8)
   )
   drawn_titles: Sequence[str] = dataclasses.field(default_factory=list)
+  heard: np.ndarray = dataclasses.field(
+    default_factory=lambda: np.zeros((0, 0, 0, 0, 1), np.uint8)
+  )
+  heard_titles: Sequence[str] = dataclasses.field(default_factory=list)
 
   def __post_init__(self) -> None:
     _check_lengths("predictions", self.predictions, "labels", self.labels)
     _check_lengths("positions", self.positions, "mapped", self.mapped)
     _check_lengths("thumbnails", self.thumbnails, "mapped", self.mapped)
     _check_images(self.thumbnails, 4)
-    for array in (self.neighbours, self.views, self.drawn):
+    for array in (self.neighbours, self.views, self.drawn, self.heard):
       _check_images(array, 5)
-    titles = np.asarray(self.view_titles)
-    if self.views.size and len(titles) != self.views.shape[1]:
-      raise UserError(
-        "view_titles must name every column of views: expected "
-        f"{self.views.shape[1]}, got {len(titles)}"
-      )
+    _check_titles("views", self.views, self.view_titles)
+    _check_titles("heard", self.heard, self.heard_titles)
     _check_lengths("drawn_titles", self.drawn_titles, "drawn", self.drawn)
     expected = self.neighbours.shape[:2]
     if self.neighbours.size and self.neighbour_labels.shape != expected:
@@ -138,8 +144,8 @@ def load_data(folder: epath.PathLike) -> ReportData | None:
     arrays: dict[str, Any] = {
       field.name: kept[field.name]
       for field in dataclasses.fields(ReportData)
-      # Files of earlier versions have no drawn images.
-      if field.name in kept or not field.name.startswith("drawn")
+      # Files of earlier versions have none of these.
+      if field.name in kept or not field.name.startswith(("drawn", "heard"))
     }
     for name in _TEXTS & arrays.keys():
       arrays[name] = arrays[name].tolist()
@@ -158,6 +164,14 @@ def _check_lengths(
     raise UserError(
       f"{name} must have one entry per row of {other_name}: expected "
       f"{len(other)}, got {len(array)}"
+    )
+
+
+def _check_titles(name: str, images: np.ndarray, titles: Sequence[str]) -> None:
+  if images.size and len(titles) != images.shape[1]:
+    raise UserError(
+      f"{name.removesuffix('s')}_titles must name every column of {name}: "
+      f"expected {images.shape[1]}, got {len(titles)}"
     )
 
 

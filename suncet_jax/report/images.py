@@ -91,14 +91,24 @@ def sheet(images: np.ndarray) -> tuple[np.ndarray, int]:
 
 def views_grid(data: ReportData) -> ImageGrid | None:
   """Returns images beside their augmented views, or None without any."""
-  titles = [str(title) for title in data.view_titles]
+  return _titled(data.views, data.view_titles)
+
+
+def heard_grid(data: ReportData) -> ImageGrid | None:
+  """Returns frames, bright where their sound is heard, or None without any."""
+  return _titled(data.heard, data.heard_titles)
+
+
+def _titled(rows: np.ndarray, columns: Sequence[str]) -> ImageGrid | None:
+  """Returns a grid with a title above each column."""
+  titles = [str(title) for title in columns]
   return _grid(
     (
       _image(image, titles[column], titles[column] if row == 0 else "", column)
-      for row, images in enumerate(data.views)
+      for row, images in enumerate(rows)
       for column, image in enumerate(images)
     ),
-    data.views,
+    rows,
   )
 
 

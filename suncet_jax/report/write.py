@@ -16,6 +16,7 @@ from suncet_jax.report.confusion import confusion_parts
 from suncet_jax.report.data import ReportData
 from suncet_jax.report.images import (
   drawn_grid,
+  heard_grid,
   neighbours_grid,
   views_grid,
 )
@@ -59,6 +60,10 @@ _DRAWN_WORDS = (
   "What the networks beside the encoder draw at the end of training, each "
   "column a class where they are asked for one. They are there to teach the "
   "classifier, not to be beautiful."
+)
+_HEARD_WORDS = (
+  "Left a frame of a test clip, then some of its frames, dark where the sound "
+  "of the clip finds nothing: what makes the sound should be bright."
 )
 _NO_DATA = (
   "Map, confusion matrix, neighbours and views appear when the run is finished."
@@ -161,6 +166,7 @@ def _image_sections(data: ReportData | None) -> Iterator[Section]:
     ("Nearest neighbours", _NEIGHBOUR_WORDS, [neighbours_grid(data)]),
     ("Augmented views", _VIEW_WORDS, [views_grid(data)]),
     ("Drawn images", _DRAWN_WORDS, [drawn_grid(data)]),
+    ("Where clips sound", _HEARD_WORDS, [heard_grid(data)]),
   )
   for title, words, inside in sections:
     shown = present(*inside)

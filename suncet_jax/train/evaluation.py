@@ -10,6 +10,7 @@ import numpy as np
 from suncet_jax import plugins
 from suncet_jax.data.source import Source
 from suncet_jax.devices.mesh import replicated
+from suncet_jax.errors import UserError
 from suncet_jax.evals.accuracy import topk_accuracy
 from suncet_jax.evals.finetune import FineTuned
 from suncet_jax.evals.protocols import knn, linear
@@ -118,10 +119,11 @@ class Evaluator:
     Returns:
       Features, projections and logits of the images.
     """
-    features, projection, logits = self._passes.over(
+    features, projection, logits, measured = self._passes.over(
       lambda images: self._apply(state, images), source, indices
     )
-    return Embedding(features, projection, source.labels[indices], logits)
+    labels = source.labels[indices]
+    return Embedding(features, projection, labels, logits, measured)
 
   def finetuned_scores(
     self, tuned: FineTuned, source: Source, indices: np.ndarray
@@ -151,15 +153,18 @@ class Evaluator:
     """The experiment whose states are evaluated."""
     return self._experiment
 
-  def _encode(
-    self, state: TrainState, images: Any
-  ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+  def _encode(self, state: TrainState, images: Any) -> tuple[Any, ...]:
     outputs, _ = self._experiment.model.apply(
       *state.encoder, self._prepared(images), train=False
     )
     features = outputs["features"]
     # Nothing else is fetched: outputs may be as large as the images.
-    return features, outputs.get("projection", features), outputs.get("logits")
+    return (
+      features,
+      outputs.get("projection", features),
+      outputs.get("logits"),
+      self._experiment.method.measured(outputs),
+    )
 
   def _prepared(self, images: Any) -> Any:
     """Returns images [b, h, w, c], or clips, as the network wants them."""
@@ -225,6 +230,17 @@ class StateUnderTest:
   def validation(self) -> Embedding:
     """The validation images, embedded."""
     return self._evaluator.embed(self.state, *self._pipeline.every_validation)
+
+  def truth(self, name: str) -> np.ndarray:
+    """Returns what is known of the test clips; see `Context`."""
+    source, rows = self._every_test
+    known = getattr(source, "truth", {})
+    if name not in known:
+      raise UserError(
+        f"Nothing is known of the {name} of these images: take the evaluations "
+        "that need it out of evals.final."
+      )
+    return np.asarray(known[name])[rows]
 
   def once(self, name: str, make: Callable[[], Any]) -> Any:
     """Returns what `make` returns, made once for this state; see `Context`."""

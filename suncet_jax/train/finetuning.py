@@ -97,14 +97,14 @@ def _kept(model: Model, encoder: tuple[Any, Any], layers: int) -> _Kept:
   params, batch_stats = encoder
   if not layers:
     backbone = params["backbone"], batch_stats["backbone"]
-    return _Kept(model.apply_backbone, *backbone, model.feature_size)
+    return _Kept(model.apply_features, *backbone, model.feature_size)
   whole, part = model.heads["projection"].network, part_name("projection")
   head = Network(whole.module.clone(stop_after=layers))
 
   def apply(
     params: Any, batch_stats: Any, images: Any, *, train: bool
   ) -> tuple[jax.Array, Any]:
-    features, new = model.apply_backbone(
+    features, new = model.apply_features(
       params["backbone"], batch_stats["backbone"], images, train=train
     )
     outputs, new_of_head = head.apply(

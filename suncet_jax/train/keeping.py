@@ -56,6 +56,8 @@ def keep_classifier(
   Raises:
     ConvertError: If it cannot be written.
   """
+  if isinstance(experiment.pipeline.train.row_shape, Mapping):
+    return {"none": "one is kept of images alone, and these are clips."}
   names = candidate_names(experiment, done)
   if not names:
     return {

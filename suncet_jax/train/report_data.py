@@ -16,6 +16,7 @@ from suncet_jax.report.write import report_page
 from suncet_jax.rng import permutation
 from suncet_jax.train.drawings import Drawings
 from suncet_jax.train.experiment import Experiment
+from suncet_jax.train.heard import heard_frames
 from suncet_jax.train.sample_views import sample_views
 from suncet_jax.workdir.folder import RunFolder
 from suncet_jax.workdir.metrics_csv import read_history
@@ -34,11 +35,13 @@ class Seen(NamedTuple):
     features: Their embeddings, float [n, d].
     predicted_by: Title of the classifier.
     predictions: Classes that it predicts, int [n].
+    attention: Where a clip sounds, float [n, p, q], if the method measures it.
   """
 
   features: np.ndarray
   predicted_by: str
   predictions: np.ndarray
+  attention: np.ndarray | None = None
 
 
 def report(
@@ -84,6 +87,7 @@ def _gather(
   sample = sample[np.isfinite(features[sample]).all(axis=1)]
   views, titles = sample_views(experiment)
   neighbours, neighbour_labels = nearest_images(test, seen, sample)
+  heard, heard_titles = heard_frames(experiment, seen.attention)
   return ReportData(
     command=command,
     class_names=experiment.pipeline.dataset.class_names,
@@ -99,6 +103,8 @@ def _gather(
     view_titles=titles,
     drawn=drawings.images,
     drawn_titles=drawings.titles,
+    heard=heard,
+    heard_titles=heard_titles,
   )
 
 

@@ -202,7 +202,7 @@ def report(
   try:
     # Collective: every process must call.
     under_test = evaluator.under_test(state)
-    features = under_test.test.features
+    test = under_test.test
     predicted_by, predictions = under_test.predictions()
     if is_first():
       # Imported here: Bokeh and scikit-learn take a second to import.
@@ -211,7 +211,12 @@ def report(
       report_data.report(
         experiment,
         folder,
-        report_data.Seen(features, predicted_by, predictions),
+        report_data.Seen(
+          test.features,
+          predicted_by,
+          predictions,
+          test.measured.get("attention"),
+        ),
         drawings_of(experiment, state),
         content,
         command,

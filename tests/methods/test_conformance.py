@@ -15,6 +15,7 @@ import pytest
 import running
 
 from suncet_jax.config import validate
+from suncet_jax.errors import UserError
 from suncet_jax.plugins import (
   has_part,
   method_module,
@@ -25,13 +26,8 @@ from suncet_jax.plugins import (
 from suncet_jax.workdir.checkpoints import Checkpoints
 
 _METHODS = (*method_names(), "examples.own_method")
-# Of images: methods of images have no views of clips.
-_CONFIGS = sorted(
-  path.stem
-  for path in (running.ROOT / "configs").glob("*.py")
-  if path.stem != "clips"
-)
-_NEEDED = {"folder": ",train=a,test=b"}
+_CONFIGS = sorted(path.stem for path in (running.ROOT / "configs").glob("*.py"))
+_NEEDED = dict.fromkeys(("clips", "folder"), ",train=a,test=b")
 _EPOCHS = range(2)  # of the tiny experiment
 # What the step logs of itself.
 _OF_THE_STEP = {
@@ -106,6 +102,10 @@ def test_each_configuration_validates_with_its_recipe(name, file, monkeypatch):
       module, file, lambda config: (recipe(config), called.append(config))
     )
   config = _load(file, f"method={name}{_NEEDED.get(file, '')}")
+  if ("clips" if file == "clips" else "images") not in method_spec(name).rows:
+    with pytest.raises(UserError, match=r"a method of (images|clips), but"):
+      validate(config)
+    return
   validate(config)
   assert config.method.name == name
   assert set(config.method) == {"name", *method_spec(name).fields}

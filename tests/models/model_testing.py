@@ -7,6 +7,9 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
+from suncet_jax.config.network_fields import GLOBAL_LOCAL, LIRA
+from suncet_jax.fields import defaults
+
 # Tests compile much and run little.
 quick_jit = functools.partial(
   jax.jit, compiler_options={"xla_backend_optimization_level": 0}
@@ -22,7 +25,7 @@ _VIT = {
 }
 
 
-def model_config(head=None, vit=None, **fields):
+def model_config(head=None, vit=None, global_local=None, lira=None, **fields):
   """Returns the config of a tiny ResNet with some fields replaced."""
   config = {
     "name": "resnet8",
@@ -41,6 +44,8 @@ def model_config(head=None, vit=None, **fields):
   parts = {
     "head": small_head | (head or {}),
     "vit": _VIT | (vit or {}),
+    "global_local": defaults(GLOBAL_LOCAL) | (global_local or {}),
+    "lira": defaults(LIRA) | (lira or {}),
   }
   return ml_collections.ConfigDict(config | fields | parts)
 

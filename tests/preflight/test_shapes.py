@@ -49,15 +49,19 @@ def test_the_shapes_of_clips_are_those_that_a_run_gets():
 @pytest.mark.parametrize("method", plugins.method_names())
 def test_a_step_of_every_method_is_traced_without_data(method):
   config, _ = tiny.settings(method=method)
-  config.data.source, config.data.tfds_name = "tfds", "imagenet2012"
-  config.data.reading = "streaming"
-  config.data.labelled.update(
-    per_class=0, file="tfds:imagenet2012_subset/10pct"
-  )
-  config.data.labelled.classes_per_batch = 4
-  parts = shapes.experiment_on(
-    config, virtual.mesh(2), shapes.counts_of(config)
-  )
+  if "images" in plugins.method_spec(method).rows:
+    config.data.source, config.data.tfds_name = "tfds", "imagenet2012"
+    config.data.reading = "streaming"
+    config.data.labelled.update(
+      per_class=0, file="tfds:imagenet2012_subset/10pct"
+    )
+    config.data.labelled.classes_per_batch = 4
+    counts = shapes.counts_of(config)
+  else:
+    config.data.source = "clips"
+    config.data.clips.update(size=8, frames=4)
+    counts = shapes.counts_of(config, classes=4, images=64)
+  parts = shapes.experiment_on(config, virtual.mesh(2), counts)
   for phase in distinct_phases(parts):
     batch = shapes.batch(parts, phase.spec)
     state = parts.state_template()

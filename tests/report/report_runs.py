@@ -36,6 +36,8 @@ def data(seed=0, **changes):
     "view_titles": ["image", "view <1>", "view 2"],
     "drawn": images(2, 3),
     "drawn_titles": ["generator <1>", "bad generator 1"],
+    "heard": images(2, 3),
+    "heard_titles": ["frame 1", "heard, frame 1", "heard, <frame> 4"],
   }
   return report.ReportData(**(arrays | changes))
 

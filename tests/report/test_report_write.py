@@ -37,9 +37,21 @@ def test_kept_data_come_back(tmp_path):
     assert type(getattr(loaded, name)) is type(value)
 
 
+def test_data_of_earlier_versions_have_no_frames_of_clips(tmp_path):
+  report.save_data(tmp_path, data())
+  path = tmp_path / "report" / "data.npz"
+  with np.load(path) as file:
+    earlier = {n: file[n] for n in file.files if not n.startswith("heard")}
+  np.savez_compressed(path, **earlier)
+  loaded = report.load_data(tmp_path)
+  assert loaded.heard.size == 0
+  assert list(loaded.view_titles) == list(data().view_titles)
+
+
 @pytest.mark.parametrize(
   ("changes", "message"),
   [
+    ({"heard_titles": ["one"]}, "heard_titles must name .* expected 3, got 1"),
     ({"predictions": np.zeros(3, int)}, "predictions must have one entry"),
     ({"positions": np.zeros((3, 2))}, "expected 30, got 3"),
     ({"view_titles": ["one"]}, "expected 3, got 1"),
@@ -159,11 +171,13 @@ def test_run_that_has_hardly_begun(tmp_path, rows):
 
 def test_data_without_elements_leave_their_parts_out(tmp_path):
   names = ("labels", "predictions", "mapped", "positions", "thumbnails")
-  names += ("neighbours", "neighbour_labels", "views")
-  kept = data(**dict.fromkeys(names, _NOTHING), view_titles=[])
+  names += ("neighbours", "neighbour_labels", "views", "heard")
+  nothing = dict.fromkeys(names, _NOTHING)
+  kept = data(**nothing, view_titles=[], heard_titles=[])
   texts = _texts(_page(tmp_path, make_run(tmp_path / "a", kept=kept)))
   assert "Map of the embeddings" not in texts
   assert "Augmented views" not in texts
+  assert "Where clips sound" not in texts
 
 
 def test_seeds_of_one_setting_are_averaged(tmp_path):

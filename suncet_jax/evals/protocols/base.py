@@ -1,6 +1,6 @@
 """Arguments of an evaluation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,12 +16,14 @@ class Embedding(NamedTuple):
     labels: Class of each image, int32 [n].
     logits: Outputs of the method's own classifier, its head "logits", [n, c];
       None where it has none.
+    measured: What the method returns for evaluations of its own, by name.
   """
 
   features: np.ndarray
   projection: np.ndarray
   labels: np.ndarray
   logits: np.ndarray | None = None
+  measured: Mapping[str, np.ndarray] = {}
 
 
 class Context(Protocol):
@@ -49,6 +51,17 @@ class Context(Protocol):
   @property
   def test(self) -> Embedding:
     """Embedding of the test images."""
+    ...
+
+  def truth(self, name: str) -> np.ndarray:
+    """Returns what is known of test clips that were made in code, n rows.
+
+    Args:
+      name: Name in the `truth` of the source.
+
+    Raises:
+      ValueError: If nothing of that name is known.
+    """
     ...
 
   def once(self, name: str, make: Callable[[], Any]) -> Any:

@@ -2,11 +2,12 @@
 
 They are those of the methods that it is compared with, so that only the loss
 differs; none were searched for this method. Its weak and strong views
-(`method.view`) are FixMatch's.
+(`method.view`) are FixMatch's. Of clips it trains LiRA's network.
 """
 
 from typing import Any
 
+from suncet_jax.methods.lira.recipes import clips, mouths, shapes
 from suncet_jax.methods.simclr import recipes as simclr
 from suncet_jax.methods.simclr.recipes import (
   folder_optimizer as folder,
@@ -18,12 +19,15 @@ from suncet_jax.methods.simclr.recipes import (
 __all__ = [
   "cifar10",
   "cifar10_views",
+  "clips",
   "digits",
   "digits_views",
   "fashion_mnist",
   "fashion_mnist_views",
   "folder",
   "imagenet",
+  "mouths",
+  "shapes",
 ]
 
 

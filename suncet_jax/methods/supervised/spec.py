@@ -19,6 +19,7 @@ class SupervisedSpec(MethodSpec):
       one_of("view", "weak", "strong"),
     ),
   }
+  rows = ("images", "clips")
   views = ("weak", "strong")
   predictor = "classifier"
   series = (

@@ -1,0 +1,1 @@
+"""Global-Local: frames and sounds of clips, without labels."""

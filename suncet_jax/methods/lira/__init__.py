@@ -1,0 +1,1 @@
+"""LiRA: the sound of a silent mouth, without labels."""
