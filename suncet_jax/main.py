@@ -10,7 +10,10 @@ from absl import app, flags
 
 from suncet_jax import command_line
 from suncet_jax.console import program
-from suncet_jax.devices.host import keep_freed_memory
+from suncet_jax.devices.host import collect_garbage_rarely, keep_freed_memory
+
+# Pixels of a view of a batch, from which on a step may allocate 64 MiB at once.
+_MANY_PIXELS = 2**14
 
 _CONFIG = command_line.define_config_flag()
 flags.declare_key_flag("config")  # --help shows it
@@ -49,7 +52,9 @@ def main(argv: list[str]) -> int:
   workdir = command_line.checked_workdir(argv)
   config = command_line.checked_config(_CONFIG)
   command_line.quiet_libraries()
-  keep_freed_memory()
+  pixels = config.data.batch_size * config.augment.size**2
+  keep_freed_memory(large_blocks=pixels > _MANY_PIXELS)
+  collect_garbage_rarely()
   with command_line.clear_errors(command_line.TRAINING_STOPPED):
     # Imported here: JAX and TensorFlow only load for a valid configuration.
     from suncet_jax.devices.processes import connect, finish

@@ -45,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
   if options.sheet and not options.sheet.endswith((".html", ".png")):
     command_line.fail(f"--sheet is {options.sheet}, expected *.html or *.png.")
   with command_line.clear_errors():
-    _predict(options)
+    # Imported here: JAX takes seconds, and the command line may be wrong.
+    from suncet_jax.workdir.compilation_cache import programs_of_user_kept
+
+    with programs_of_user_kept():
+      _predict(options)
   return 0
 
 
@@ -81,7 +85,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _predict(options: argparse.Namespace) -> None:
   """Loads the classifier, goes through all images, writes the files."""
-  # Imported here: JAX takes seconds, and the command line may be wrong.
   from suncet_jax.classifier import load_classifier
   from suncet_jax.convert.given import GivenImages
   from suncet_jax.files.formats import write_csv

@@ -106,7 +106,8 @@ def _page(results: Sequence[Measured], command: str) -> str:
   parts.append(Section("The criterion", [Code(words)]))
   parts.append(Section("To repeat it", [Code(command)]))
   seeds = counted(len({result.seed for result in results}), "seed")
-  return page("Methods compared at equal budgets", parts, seeds)
+  words = f"{seeds}; whole epochs, so budgets are equal to within one"
+  return page("Methods compared at equal budgets", parts, words)
 
 
 def _chart(

@@ -134,15 +134,15 @@ def final_accuracies(results: Sequence[Measured]) -> Table:
     rows.append(
       [
         name,
+        *spreads,
         f"{ends[0]['epochs']:g}",
         f"{ends[0]['images']:,}",
         f"{ends[0]['flops']:.2e}",
         str(len(group)),
-        *spreads,
       ]
     )
-  header = ["runs", "epochs", "images processed", "FLOPs", "seeds"]
-  return Table([*header, *shown.values()], rows)
+  costs = ("epochs", "images processed", "FLOPs", "seeds")
+  return Table(["runs", *shown.values(), *costs], rows)
 
 
 def every_run(results: Sequence[Measured]) -> Table:

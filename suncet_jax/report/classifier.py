@@ -37,9 +37,7 @@ def classifier_section(run: Run) -> Section | None:
   spec = plugins.evaluations().get(about["kind"])
   title = spec.title if spec else about["kind"]
   words = f"{title}: {about.get('chosen_by', '')}."
-  use = (
-    f"python -m suncet_jax.predict classifies images with {about.get('file')}."
-  )
+  use = f"suncet-jax predict classifies images with {about.get('file')}."
   return Section(
     "Classifier",
     present(Paragraph(words), *_calibration(about), Paragraph(use)),

@@ -13,7 +13,8 @@ from suncet_jax.workdir.metrics_csv import curve, last_value
 
 # Measured during training, by title.
 _VALIDATED = {"kNN": "val_knn_top1", "classifier": "val_classifier_top1"}
-_ABOUT = (Column("run"), Column("setting"), Column("seed", is_number=True))
+_RUN = Column("run")
+_ABOUT = (Column("setting"), Column("seed", is_number=True))
 _EFFORT = (
   "epochs",
   "images",
@@ -90,13 +91,15 @@ def accuracy_table(groups: Mapping[str, Sequence[Run]]) -> Table:
     for title in _VALIDATED
     if title == "kNN" or any(found[title] is not None for found in every)
   ]
-  numbers = _numbers(*(f"{title}, validation" for title in titles), *labels)
+  numbers = _numbers(*labels, *(f"{title}, validation" for title in titles))
   rows = []
   for run, about in _about(groups):
     metrics, on_the_way = wording.metrics_of(run.result), _validated(run)
-    values = [*map(on_the_way.get, titles), *map(metrics.get, names)]
-    rows.append([*about, state_of(run), *map(wording.percent, values)])
-  return Table([*_ABOUT, Column("state"), *numbers], rows)
+    values = [*map(metrics.get, names), *map(on_the_way.get, titles)]
+    name, *others = about
+    # A phone shows the first columns.
+    rows.append([name, *map(wording.percent, values), *others, state_of(run)])
+  return Table([_RUN, *numbers, *_ABOUT, Column("state")], rows)
 
 
 def effort_table(groups: Mapping[str, Sequence[Run]]) -> Table:
@@ -112,7 +115,7 @@ def effort_table(groups: Mapping[str, Sequence[Run]]) -> Table:
     [*about, *(figure for figure, _ in efforts(run))]
     for run, about in _about(groups)
   ]
-  return Table([*_ABOUT, *_numbers(*_EFFORT)], rows)
+  return Table([_RUN, *_ABOUT, *_numbers(*_EFFORT)], rows)
 
 
 def efforts(run: Run) -> list[tuple[str, str]]:

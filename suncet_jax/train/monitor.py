@@ -17,6 +17,17 @@ from suncet_jax.train.display import Display
 from suncet_jax.train.time_left import TimeLeft
 from suncet_jax.workdir.metrics_csv import MetricsFile
 
+_VALIDATED = "val_"  # begins the names of what is measured on validation images
+# What tells of the run rather than of what it learns.
+_PROGRESS = (
+  "epoch",
+  "images_seen",
+  "flops",
+  "seconds",
+  "images_per_second",
+  "input_wait_share",
+)
+
 
 class Monitor:
   """Writes the metrics of a run, on process 0 only."""
@@ -130,7 +141,7 @@ class Monitor:
     if not self._is_writer:
       return
     self._table.add(row)
-    scalars = {k: v for k, v in row.items() if k != "step"}
+    scalars = {_grouped(k): v for k, v in row.items() if k != "step"}
     self._on_events(lambda events: events.write_scalars(step, scalars))
     self._display.show(row, self._time_left.at(step, now))
 
@@ -166,6 +177,15 @@ class Monitor:
     except Exception as error:
       self._events = None
       logging.error("No more TensorBoard events until a restart: %s", error)
+
+
+def _grouped(metric: str) -> str:
+  """Returns a metric's name with the group that TensorBoard shows it in."""
+  if metric in _PROGRESS:
+    return f"run/{metric}"
+  if metric.startswith(_VALIDATED):
+    return f"val/{metric.removeprefix(_VALIDATED)}"
+  return f"train/{metric}"
 
 
 def _open_events(folder: epath.Path) -> Any:

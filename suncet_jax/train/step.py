@@ -181,7 +181,9 @@ def _is_finite(tree: Any) -> jax.Array:
     for leaf in jax.tree.leaves(tree)
     if jnp.issubdtype(leaf.dtype, jnp.floating)
   ]
-  return jnp.stack(finite).all()
+  # Without the barrier XLA writes "a & b & c ..." for the reduction, computes
+  # it again in every kernel that reads it, and compiles for half as long again.
+  return jax.lax.optimization_barrier(jnp.stack(finite)).all()
 
 
 def _advance(

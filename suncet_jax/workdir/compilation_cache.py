@@ -28,6 +28,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {
   # Shorter ones are many, and each costs two files.
   "jax_persistent_cache_min_compile_time_secs": (1.0, 0.2),
 }
+# What says that a folder cannot be used: the second, of one without locks.
+_UNUSABLE = (OSError, NotImplementedError)
 _PROBE_BYTES = 2**16  # a full disk may still have room for an empty file
 _OF_JAX = "persistent compilation cache"  # in its warnings
 # Names that JAX gives to what it writes, to this one last, and to its lock.
@@ -47,19 +49,26 @@ def programs_kept(config: ConfigDict, folder: RunFolder) -> Iterator[None]:
     config: The whole configuration; `train.compilation_cache` is read.
     folder: Folder of the run.
   """
-  chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
-  if not chosen and not config.train.compilation_cache:
+  if not _chosen() and not config.train.compilation_cache:
     yield
     return
   # Expanded here: JAX would make a folder named ~.
-  settings = {_FOLDER: str(expanded(chosen))} if chosen else _settings(folder)
-  before = {name: getattr(jax.config, name) for name in settings}
-  _use(**settings)
+  with _in_use(_chosen() or _settings(folder)):
+    yield
+
+
+@contextlib.contextmanager
+def programs_of_user_kept() -> Iterator[None]:
+  """Keeps compiled programs of a command that writes no run.
+
+  They are where `programs_kept` has them; nowhere if that cannot be written.
+  """
   try:
-    with _faults_told_once():
-      yield
-  finally:
-    _use(**before)
+    settings = _chosen() or _of_user()
+  except _UNUSABLE:
+    settings = {}
+  with _in_use(settings):
+    yield
 
 
 def user_folder() -> Path:
@@ -86,22 +95,35 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
   """Returns settings of JAX; says so if the folder is not the usual one."""
   if jax.process_count() == 1:
     try:
-      place = user_folder()
-      _prepare(place)
-    # The second is of file systems without locks.
-    except (OSError, NotImplementedError) as error:
+      return _of_user()
+    except _UNUSABLE as error:
       terminal.say(
         f"Compiled programs are kept in {folder.path} only: {error}. "
         "$XDG_CACHE_HOME or $JAX_COMPILATION_CACHE_DIR choose another folder."
       )
-    else:
-      bounds = {
-        name: ours
-        for name, (default, ours) in _BOUNDS.items()
-        if getattr(jax.config, name) == default
-      }
-      return {_FOLDER: str(place), **bounds}
   return {_FOLDER: str(folder.path / "compilation_cache")}
+
+
+def _chosen() -> dict[str, Any]:
+  """Returns settings of JAX for the folder that the user has set, or {}."""
+  chosen = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+  return {_FOLDER: str(expanded(chosen))} if chosen else {}
+
+
+def _of_user() -> dict[str, Any]:
+  """Returns settings of JAX for the user's folder, made ready.
+
+  Raises:
+    OSError, NotImplementedError: If it cannot be used.
+  """
+  place = user_folder()
+  _prepare(place)
+  bounds = {
+    name: ours
+    for name, (default, ours) in _BOUNDS.items()
+    if getattr(jax.config, name) == default
+  }
+  return {_FOLDER: str(place), **bounds}
 
 
 def _prepare(place: Path) -> None:
@@ -147,6 +169,18 @@ def _faults_told_once() -> Iterator[None]:
   with warnings.catch_warnings():
     usual, warnings.showwarning = warnings.showwarning, show
     yield
+
+
+@contextlib.contextmanager
+def _in_use(settings: dict[str, Any]) -> Iterator[None]:
+  """Has JAX use settings while the context is active."""
+  before = {name: getattr(jax.config, name) for name in settings}
+  _use(**settings)
+  try:
+    with _faults_told_once():
+      yield
+  finally:
+    _use(**before)
 
 
 def _use(**settings: Any) -> None:

@@ -38,6 +38,7 @@ def test_its_choice_and_its_calibration_are_shown(tmp_path):
   assert f"linear probe: {_ABOUT['chosen_by']}." in text
   assert "validation images 12.4 % 2.1 % test images 12.4 % 3.3 %" in text
   assert "by one temperature, 1.50," in text
+  assert "suncet-jax predict classifies images with" in text
 
 
 def test_without_validation_images_nothing_is_calibrated(tmp_path):
@@ -47,4 +48,4 @@ def test_without_validation_images_nothing_is_calibrated(tmp_path):
 
 @pytest.mark.parametrize("about", [None, {"none": "no reason."}])
 def test_runs_without_one_have_no_section(tmp_path, about):
-  assert "suncet_jax.predict" not in _text(tmp_path, about)
+  assert "suncet-jax predict" not in _text(tmp_path, about)

@@ -87,14 +87,16 @@ def test_tensorboard_shows_the_same(small_run):
   events.Reload()
   measured = {
     event.step: tensor_util.make_ndarray(event.tensor_proto).item()
-    for event in events.Tensors("val_knn_top1")
+    for event in events.Tensors("val/knn_top1")
   }
   assert measured == {
     int(row["step"]): pytest.approx(float(row["val_knn_top1"]))
     for row in _history(small_run)
     if row["val_knn_top1"]
   }
-  assert {"loss", "suncet", "learning_rate"} <= set(events.Tags()["tensors"])
+  tags = set(events.Tags()["tensors"])
+  assert {"train/loss", "train/suncet", "run/images_seen"} <= tags
+  assert {tag.partition("/")[0] for tag in tags} == {"train", "val", "run"}
 
 
 def test_the_history_has_what_is_promised(small_run):

@@ -12,7 +12,11 @@ import tiny
 from absl import logging
 
 from suncet_jax.config import base
-from suncet_jax.workdir.compilation_cache import programs_kept, user_folder
+from suncet_jax.workdir.compilation_cache import (
+  programs_kept,
+  programs_of_user_kept,
+  user_folder,
+)
 from suncet_jax.workdir.folder import RunFolder
 
 _KEPT_IN_RUN = "Compiled programs are kept in {} only: "
@@ -47,12 +51,18 @@ def warnings_said(monkeypatch):
 
 def _compile_in(folder, **train):
   """Compiles a program in a run; returns what was found and what was kept."""
-  config, seen = base(), []
+  config = base()
   config.train.update(train)
+  return _compile(programs_kept(config, RunFolder(folder)))
+
+
+def _compile(context):
+  """Compiles a program; returns how many were found and how many kept."""
+  seen = []
   jax.clear_caches()
   jax.monitoring.register_event_listener(listener := _listener(seen))
   try:
-    with programs_kept(config, RunFolder(folder)):
+    with context:
       found = jax.jit(lambda x: jnp.sin(x) @ x.T)(2 * jnp.ones((3, 4)))
   finally:
     jax.monitoring.unregister_event_listener(listener)
@@ -66,6 +76,20 @@ def _listener(seen):
 
 def _programs(folder):
   return sorted(folder.glob("jit_*-cache"))
+
+
+def test_a_command_without_a_run_finds_the_programs_of_runs(
+  tmp_path, user_cache
+):
+  _, kept = _compile_in(tmp_path / "run")
+  assert _compile(programs_of_user_kept()) == (kept, 0)
+  assert jax.config.jax_compilation_cache_dir is None
+
+
+def test_a_command_without_a_run_does_without_a_folder(tmp_path, monkeypatch):
+  (tmp_path / "file").touch()
+  monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+  assert _compile(programs_of_user_kept()) == (0, 0)
 
 
 def test_a_run_in_another_folder_compiles_nothing(tmp_path, user_cache):
