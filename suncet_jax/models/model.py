@@ -30,7 +30,7 @@ class Network(NamedTuple):
 
     Args:
       key: PRNG key.
-      *shapes: Static shapes of the inputs, most networks have one.
+      *shapes: Static shapes of the inputs; most networks have one.
 
     Returns:
       (params, batch_stats); a module without norms has no statistics, {}.
