@@ -1,10 +1,11 @@
 """Draws the pictures of views in the documents.
 
-    python tools/draw_views.py [METHOD ...]
+    python tools/draw_views.py [METHOD ...] [FOLDER ...]
 
 For a method: Fashion-MNIST images beside the views that
-`configs/fashion_mnist.py` makes of them, as in the report of a run. Without
-one: those of all methods with a page, and weak and strong views of photographs,
+`configs/fashion_mnist.py` makes of them, as in the report of a run. For the
+folder of a finished run: what the networks beside its encoder draw. Without
+either: those of all methods with a page, and weak and strong views of photographs,
 china.jpg and flower.jpg, which come with scikit-learn and may be shared with
 attribution (CC BY 2.0).
 """
@@ -21,6 +22,7 @@ from sklearn.datasets import load_sample_image
 from suncet_jax.compare.entries import Entry
 from suncet_jax.compare.recipe import Recipe
 from suncet_jax.data.augment import Augmentation, augment
+from suncet_jax.report import load_data
 from suncet_jax.train.experiment import build
 from suncet_jax.train.sample_views import sample_views
 
@@ -38,15 +40,27 @@ _WEAK = Augmentation(
 _STRONG = dataclasses.replace(_WEAK, operations=2, cutout=0.5)
 
 
-def main(methods: list[str]) -> None:
+def main(names: list[str]) -> None:
   """Draws the pictures."""
-  if not methods:
+  folders = [name for name in names if (pathlib.Path(name) / "report").is_dir()]
+  for folder in folders:
+    _save(pathlib.Path(folder).name, _drawn(folder), kind="drawn")
+  methods = [name for name in names if name not in folders]
+  if not names:
     methods = [path.stem for path in sorted(_DOCS.glob("methods/*.md"))]
     _save("weak-strong", _picture(*_photographs(), scale=1))
   recipe = Recipe("configs/fashion_mnist.py", {})
   for method in methods:
     experiment = build(recipe.load(Entry(method), 10, 0))
     _save(method, _picture(*sample_views(experiment), scale=3))
+
+
+def _drawn(folder: str) -> Image.Image:
+  """Returns what the networks of a run drew, row by row."""
+  data = load_data(folder)
+  assert data is not None, "the run is not finished"
+  titles = [str(column) for column in range(data.drawn.shape[1])]
+  return _picture(data.drawn, titles, scale=6, rows=len(data.drawn))
 
 
 def _photographs() -> tuple[np.ndarray, list[str]]:
@@ -86,10 +100,10 @@ def _with_views(photograph: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _picture(
-  images: np.ndarray, titles: list[str], *, scale: int
+  images: np.ndarray, titles: list[str], *, scale: int, rows: int = _ROWS
 ) -> Image.Image:
   """Returns images [n, v, h, w, c] in rows, enlarged, with the titles above."""
-  images = images[:_ROWS]
+  images = images[:rows]
   side = images.shape[2] * scale
   width = len(titles) * (side + _GAP) - _GAP
   height = _TITLE + len(images) * (side + _GAP) - _GAP
@@ -105,8 +119,8 @@ def _picture(
   return picture
 
 
-def _save(name: str, picture: Image.Image) -> None:
-  path = _DOCS / "images" / f"views-{name}.png"
+def _save(name: str, picture: Image.Image, kind: str = "views") -> None:
+  path = _DOCS / "images" / f"{kind}-{name}.png"
   picture.save(path, optimize=True)
   print(path)
 

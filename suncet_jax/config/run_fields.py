@@ -197,12 +197,11 @@ OPTIM_OF_A_PART: Mapping[str, Field] = {
   "warmup_includes_peak": Field(
     False, "Whether the last step of the warm-up has the peak, as in SwAV."
   ),
-  "momentum": Field(
-    0.9, "Momentum of the updates; adam, adamw: beta 1.", BELOW_ONE
-  ),
+  "momentum": Field(0.9, "Momentum of the updates.", BELOW_ONE),
   "second_momentum": Field(
     0.999,
-    "adam, adamw: momentum of the squared gradients, beta 2.",
+    "adam, adamw: momentum of the squared gradients, beta 2; beta 1 is "
+    "momentum.",
     BELOW_ONE,
   ),
   "epsilon": Field(

@@ -36,7 +36,7 @@ class Network(NamedTuple):
 
     Args:
       key: PRNG key.
-      *shapes: Static shapes of the inputs, most networks have one; of a tree
+      *shapes: Static shapes of the inputs; most networks have one; of a tree
         of arrays, a tree of `jax.ShapeDtypeStruct`.
 
     Returns:
