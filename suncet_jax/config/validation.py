@@ -174,14 +174,6 @@ def _row_faults(
       f"method.name is {name!r}, a method of {' and '.join(method.rows)}, but "
       f"data.source {source!r} has {kind}."
     )
-    return
-  groups = method.groups(config, 0)
-  others = {*groups.unlabelled, *groups.labelled} - {"view"}
-  if kind == "clips" and others:
-    yield (
-      f"{name} asks for the views {', '.join(sorted(others))}, but clips have "
-      "'view' alone."
-    )
 
 
 def _view_faults(config: ConfigDict) -> Iterator[str]:

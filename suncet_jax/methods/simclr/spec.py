@@ -12,6 +12,7 @@ class SimCLRSpec(MethodSpec):
   """NT-Xent between two views of unlabelled images."""
 
   title = "SimCLR"
+  rows = ("images", "clips")
   summary = "NT-Xent of unlabelled images (Chen et al. 2020, arXiv 2002.05709)."
   fields = {
     "temperature": Field(0.1, "Temperature of the losses.", POSITIVE),

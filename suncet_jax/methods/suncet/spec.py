@@ -14,6 +14,7 @@ class SuNCEtSpec(MethodSpec):
   """NT-Xent of unlabelled images + SuNCEt of labelled ones."""
 
   title = "SimCLR + SuNCEt"
+  rows = ("images", "clips")
   summary = "NT-Xent + SuNCEt (Assran et al. 2020, arXiv 2006.10803)."
   fields = {
     **SIMCLR.fields,
