@@ -5,9 +5,9 @@
 For a method: Fashion-MNIST images beside the views that
 `configs/fashion_mnist.py` makes of them, as in the report of a run. For the
 folder of a finished run: what the networks beside its encoder draw. Without
-either: those of all methods with a page, and weak and strong views of photographs,
-china.jpg and flower.jpg, which come with scikit-learn and may be shared with
-attribution (CC BY 2.0).
+either: those of all methods with a page, and weak and strong views of
+photographs, china.jpg and flower.jpg, which come with scikit-learn and may be
+shared with attribution (CC BY 2.0).
 """
 
 import dataclasses
