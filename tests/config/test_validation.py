@@ -94,7 +94,7 @@ def test_all_faults_come_at_once():
   config = _sound()
   config.method.temperature = -1.0
   config.train.epochs = 0
-  config.optim.name = "adam"
+  config.optim.name = "rmsprop"
   with pytest.raises(ConfigError, match="has 3 faults") as caught:
     validate(config)
   for name in ("method.temperature", "train.epochs", "optim.name"):
