@@ -35,13 +35,13 @@ def test_the_shapes_are_those_of_the_batches_that_a_run_gets():
 
 def test_the_shapes_of_clips_are_those_that_a_run_gets():
   config = load_config("clips:synthetic=mouths,method=simclr,validation=0")
-  config.data.clips.update({"count": 32, "test_count": 4, "frames": 4})
+  config.data.clips.update({"count": 160, "test_count": 4, "frames": 4})
   config.data.batch_size = 8
   parts = build(config, mesh=virtual.mesh(4))
   spec = parts.batch_spec(0)
   (real,) = parts.stream.batches(range(1), spec.unlabelled, spec.labelled)
   config.data.clips.synthetic = ""  # of files, whose windows the host cuts
-  made = shapes.experiment_on(config, virtual.mesh(4), Counts(32, 4, 10))
+  made = shapes.experiment_on(config, virtual.mesh(4), Counts(160, 4, 10))
   batch = shapes.batch(made, made.batch_spec(0))
   assert _types(batch.unlabelled) == _types(real.unlabelled * 2)
 

@@ -65,8 +65,9 @@ def opened(path: str) -> Iterator[Any]:
     with contextlib.ExitStack() as stack:
       place: Any = str(expanded(path))
       if storage.in_bucket(path):
-        stack.enter_context(storage.one_kind_of_error())
-        place = stack.enter_context(expanded(path).open("rb"))
+        with storage.one_kind_of_error():
+          file = stack.enter_context(expanded(path).open("rb"))
+        place = _Remote(file)
       container = stack.enter_context(av.open(place))
       if not container.streams.video:
         raise ImageError("it has no frames, expected a video")
@@ -78,6 +79,29 @@ def opened(path: str) -> Iterator[Any]:
       raise
     _check_readable(path)
     raise ImageError(f"FFmpeg says: {error.strerror}") from error
+
+
+class _Remote:
+  """A file in a bucket for PyAV, whose reading fails with OSError."""
+
+  def __init__(self, file: Any) -> None:
+    self._file = file
+
+  def read(self, size: int) -> bytes:
+    """Returns the next bytes, none at the end."""
+    with storage.one_kind_of_error():
+      return self._file.read(size)
+
+  def seek(self, offset: int, whence: int = 0) -> int:
+    """Moves to a place as `io.IOBase.seek` does, and returns it."""
+    with storage.one_kind_of_error():
+      self._file.seek(offset, whence)
+      return self._file.tell()
+
+  def tell(self) -> int:
+    """Returns the place of the next byte."""
+    with storage.one_kind_of_error():
+      return self._file.tell()
 
 
 def _check_readable(path: str) -> None:
