@@ -159,9 +159,8 @@ class Model:
       backbone_key, (1, *image_shape) if of_image else image_shape
     )
     sizes = {"features": self.feature_size}
-    if any(
-      head.of not in {*sizes, *self.heads} for head in self.heads.values()
-    ):
+    known = {*sizes, *self.heads}
+    if not of_image and any(x.of not in known for x in self.heads.values()):
       example = params["backbone"], batch_stats["backbone"], image_shape
       made, _ = jax.eval_shape(
         functools.partial(self.apply_backbone, train=False), *example
