@@ -1,8 +1,8 @@
 """Your own images, from DINOv2's ViT-S/14: **unverified**.
 
 Purpose: semi-supervised training of a vision transformer that was trained by
-others, on one GPU or TPU. It was never run: only compiled (docs/accelerators.md
-says which memory it takes).
+others, on one GPU or TPU. It was never run; docs/accelerators.md has its
+network compiled, with larger batches and FixMatch's own optimizer.
 
     python -m suncet_jax.main --workdir=runs/mine \
         --config=configs/dinov2.py:train=/data/train,test=/data/test \
