@@ -31,6 +31,7 @@ from suncet_jax.config import load_config
 
 _DEFAULTS = {"model": "vit_s14", "size": 224, "batch": 64}
 _RATE, _LAYER_DECAY = 1e-3, 0.65
+_SMALL = 98  # pixels of small views: seven patches
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
@@ -43,6 +44,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.precision = "bfloat16"
   config.model.vit.layer_scale = 1e-5
   config.model.vit.image_size = 518
+  config.multicrop.size = _SMALL
 
   optim = config.optim
   optim.name = "adamw"

@@ -19,6 +19,7 @@ if os.environ["JAX_PLATFORMS"] == "cpu":
   # programs are to be those of a run.
   jax.config.update("jax_disable_most_optimizations", True)
 
+_MOST_MEMORY = 2.5e9  # bytes
 _GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
@@ -37,6 +38,17 @@ def pytest_addoption(parser):
     default=[],
     help="Method that tests/methods/test_conformance.py checks; all.",
   )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_are_forgotten():
+  """Lets go of compiled programs, which grow to gigabytes in each worker."""
+  yield
+  statm = pathlib.Path("/proc/self/statm")  # Linux has it
+  if statm.exists():
+    resident = int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    if resident > _MOST_MEMORY:
+      jax.clear_caches()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from suncet_jax import models
-from suncet_jax.architectures import MLP
+from suncet_jax.architectures import CLIP_NETWORKS, MLP
 from suncet_jax.config import base
 from suncet_jax.convert.weights import ConvertError
 
@@ -45,7 +45,8 @@ def completed(model: Mapping[str, Any]) -> dict[str, Any]:
     )
   config = base().model
   config.update(ConfigDict({**model, "head": _plain(model["head"])}))
-  fields = config.to_dict()
+  # Of clips there are no files of weights.
+  fields = {k: x for k, x in config.to_dict().items() if k not in CLIP_NETWORKS}
   fields["head"] |= further
   return fields
 

@@ -27,7 +27,7 @@ from suncet_jax.workdir.checkpoints import Checkpoints
 
 _METHODS = (*method_names(), "examples.own_method")
 _CONFIGS = sorted(path.stem for path in (running.ROOT / "configs").glob("*.py"))
-_NEEDED = dict.fromkeys(("clips", "folder"), ",train=a,test=b")
+_NEEDED = dict.fromkeys(("clips", "dinov2", "folder"), ",train=a,test=b")
 _EPOCHS = range(2)  # of the tiny experiment
 # What the step logs of itself.
 _OF_THE_STEP = {

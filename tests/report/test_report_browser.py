@@ -172,7 +172,7 @@ def test_page_draws_and_asks_for_nothing(browser, pages, which):
   assert drawn == canvases
   assert drawn > 10
   assert loaded == pictures
-  assert pictures == (18 if which == 0 else 0)
+  assert pictures == (30 if which == 0 else 0)
   assert injected == 0
   assert _problems(browser) == []
   addresses = _addresses(browser)

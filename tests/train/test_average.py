@@ -36,7 +36,8 @@ def test_it_follows_the_weights(followed):
 
 def test_it_is_what_is_evaluated(followed):
   state = followed[-1]
-  assert state.encoder is state.average
+  assert state.encoder[0] is state.average[0]
+  assert state.encoder[1] is state.average[1]
   kernel = state.params["head"]["dense1"]["kernel"]
   assert not np.array_equal(
     kernel, state.encoder[0]["head"]["dense1"]["kernel"]
