@@ -24,7 +24,7 @@ def test_every_field_of_every_method_is_in_them():
 def test_a_row_gives_default_bound_and_meaning():
   assert (
     "| `optim.momentum` | `0.9` | at least 0 and below 1 | Momentum of the "
-    "updates; adam, adamw: beta 1. |"
+    "updates. |"
   ) in tables()
   assert "| `log.every_steps` ○ |" in tables()
 
