@@ -248,14 +248,16 @@ def _played_alone(game):
 
 def test_the_gradient_of_the_sum_is_each_players_own(x64):
   game = _game()
-  gradient, _ = jax.grad(game.loss, has_aux=True)(game.params)
+  gradient, _ = jax.jit(jax.grad(game.loss, has_aux=True))(game.params)
   critic, generator, bad_generator, classifier = _played_alone(game)
   of_classifier = {k: game.params[k] for k in ("backbone", "logits")}
   expected = {
-    "critic": jax.grad(critic)(game.params["critic"]),
-    "generator": jax.grad(generator)(game.params["generator"]),
-    "bad_generator": jax.grad(bad_generator)(game.params["bad_generator"]),
-    **jax.grad(classifier)(of_classifier),
+    "critic": jax.jit(jax.grad(critic))(game.params["critic"]),
+    "generator": jax.jit(jax.grad(generator))(game.params["generator"]),
+    "bad_generator": jax.jit(jax.grad(bad_generator))(
+      game.params["bad_generator"]
+    ),
+    **jax.jit(jax.grad(classifier))(of_classifier),
   }
   assert gradient.keys() == expected.keys()
   for part, own in expected.items():
