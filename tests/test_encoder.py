@@ -22,9 +22,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from suncet_jax import config, load_encoder, plugins
-from suncet_jax.architectures import CLIP_NETWORKS, MLP
+from suncet_jax.architectures import MLP
 from suncet_jax.convert import files, pytorch_names, stablehlo
 from suncet_jax.convert.layouts import LAYOUTS
+from suncet_jax.convert.model_fields import image_fields
 from suncet_jax.convert.recognise import Network
 from suncet_jax.convert.weights import FORMAT, Images, Weights
 from suncet_jax.data.images import crops
@@ -49,8 +50,7 @@ def _weights(images, seed=0, **model):
   """Returns a tiny encoder without a head."""
   fields = config.base().model
   fields.update({"name": "resnet8", "stem": "cifar", **model})
-  fields = {k: x for k, x in fields.to_dict().items() if k not in CLIP_NETWORKS}
-  network = Network(FORMAT, "", images.channels, fields, False)
+  network = Network(FORMAT, "", images.channels, image_fields(fields), False)
   rng = np.random.default_rng(seed)
 
   def leaf(path, shape):

@@ -31,6 +31,14 @@ def head_fields(head: Mapping[str, Any]) -> dict[str, Any]:
   return {name: head[name] for name in HEAD_FIELDS} | further
 
 
+def image_fields(config: ConfigDict) -> dict[str, Any]:
+  """Returns fields of `config.model` without those of networks of clips.
+
+  Of these there are no files of weights.
+  """
+  return {k: x for k, x in config.to_dict().items() if k not in CLIP_NETWORKS}
+
+
 def completed(model: Mapping[str, Any]) -> dict[str, Any]:
   """Returns fields of a model, with defaults for those that a file lacks.
 
@@ -45,8 +53,7 @@ def completed(model: Mapping[str, Any]) -> dict[str, Any]:
     )
   config = base().model
   config.update(ConfigDict({**model, "head": _plain(model["head"])}))
-  # Of clips there are no files of weights.
-  fields = {k: x for k, x in config.to_dict().items() if k not in CLIP_NETWORKS}
+  fields = image_fields(config)
   fields["head"] |= further
   return fields
 

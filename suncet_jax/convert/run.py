@@ -15,7 +15,7 @@ from suncet_jax import lora
 from suncet_jax.architectures import CLIP_NETWORKS, TRANSFORMERS, part_name
 from suncet_jax.config import ConfigError, from_dict, validate
 from suncet_jax.config.data_fields import OTHER_VIEWS
-from suncet_jax.convert.model_fields import head_fields
+from suncet_jax.convert.model_fields import head_fields, image_fields
 from suncet_jax.convert.weights import (
   ConvertError,
   Images,
@@ -116,9 +116,7 @@ def gathered(
     channels: Number of channels of the images.
     head: Name and fields of the head to take beside the backbone, if any.
   """
-  model = config.model.to_dict()
-  for network in CLIP_NETWORKS:
-    model.pop(network, None)
+  model = image_fields(config.model)
   backbone = variables[0]["backbone"]
   if model["name"] in TRANSFORMERS:
     model["vit"]["image_size"] = _image_size(model, backbone["positions"])

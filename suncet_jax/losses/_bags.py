@@ -4,11 +4,38 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from suncet_jax.losses import _checks
 from suncet_jax.losses._logits import bounded
 from suncet_jax.losses._partition import everywhere
 from suncet_jax.losses._reduce import mean_over_anchors
 from suncet_jax.losses._row_blocks import map_rows
 from suncet_jax.losses._similarity import AxisName, l2_normalize, multiply
+
+
+def checked(
+  function: str, rows: ArrayLike, bags: ArrayLike, names: tuple[str, str]
+) -> tuple[jax.Array, jax.Array]:
+  """Returns rows [n, d] and their bags [n, p, d] as arrays.
+
+  Args:
+    function: Name of the function that was called, for messages.
+    rows: Embeddings.
+    bags: Embeddings; bag i is that of row i.
+    names: Names of both arguments, for messages.
+
+  Raises:
+    TypeError: Embeddings are not floating.
+    ValueError: Shapes do not fit, or there are no keys.
+  """
+  rows = _checks.checked_embeddings(function, names[0], rows)
+  bags = _checks.checked_embeddings(function, names[1], bags, "n, p, d")
+  if rows.shape != (bags.shape[0], bags.shape[2]) or not bags.shape[1]:
+    raise ValueError(
+      f"losses.{function}: {names[0]} [n, d] and {names[1]} [n, p, d] must "
+      "have one n and one d, and p > 0, got shapes "
+      f"{rows.shape} and {bags.shape}."
+    )
+  return rows, bags
 
 
 def mean_value(

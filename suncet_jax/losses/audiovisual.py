@@ -53,7 +53,7 @@ def audiovisual_attention(
     code's.
   """
   function = "audiovisual_attention"
-  sounds, places = _checked_clips(function, audio, places)
+  sounds, places = _bags.checked(function, audio, places, ("audio", "places"))
   temperature = _options.checked_temperature(function, temperature)
   _options.check_static(function, normalize=normalize)
   return _attention(sounds, places, bool(normalize), temperature)
@@ -242,26 +242,12 @@ def _checked_moments(
   temperature: ArrayLike,
 ) -> tuple[tuple[jax.Array, ...], ArrayLike]:
   """Returns the four arrays, and the temperature."""
-  audio, places = _checked_clips(function, audio, places)
+  audio, places = _bags.checked(function, audio, places, ("audio", "places"))
   frames = _checks.checked_embeddings(function, "frames", frames, "n, t, p, e")
   sounds = _checks.checked_embeddings(function, "sounds", sounds, "n, s, e")
   _check_times(function, places, frames, sounds)
   temperature = _options.checked_temperature(function, temperature)
   return (audio, places, frames, sounds), temperature
-
-
-def _checked_clips(
-  function: str, audio: ArrayLike, places: ArrayLike
-) -> tuple[jax.Array, jax.Array]:
-  """Returns embeddings of sounds [n, d] and of places [n, p, d]."""
-  sounds = _checks.checked_embeddings(function, "audio", audio)
-  where = _checks.checked_embeddings(function, "places", places, "n, p, d")
-  if sounds.shape != (where.shape[0], where.shape[2]) or not where.shape[1]:
-    raise ValueError(
-      f"losses.{function}: audio [n, d] and places [n, p, d] must have one n "
-      f"and one d, and p > 0, got shapes {sounds.shape} and {where.shape}."
-    )
-  return sounds, where
 
 
 def _check_times(

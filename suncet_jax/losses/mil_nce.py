@@ -6,7 +6,7 @@ import jax
 from jax.typing import ArrayLike
 
 from suncet_jax.calls import explained
-from suncet_jax.losses import _bags, _checks, _options
+from suncet_jax.losses import _bags, _options
 from suncet_jax.losses._partition import maps_explicit_rows
 from suncet_jax.losses._similarity import AxisName
 
@@ -69,13 +69,7 @@ def mil_nce(
     <https://arxiv.org/abs/2104.05418>`_, 2021.
   """
   function = "mil_nce"
-  rows = _checks.checked_embeddings(function, "anchors", anchors)
-  keys = _checks.checked_embeddings(function, "bags", bags, "n, p, d")
-  if rows.shape != (keys.shape[0], keys.shape[2]) or not keys.shape[1]:
-    raise ValueError(
-      f"losses.{function}: anchors [n, d] and bags [n, p, d] must have one n "
-      f"and one d, and p > 0, got shapes {rows.shape} and {keys.shape}."
-    )
+  rows, keys = _bags.checked(function, anchors, bags, ("anchors", "bags"))
   temperature = _options.checked_temperature(function, temperature)
   _options.check_static(function, normalize=normalize)
   _options.check_axis(function, axis_name)
