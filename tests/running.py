@@ -8,6 +8,7 @@ import importlib.util
 import os
 import pathlib
 import socket
+import threading
 import time
 
 from starter import starter
@@ -90,6 +91,28 @@ def run(module, *flags, timeout=300, **settings):
   process = start(module, *flags, **settings)
   output, _ = process.communicate(timeout=timeout)
   return process.returncode, output
+
+
+def lines_of_hosts(code, folder, processes):
+  """Runs code in processes that share four devices; returns what all printed.
+
+  Its arguments: the folder, a free port, the number of processes, its own.
+  """
+  port, ended = free_port(), [None] * processes
+
+  def run(number):
+    ended[number] = run_code(
+      code, folder, port, processes, number, devices=4 // processes
+    )
+
+  threads = [threading.Thread(target=run, args=(n,)) for n in range(processes)]
+  for thread in threads:
+    thread.start()
+  for thread in threads:
+    thread.join()
+  for exit_code, output in ended:
+    assert exit_code == 0, output
+  return [line for _, output in ended for line in output.splitlines()]
 
 
 def free_port():

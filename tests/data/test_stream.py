@@ -157,21 +157,7 @@ print("READS", len(reads))
 
 def _rows(folder, processes):
   """Returns the digests of all rows, and how many images each host read."""
-  port, outputs = running.free_port(), [None] * processes
-
-  def run(number):
-    outputs[number] = running.run_code(
-      _SCRIPT, folder, port, processes, number, devices=4 // processes
-    )
-
-  threads = [threading.Thread(target=run, args=(n,)) for n in range(processes)]
-  for thread in threads:
-    thread.start()
-  for thread in threads:
-    thread.join()
-  for code, output in outputs:
-    assert code == 0, output
-  lines = [line for _, output in outputs for line in output.splitlines()]
+  lines = running.lines_of_hosts(_SCRIPT, folder, processes)
   rows = sorted(line for line in lines if line.startswith("ROWS"))
   return rows, [int(x.split()[1]) for x in lines if x.startswith("READS")]
 

@@ -234,25 +234,7 @@ def _batch():
   )
 
 
-@pytest.mark.parametrize(
-  ("way", "device_count"),
-  [
-    ("jit", 4),
-    ("shard_map", 8),
-    *(
-      pytest.param(*each, marks=pytest.mark.slow)
-      for each in [
-        ("jit", 2),
-        ("jit", 8),
-        ("explicit_jit", 8),
-        ("shard_map", 2),
-        ("shard_map_no_vma", 8),
-        ("shard_map_inside_grad", 4),
-        ("pmap", 8),
-      ]
-    ),
-  ],
-)
+@ways.in_each
 def test_all_equal_one_device(x64, way, device_count):
   outputs = ways.run(
     way, [_of_mil_nce, _of_local], _weights, _batch(), device_count

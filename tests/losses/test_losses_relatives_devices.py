@@ -4,7 +4,6 @@ import functools
 
 import jax
 import numpy as np
-import pytest
 import ways
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -103,25 +102,7 @@ def _on_one_device():
   return ways.run("jit", _FUNCTIONS, _weights, _batch(), 1)
 
 
-@pytest.mark.parametrize(
-  ("way", "device_count"),
-  [
-    ("jit", 4),
-    ("shard_map", 8),
-    *(
-      pytest.param(*each, marks=pytest.mark.slow)
-      for each in [
-        ("jit", 2),
-        ("jit", 8),
-        ("explicit_jit", 8),
-        ("shard_map", 2),
-        ("shard_map_no_vma", 8),
-        ("shard_map_inside_grad", 4),
-        ("pmap", 8),
-      ]
-    ),
-  ],
-)
+@ways.in_each
 def test_all_equal_one_device(x64, way, device_count):
   outputs = ways.run(way, _FUNCTIONS, _weights, _batch(), device_count)
   for one, many in zip(_on_one_device(), outputs, strict=True):

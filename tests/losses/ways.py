@@ -4,9 +4,31 @@ import functools
 
 import jax
 import numpy as np
+import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
 AXIS = "data"
+
+# Asks a test of ways and numbers of devices, two of them every day.
+in_each = pytest.mark.parametrize(
+  ("way", "device_count"),
+  [
+    ("jit", 4),
+    ("shard_map", 8),
+    *(
+      pytest.param(*each, marks=pytest.mark.slow)
+      for each in [
+        ("jit", 2),
+        ("jit", 8),
+        ("explicit_jit", 8),
+        ("shard_map", 2),
+        ("shard_map_no_vma", 8),
+        ("shard_map_inside_grad", 4),
+        ("pmap", 8),
+      ]
+    ),
+  ],
+)
 
 
 def mesh(device_count, axis_type=jax.sharding.AxisType.Auto):

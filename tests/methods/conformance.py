@@ -94,6 +94,12 @@ def train(name, state, steps, **fields):
   return on_host(state), logged
 
 
+@functools.cache
+def on_one_device(name):
+  """Returns what `differentiated` does on one device, made once."""
+  return differentiated(name, 1)
+
+
 def differentiated(name, devices, **fields):
   """Returns the loss of the first step and its gradient, in float64."""
   parts = on_devices(experiment(name, "float64", **fields), devices)

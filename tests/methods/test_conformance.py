@@ -64,7 +64,7 @@ def test_batch_specs_are_values_and_have_labels_when_the_spec_says(name):
   "devices", [pytest.param(2, marks=pytest.mark.slow), 4]
 )
 def test_devices_change_neither_loss_nor_gradient(name, devices, x64):
-  loss, gradient = conformance.differentiated(name, 1)
+  loss, gradient = conformance.on_one_device(name)
   assert np.isfinite(loss)
   expected = _flat(gradient)
   assert np.isfinite(expected).all()

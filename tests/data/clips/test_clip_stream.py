@@ -1,7 +1,5 @@
 """Clips in the stream: the same on any number of hosts, from any step on."""
 
-import threading
-
 import jax
 import numpy as np
 import pytest
@@ -122,21 +120,7 @@ for step, batch in zip(steps, batches):
 
 def _rows(folder, processes):
   """Returns the digests of all rows of all processes."""
-  port, outputs = running.free_port(), [None] * processes
-
-  def run(number):
-    outputs[number] = running.run_code(
-      _SCRIPT, folder, port, processes, number, devices=4 // processes
-    )
-
-  threads = [threading.Thread(target=run, args=(n,)) for n in range(processes)]
-  for thread in threads:
-    thread.start()
-  for thread in threads:
-    thread.join()
-  for code, output in outputs:
-    assert code == 0, output
-  lines = [line for _, output in outputs for line in output.splitlines()]
+  lines = running.lines_of_hosts(_SCRIPT, folder, processes)
   return sorted(line for line in lines if line.startswith("ROWS"))
 
 
