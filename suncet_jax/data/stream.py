@@ -1,7 +1,7 @@
 """The input stream: device batches as a pure function of (seed, step)."""
 
 import collections
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -9,12 +9,13 @@ import numpy as np
 from flax import struct
 
 from suncet_jax.data.augment.draw import DRAWS_PER_CROP
+from suncet_jax.data.clips.clip import abstract_rows
 from suncet_jax.data.errors import DataError
 from suncet_jax.data.sampling.build import Order
 from suncet_jax.data.sampling.samplers import Sampler
 from suncet_jax.data.source import Crop, Request, Source
 from suncet_jax.data.transform import Transform
-from suncet_jax.devices.mesh import RowPlacement
+from suncet_jax.devices.mesh import RowPlacement, by_rows
 from suncet_jax.rng import RngStream, uniform
 
 # Rows per view, or one for all views: an array, or a tree of arrays of a clip.
@@ -72,6 +73,31 @@ class Stream:
     """Error in preparing a batch ahead of its use, or None."""
     return self._source.failure
 
+  def template(
+    self, unlabelled: Sequence[Transform], labelled: Sequence[Transform] = ()
+  ) -> Batch:
+    """Returns shapes, dtypes and shardings of a batch, without reading.
+
+    Args:
+      unlabelled: Views of each unlabelled image, as for `batches`.
+      labelled: Views of each labelled image.
+    """
+
+    def rows(count: int, views: Sequence[Transform]) -> Rows:
+      made = _row_shapes(self._source, count, views) if views else ()
+      return jax.tree.map(placed, made)
+
+    def placed(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+      sharding = by_rows(self._mesh)
+      return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+    labels = jax.ShapeDtypeStruct((self.labelled_batch_size,), np.int32)
+    return Batch(
+      rows(self._batch_size, unlabelled),
+      rows(self.labelled_batch_size, labelled),
+      placed(labels) if labelled else None,  # type: ignore[arg-type]
+    )
+
   def batches(
     self,
     steps: range,
@@ -127,6 +153,18 @@ class Stream:
       return Request(sampler.local(step, placement.rows), draws)
 
     yield from load_rows(self._source, placement, map(request, steps), crops)
+
+
+def _row_shapes(source: Source, count: int, views: Sequence[Transform]) -> Rows:
+  """Returns shapes and dtypes of what a source gives for some views."""
+  crops, of_row = host_crops(views), source.row_shape
+  if isinstance(of_row, Mapping):
+    return (abstract_rows(count, of_row),) * max(1, len(crops))
+  *_, channels = whole = source.image_shape
+  shapes = [(crop.size, crop.size, channels) for crop in crops] or [whole]
+  return tuple(
+    jax.ShapeDtypeStruct((count, *each), np.uint8) for each in shapes
+  )
 
 
 def host_crops(views: Sequence[Transform]) -> list[Crop]:

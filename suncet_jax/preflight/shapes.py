@@ -2,22 +2,18 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from suncet_jax.data.clips.clip import abstract_rows, row_shape
+from suncet_jax.data.clips.clip import row_shape
 from suncet_jax.data.load import load
 from suncet_jax.data.source import Crop, Dataset, Request
-from suncet_jax.data.stream import Batch, host_crops
-from suncet_jax.data.transform import Transform
-from suncet_jax.devices.mesh import by_rows
 from suncet_jax.errors import UserError
 from suncet_jax.files.paths import expanded
-from suncet_jax.methods.base import BatchSpec
 from suncet_jax.optional import needed_for
 from suncet_jax.train import experiment
 
@@ -142,45 +138,6 @@ def counts_of(config: ConfigDict, classes: int = 0, images: int = 0) -> Counts:
     f"The data set of data.source={data.source!r} is not known here: give its "
     "size with --classes=100 --images=50000, for example."
   )
-
-
-def batch(parts: experiment.Experiment, spec: BatchSpec) -> Batch:
-  """Returns shapes and shardings of a step's batch.
-
-  Args:
-    parts: Experiment that the step is of.
-    spec: Views of the step.
-  """
-  rows = by_rows(parts.mesh)
-  labelled = parts.pipeline.order.labelled_batch_size
-
-  def images(count: int, views: Sequence[Transform]) -> tuple[Any, ...]:
-    crops = host_crops(views)
-    *_, channels = whole = parts.pipeline.train.image_shape
-    of_clip = parts.pipeline.train.row_shape
-    if isinstance(of_clip, Mapping):
-      clips = abstract_rows(count, of_clip)
-      made = jax.tree.map(lambda x: _shape(x.shape, x.dtype, rows), clips)
-      return (made,) * max(1, len(crops))
-    shapes = [(crop.size, crop.size, channels) for crop in crops] or [whole]
-    return tuple(_shape((count, *each), np.uint8, rows) for each in shapes)
-
-  unlabelled = (
-    images(parts.pipeline.batch_size, spec.unlabelled)
-    if spec.unlabelled
-    else ()
-  )
-  if not spec.labelled:
-    return Batch(unlabelled)
-  labels = _shape((labelled,), np.int32, rows)
-  return Batch(unlabelled, images(labelled, spec.labelled), labels)
-
-
-def _shape(
-  shape: tuple[int, ...], dtype: type, sharding: jax.sharding.Sharding
-) -> jax.Array:
-  made = jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
-  return made  # type: ignore[return-value]  # it stands for an array
 
 
 def _dataset(config: ConfigDict, counts: Counts) -> Dataset:

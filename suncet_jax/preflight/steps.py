@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from suncet_jax.preflight import memory, shapes
+from suncet_jax.preflight import memory
 from suncet_jax.preflight.compiling import compiled
 from suncet_jax.preflight.reading import Reading, read
 from suncet_jax.preflight.targets import Target
@@ -30,7 +30,7 @@ def read_step(
     CompileError: If the compiler refuses the step.
   """
   state = experiment.state_template()
-  batch = shapes.batch(experiment, phase.spec)
+  batch = experiment.batch_template(phase.spec)
   step: Any = experiment.step_fn()  # what jax.jit gives
   say(f"{target.name}: tracing the step")
   lowered: jax.stages.Lowered = step.lower(state, batch, phase.spec, 0)

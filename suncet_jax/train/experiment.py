@@ -13,7 +13,7 @@ from suncet_jax.architectures import MLP
 from suncet_jax.data.kinds import named_transforms
 from suncet_jax.data.pipeline import Pipeline, open_data
 from suncet_jax.data.source import Dataset
-from suncet_jax.data.stream import Stream
+from suncet_jax.data.stream import Batch, Stream
 from suncet_jax.data.transform import Transform
 from suncet_jax.devices.mesh import check_divisible, make_mesh, replicated
 from suncet_jax.methods import base as methods
@@ -102,6 +102,10 @@ class Experiment:
       ),
       jax.eval_shape(self._init, self.config.seed, ({}, {})),
     )
+
+  def batch_template(self, spec: methods.BatchSpec) -> Batch:
+    """Returns shapes, dtypes and shardings of a step's batch."""
+    return self.stream.template(spec.unlabelled, spec.labelled)
 
   def step_fn(self) -> StepFn:
     """Returns the jitted training step."""

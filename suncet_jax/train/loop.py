@@ -12,6 +12,7 @@ from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.monitor import Monitor
 from suncet_jax.train.phases import Phase, phase_of, phases
 from suncet_jax.train.state import TrainState
+from suncet_jax.train.step import StepFn
 from suncet_jax.train.stop import StopRequest
 from suncet_jax.train.watch import Watch
 from suncet_jax.workdir.checkpoints import Checkpoints, SaveError
@@ -27,6 +28,7 @@ class Loop:
   def __init__(
     self,
     experiment: Experiment,
+    step_fn: StepFn,
     *,
     monitor: Monitor,
     checkpoints: Checkpoints,
@@ -38,13 +40,14 @@ class Loop:
 
     Args:
       experiment: Experiment to run.
+      step_fn: Its training step.
       monitor: Monitor that writes the metrics.
       checkpoints: Checkpoints that store the states.
       stop: Request to stop; checked after every step.
       validate: Function from a state to metrics on validation images.
       metadata: Metadata to save with every state; JSON values.
     """
-    self._experiment, self._step_fn = experiment, experiment.step_fn()
+    self._experiment, self._step_fn = experiment, step_fn
     self._monitor, self._checkpoints = monitor, checkpoints
     self._stop, self._validate, self._metadata = stop, validate, metadata
     config, per_epoch = experiment.config, experiment.steps_per_epoch

@@ -7,10 +7,11 @@ from ml_collections import ConfigDict
 
 from suncet_jax.devices.processes import is_first, value_from_first
 from suncet_jax.errors import UserError
-from suncet_jax.train import starting
+from suncet_jax.train import ahead, starting
 from suncet_jax.train.experiment import Experiment
 from suncet_jax.train.monitor import print_once
 from suncet_jax.train.state import TrainState
+from suncet_jax.train.step import StepFn
 from suncet_jax.workdir.checkpoints import Checkpoints
 from suncet_jax.workdir.folder import (
   FolderError,
@@ -69,12 +70,16 @@ def metadata(experiment: Experiment) -> dict[str, Any]:
 
 
 def start(
-  experiment: Experiment, checkpoints: Checkpoints, metadata: dict[str, Any]
+  experiment: Experiment,
+  step_fn: StepFn,
+  checkpoints: Checkpoints,
+  metadata: dict[str, Any],
 ) -> tuple[TrainState, float]:
   """Returns the state to train from, and the seconds spent before.
 
   Args:
     experiment: Experiment to run.
+    step_fn: Its training step, compiled if the run is new.
     checkpoints: Checkpoints of the folder.
     metadata: Metadata that this run saves; see `metadata`.
 
@@ -89,7 +94,7 @@ def start(
   )
   if restored is None:
     starting.show(experiment.start.about if experiment.start else {})
-    return experiment.initial_state(), 0.0
+    return ahead.initial_state(experiment, step_fn), 0.0
   state, kept = restored
   # Checked here again, since config.json may have been edited or removed.
   check_same_config(

@@ -114,8 +114,8 @@ def _train(
     keep_every_steps=checkpoint.keep_every_epochs * experiment.steps_per_epoch,
   ) as checkpoints:
     metadata = resume.metadata(experiment)
-    series = experiment.spec.series
-    state, seconds = resume.start(experiment, checkpoints, metadata)
+    series, step_fn = experiment.spec.series, experiment.step_fn()
+    state, seconds = resume.start(experiment, step_fn, checkpoints, metadata)
     if is_first():  # only now: the data opened and the checkpoint fits
       if experiment.start and experiment.start.about:
         folder.keep_start(experiment.start.about)  # a run that has begun has it
@@ -136,6 +136,7 @@ def _train(
     ) as monitor:
       state = Loop(
         experiment,
+        step_fn,
         monitor=monitor,
         checkpoints=checkpoints,
         stop=stop,

@@ -29,7 +29,7 @@ def test_the_shapes_are_those_of_the_batches_that_a_run_gets():
   (real,) = parts.stream.batches(range(1), spec.unlabelled, spec.labelled)
   known = Counts(64, 64, 4, (8, 8, 1))
   made = shapes.experiment_on(config, virtual.mesh(4), known)
-  assert _types(shapes.batch(made, made.batch_spec(0))) == _types(real)
+  assert _types(made.batch_template(made.batch_spec(0))) == _types(real)
   assert made.steps_per_epoch == parts.steps_per_epoch
 
 
@@ -42,7 +42,7 @@ def test_the_shapes_of_clips_are_those_that_a_run_gets():
   (real,) = parts.stream.batches(range(1), spec.unlabelled, spec.labelled)
   config.data.clips.synthetic = ""  # of files, whose windows the host cuts
   made = shapes.experiment_on(config, virtual.mesh(4), Counts(160, 4, 10))
-  batch = shapes.batch(made, made.batch_spec(0))
+  batch = made.batch_template(made.batch_spec(0))
   assert _types(batch.unlabelled) == _types(real.unlabelled * 2)
 
 
@@ -63,7 +63,7 @@ def test_a_step_of_every_method_is_traced_without_data(method):
     counts = shapes.counts_of(config, classes=4, images=64)
   parts = shapes.experiment_on(config, virtual.mesh(2), counts)
   for phase in distinct_phases(parts):
-    batch = shapes.batch(parts, phase.spec)
+    batch = parts.batch_template(phase.spec)
     state = parts.state_template()
     step = parts.step_fn()
     new, metrics = jax.eval_shape(
@@ -99,7 +99,7 @@ def test_image_files_come_as_one_crop_for_each_view():
   parts = shapes.experiment_on(
     config, virtual.mesh(1), shapes.counts_of(config, 5, 100)
   )
-  batch = shapes.batch(parts, parts.batch_spec(0))
+  batch = parts.batch_template(parts.batch_spec(0))
   sizes = [image.shape[1] for image in batch.unlabelled]
   assert set(sizes) == {8, 4}
   assert len(sizes) == len(parts.batch_spec(0).unlabelled)
@@ -128,7 +128,7 @@ def test_memory_is_told_by_kind_and_rows_count_once():
   config, _ = tiny.settings(method="suncet")
   mesh = virtual.mesh(4)
   parts = shapes.experiment_on(config, mesh, Counts(64, 64, 4, (8, 8, 1)))
-  batch = shapes.batch(parts, parts.batch_spec(0))
+  batch = parts.batch_template(parts.batch_spec(0))
   state = parts.state_template()
   kinds = memory.of_state(state, batch)
   of_images = (16 + 8) // 4 * 64 + 8 // 4 * 4

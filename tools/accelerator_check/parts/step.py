@@ -100,7 +100,7 @@ def _compiled(config: ConfigDict) -> _Program:
   spec = experiment.batch_spec(0)
   step: Any = experiment.step_fn()  # what jax.jit gives
   lowered = step.lower(
-    experiment.state_template(), shapes.batch(experiment, spec), spec, 0
+    experiment.state_template(), experiment.batch_template(spec), spec, 0
   )
   return _Program(experiment, spec, lowered.compile())
 
@@ -134,7 +134,7 @@ def _timed(program: _Program, sizes: Sizes) -> tuple[float, dict[str, float]]:
 def _batch(program: _Program, seed: int) -> Batch:
   """Returns random images and labels in the classes of the sampler."""
   rng = np.random.default_rng(seed)
-  batch = shapes.batch(program.experiment, program.spec)
+  batch = program.experiment.batch_template(program.spec)
   classes = program.experiment.config.data.labelled.classes_per_batch
 
   def random(leaf: jax.ShapeDtypeStruct) -> jax.Array:
