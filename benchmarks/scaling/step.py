@@ -19,8 +19,7 @@ from ml_collections import ConfigDict
 from benchmarks.harness.files import load_config
 from suncet_jax.data.arrays import ArraySource
 from suncet_jax.data.source import Dataset
-from suncet_jax.data.stream import Batch
-from suncet_jax.devices.mesh import DATA_AXIS, by_rows
+from suncet_jax.devices.mesh import DATA_AXIS
 from suncet_jax.preflight.collectives import Collective, found_in
 from suncet_jax.train import experiment
 
@@ -103,7 +102,9 @@ def compile_step(setup: Setup, device_count: int) -> Step:
   parts = _on(make_experiment(setup), device_count)
   spec = parts.batch_spec(0)
   step: Any = parts.step_fn()  # what jax.jit gives
-  lowered = step.lower(parts.state_template(), _batch(parts), spec, 0)
+  lowered = step.lower(
+    parts.state_template(), parts.batch_template(spec), spec, 0
+  )
   return Step(
     parts.config.model.head.out,
     len(spec.labelled),
@@ -173,20 +174,9 @@ def _on(
     devices=jax.devices()[:device_count],
     axis_types=(jax.sharding.AxisType.Auto,),
   )
-  return dataclasses.replace(parts, mesh=mesh)
-
-
-def _batch(parts: experiment.Experiment) -> Batch:
-  """Returns shapes and shardings of a batch."""
-  rows = by_rows(parts.mesh)
-  shape = parts.pipeline.train.image_shape
-  labelled = parts.pipeline.order.labelled_batch_size
-
-  def images(count: int) -> tuple[Any, ...]:
-    return (jax.ShapeDtypeStruct((count, *shape), np.uint8, sharding=rows),)
-
-  labels: Any = jax.ShapeDtypeStruct((labelled,), np.int32, sharding=rows)
-  return Batch(images(parts.config.data.batch_size), images(labelled), labels)
+  return dataclasses.replace(
+    parts, mesh=mesh, stream=parts.pipeline.stream(mesh)
+  )
 
 
 def _config(setup: Setup) -> ConfigDict:

@@ -15,7 +15,7 @@ from suncet_jax.data.sampling.build import Order
 from suncet_jax.data.sampling.samplers import Sampler
 from suncet_jax.data.source import Crop, Request, Source
 from suncet_jax.data.transform import Transform
-from suncet_jax.devices.mesh import RowPlacement, by_rows
+from suncet_jax.devices.mesh import RowPlacement, by_rows, template
 from suncet_jax.rng import RngStream, uniform
 
 # Rows per view, or one for all views: an array, or a tree of arrays of a clip.
@@ -82,21 +82,15 @@ class Stream:
       unlabelled: Views of each unlabelled image, as for `batches`.
       labelled: Views of each labelled image.
     """
-
-    def rows(count: int, views: Sequence[Transform]) -> Rows:
-      made = _row_shapes(self._source, count, views) if views else ()
-      return jax.tree.map(placed, made)
-
-    def placed(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
-      sharding = by_rows(self._mesh)
-      return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
-
-    labels = jax.ShapeDtypeStruct((self.labelled_batch_size,), np.int32)
-    return Batch(
-      rows(self._batch_size, unlabelled),
-      rows(self.labelled_batch_size, labelled),
-      placed(labels) if labelled else None,  # type: ignore[arg-type]
+    count, source = self.labelled_batch_size, self._source
+    labels: Any = jax.ShapeDtypeStruct((count,), np.int32)
+    shapes = Batch(
+      _row_shapes(source, self._batch_size, unlabelled),
+      _row_shapes(source, count, labelled),
+      labels if labelled else None,
     )
+    made: Batch = template(shapes, by_rows(self._mesh))
+    return made
 
   def batches(
     self,
@@ -157,6 +151,8 @@ class Stream:
 
 def _row_shapes(source: Source, count: int, views: Sequence[Transform]) -> Rows:
   """Returns shapes and dtypes of what a source gives for some views."""
+  if not views:
+    return ()
   crops, of_row = host_crops(views), source.row_shape
   if isinstance(of_row, Mapping):
     return (abstract_rows(count, of_row),) * max(1, len(crops))

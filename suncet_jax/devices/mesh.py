@@ -31,6 +31,21 @@ def by_rows(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
 
 
+def template(tree: Any, sharding: NamedSharding) -> Any:
+  """Returns shapes and dtypes of a pytree's leaves with a sharding.
+
+  Args:
+    tree: Pytree of arrays or `jax.ShapeDtypeStruct`.
+    sharding: Sharding of all leaves.
+  """
+  return jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=sharding
+    ),
+    tree,
+  )
+
+
 def check_divisible(
   mesh: Mesh, micro_batches: int = 1, **row_counts: int
 ) -> None:

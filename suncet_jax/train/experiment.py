@@ -15,7 +15,12 @@ from suncet_jax.data.pipeline import Pipeline, open_data
 from suncet_jax.data.source import Dataset
 from suncet_jax.data.stream import Batch, Stream
 from suncet_jax.data.transform import Transform
-from suncet_jax.devices.mesh import check_divisible, make_mesh, replicated
+from suncet_jax.devices.mesh import (
+  check_divisible,
+  make_mesh,
+  replicated,
+  template,
+)
 from suncet_jax.methods import base as methods
 from suncet_jax.methods.encode import ViewEncoder
 from suncet_jax.rng import RngStream
@@ -95,13 +100,8 @@ class Experiment:
 
   def state_template(self) -> Any:
     """Returns shapes, dtypes and shardings of the state, without computing."""
-    sharding = replicated(self.mesh)
-    return jax.tree.map(
-      lambda leaf: jax.ShapeDtypeStruct(
-        leaf.shape, leaf.dtype, sharding=sharding
-      ),
-      jax.eval_shape(self._init, self.config.seed, ({}, {})),
-    )
+    shapes = jax.eval_shape(self._init, self.config.seed, ({}, {}))
+    return template(shapes, replicated(self.mesh))
 
   def batch_template(self, spec: methods.BatchSpec) -> Batch:
     """Returns shapes, dtypes and shardings of a step's batch."""

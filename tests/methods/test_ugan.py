@@ -151,13 +151,13 @@ class _Game:
   params: dict
   stats: dict
   views: Views
-  moment: Moment
+  key: jax.Array
   encode: ViewEncoder = dataclasses.field(
     default_factory=lambda: ViewEncoder(_Encoder(), virtual.mesh(1))
   )
 
   def loss(self, params, epoch=5.0):
-    moment = dataclasses.replace(self.moment, epoch=epoch)
+    moment = Moment(jnp.int32(7), jnp.float64(epoch), self.key)
     return self.method.loss(
       params, self.stats, (), self.views, self.encode, moment
     )
@@ -177,8 +177,7 @@ def _game(**fields):
     (jnp.asarray(_draw(4, *_SHAPE, seed=4)),),
     jnp.array([0, 2, 1, 2]),
   )
-  moment = Moment(jnp.int32(7), jnp.float64(0.0), jax.random.key(9))
-  return _Game(method, params, stats, views, moment)
+  return _Game(method, params, stats, views, jax.random.key(9))
 
 
 def _played_alone(game):
@@ -188,7 +187,7 @@ def _played_alone(game):
   """
   players, weights = game.method.players, game.method.weights
   (u,), (x,) = game.views.unlabelled, game.views.labelled
-  key = game.moment.key
+  key = game.key
   y = jax.nn.one_hot(game.views.labels, _CLASSES)
 
   def draw(name, own):
@@ -358,7 +357,7 @@ def test_samples_are_normalised_as_views_are(x64):
   config.augment.mean, config.augment.std = (0.5,), (0.25,)
   plain, normalised = build(_config(), _CLASSES), build(config, _CLASSES)
   game = _game()
-  arguments = game.params, game.stats, (8, *_SHAPE), game.moment.key
+  arguments = game.params, game.stats, (8, *_SHAPE), game.key
   raw, classes, _ = plain.players.draw("generator", *arguments)
   made, same, _ = normalised.players.draw("generator", *arguments)
   assert (raw >= 0).all()
