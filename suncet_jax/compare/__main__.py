@@ -31,8 +31,9 @@ flags.declare_key_flag("workdir")
 _METHODS = flags.DEFINE_list(
   "methods",
   ["simclr", "suncet", "supervised"],
-  "Methods; METHOD@SHARE has that share of the budget, such as suncet@0.5. The "
-  "budget is the images that simclr processes in the epochs of --config.",
+  "Methods; METHOD@SHARE has that share of the budget, such as suncet@0.5, and "
+  "METHOD@0 is not trained. The budget is the images that simclr processes in "
+  "the epochs of --config.",
 )
 _VARIANTS = flags.DEFINE_multi_string(
   "variant",
@@ -90,6 +91,9 @@ def _say_plan(runs: Sequence[grid.Run]) -> None:
     (run.entry.name, run.config.train.epochs, run.share) for run in runs
   )
   for name, epochs, share in plans:
+    if not share:
+      terminal.say(f"{name}: measured as it begins")
+      continue
     length = counted(epochs, "epoch")
     terminal.say(f"{name}: {length}, {share:.2f} of the budget")
 

@@ -19,7 +19,8 @@ class Entry(NamedTuple):
 
   Attributes:
     method: Name of the method.
-    share: Share of the images that the reference processes.
+    share: Share of the images that the reference processes; 0: not trained,
+      but measured as it begins.
     variant: Fields of the configuration that it changes, such as
       "method.temperature=0.2", separated by commas.
     label: Name that the user gave it; empty: made of the others.
@@ -55,8 +56,8 @@ def parse_entries(
     The entries, those without a variant first.
 
   Raises:
-    ValueError: If a method is unknown, a share is not above 0, or an entry is
-      given twice.
+    ValueError: If a method is unknown, a share is negative, or an entry is given
+      twice.
   """
   plain = [_parse_method(text.strip()) for text in methods]
   entries = [
@@ -128,9 +129,9 @@ def _share(text: str, share: str) -> float:
   try:
     value = float(share)
   except ValueError:
-    value = 0.0
-  if not (value > 0 and math.isfinite(value)):
+    value = -1.0
+  if not (value >= 0 and math.isfinite(value)):
     raise UserError(
-      f"--methods has {text!r}, expected a share above 0 behind the @."
+      f"--methods has {text!r}, expected a share of at least 0 behind the @."
     )
   return value

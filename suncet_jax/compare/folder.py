@@ -117,7 +117,9 @@ def read_results(
 
 def _read(folder: epath.Path, run: grid.Run) -> Iterator[Measured]:
   entry, seed = run.entry, run.seed
-  seconds = read_json(folder / "result.json")["seconds"]
+  seconds = 0.0
+  if run.trains:
+    seconds = read_json(folder / "result.json")["seconds"]
   measures = read_json(folder / FILES[TEST])
   for labels in run.measured:
     curve = measures[labels]

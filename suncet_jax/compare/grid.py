@@ -75,7 +75,8 @@ def make_grid(
   A budget is the number of images that the reference (SimCLR) processes in the
   epochs of the configuration; a share of it is rounded to whole epochs. A
   method that encodes more views of an image has fewer epochs. Passes without a
-  gradient, such as a teacher's, are not counted.
+  gradient, such as a teacher's, are not counted. What has no share is not
+  trained: random numbers, or the weights of `init.weights`.
 
   Args:
     path: Path of the configuration, `file.py` or `file.py:epochs=8`; its
@@ -112,7 +113,9 @@ def make_grid(
       groups = [{text: config} for text, config in configs.items()]
     for group in groups:
       config = next(iter(group.values()))
-      runs.append(Run(entry, seed, config, group, images(config) / budget))
+      share = images(config) / budget if entry.share else 0.0
+      trains = entry.share > 0
+      runs.append(Run(entry, seed, config, group, share, trains=trains))
   return runs
 
 

@@ -138,7 +138,7 @@ def finetune(
     images, labels = train_batch(step)
     if not isinstance(labels, jax.Array):  # a look at those would wait for them
       labels = _checks.checked_labels(
-        "labels", labels, np.shape(images)[0], class_count
+        "labels", labels, jax.tree.leaves(images)[0].shape[0], class_count
       )
     state, loss = step_fn(state, images, labels, seed)
     device_losses.append(loss)

@@ -88,7 +88,7 @@ def apply_network(
   Args:
     apply_backbone: The backbone.
     variables: Arrays of the network.
-    images: [b, h, w, c].
+    images: [b, h, w, c], or a tree of rows.
     train: Whether batch norm uses the statistics of this batch.
 
   Returns:
@@ -100,7 +100,8 @@ def apply_network(
   features, batch_stats = apply_backbone(
     variables.params, variables.batch_stats, images, train=train
   )
-  expected = (images.shape[0], variables.classifier.kernel.shape[0])
+  rows = jax.tree.leaves(images)[0].shape[0]
+  expected = (rows, variables.classifier.kernel.shape[0])
   if features.shape != expected:
     raise UserError(
       f"apply_backbone must return features of shape {expected}, got "

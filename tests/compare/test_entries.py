@@ -45,9 +45,9 @@ def test_an_entry_may_have_a_name_of_its_own():
   [
     ([], [], "one method at least"),
     (["moco"], [], "--methods has 'moco', expected some of .*simclr, suncet"),
-    (["suncet@0"], [], "'suncet@0', expected a share above 0"),
-    (["suncet@half"], [], "'suncet@half', expected a share above 0"),
-    (["suncet@nan"], [], "'suncet@nan', expected a share above 0"),
+    (["suncet@-1"], [], "'suncet@-1', expected a share of at least 0"),
+    (["suncet@half"], [], "'suncet@half', expected a share of at least 0"),
+    (["suncet@nan"], [], "'suncet@nan', expected a share of at least 0"),
     (["suncet", "suncet@1"], [], "expected each of them once"),
     # Two folders of one name would be one run, counted twice.
     (["suncet@0.3333333", "suncet@0.33333331"], [], "each of them once"),

@@ -52,6 +52,14 @@ def test_shares_of_the_budget():
   ]
 
 
+def test_what_has_no_share_is_not_trained():
+  begun, trained = _grid(_FASHION, "suncet@0", "suncet")
+  assert (begun.trains, begun.share) == (False, 0)
+  assert begun.as_dict()["trains"] is False
+  assert begun.folder == "suncet@0-labels10-seed1"
+  assert trained.trains
+
+
 def test_a_folder_tells_how_many_classes_a_labelled_batch_has(tmp_path):
   file = image_files.encode(image_files.photograph())
   for part, name in itertools.product(("train", "test"), "abc"):

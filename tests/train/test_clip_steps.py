@@ -136,7 +136,7 @@ def test_evaluations_run():
   evaluator = Evaluator(parts)
   fields = {"evals.finetune.epochs": 1, "evals.linear.epochs": 2}
   parts.config.update_from_flattened_dict(fields)
-  for name in ("knn", "linear", "soft_nn"):
+  for name in ("knn", "linear", "soft_nn", "finetune"):
     measures = evaluator.evaluate(state, name)
     assert all(0 <= value <= 1 for value in measures.values()), measures
 

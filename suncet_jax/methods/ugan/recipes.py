@@ -19,13 +19,15 @@ _PLAYERS = ("generator", "critic", "bad_generator")
 
 
 def digits(config: Any) -> None:
-  """Sets MLPs, 40 labelled and 80 unlabelled images per step, no augmentation.
+  """Sets MLPs, 40 labelled and 80 unlabelled images per step, moved by a pixel.
 
-  Images as they are, because a transform of them is one that generators must
-  learn to draw. Sizes, rates and epochs were chosen here for a few minutes of
-  one CPU core.
+  The weak view of the other methods. Of images as they are Bad GAN and UGAN
+  made 86 % on one seed, moved by a pixel 97 and 93 %, though generators must
+  learn to draw the moves. Sizes, rates and epochs were chosen here for a few
+  minutes of one CPU core.
   """
   _images_as_they_are(config)
+  config.weak.pad_crop = 1
   config.data.batch_size = 80
   config.data.labelled.classes_per_batch = 10
   config.data.labelled.images_per_class = 4
