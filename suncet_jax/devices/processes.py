@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,9 @@ from suncet_jax.errors import UserError
 # Time that JAX gives the others to reach the end of the job once the first has;
 # see `leave`. Processes that end well wait for each other before, in `finish`.
 _SECONDS_TO_LEAVE = 10
-_SECONDS_TO_ANNOUNCE = 1
+# Time for the others to announce the same: all of them are signalled at once,
+# but process 0 must not be gone before the last of them has said so.
+_SECONDS_TO_FOLLOW = 5
 
 
 def connect(
@@ -83,9 +84,10 @@ def leave() -> None:
   # heartbeat. JAX ends a job if one process has reached the end and another has
   # not followed within `_SECONDS_TO_LEAVE`.
   if jax.distributed.is_initialized():
-    # In a thread: it would wait for the others, and abort with them.
-    threading.Thread(target=jax.distributed.shutdown, daemon=True).start()
-    time.sleep(_SECONDS_TO_ANNOUNCE)
+    # In a thread: it ends once all have announced it, or aborts without them.
+    together = threading.Thread(target=jax.distributed.shutdown, daemon=True)
+    together.start()
+    together.join(_SECONDS_TO_FOLLOW)
 
 
 def _connect_as_found(initialize: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 
 import fault_runs
 import pytest
@@ -55,8 +56,11 @@ def test_several_processes_end_in_the_evaluation_too(
   workdir = fault_runs.copy_unfinished(small_run, tmp_path / "run")
   processes = fault_runs.start_two(workdir, cache)
   running.wait_for(processes[0], "Evaluating")
+  fault_runs.freeze(processes[1])  # the other one hears of it much later
   for process in processes:
     process.send_signal(signal.SIGTERM)
+  time.sleep(2)
+  fault_runs.thaw(processes[1])
   for output in fault_runs.outputs_of(processes):
     assert "SIGTERM received: stopped" in output
   assert not (workdir / "result.json").exists()
