@@ -61,7 +61,7 @@ class Monitor:
     self._start_step, self._start_seconds = resume_step, seconds
     self._time_left = TimeLeft(total_steps)
     self._began = began
-    self._start = self._last = time.monotonic()
+    self._last = time.monotonic()
     self._last_images: int | None = None
     self._wait = 0.0
     self._events: Any = None  # a clu MetricWriter, or None
@@ -73,8 +73,8 @@ class Monitor:
 
   @property
   def seconds(self) -> float:
-    """Seconds of training so far, including those before an interruption."""
-    return self._start_seconds + time.monotonic() - self._start
+    """Seconds since the run began, without those between interruptions."""
+    return self._start_seconds + time.monotonic() - self._began
 
   @contextlib.contextmanager
   def after_first_step(self) -> Iterator[None]:
