@@ -56,8 +56,8 @@ def parse_entries(
     The entries, those without a variant first.
 
   Raises:
-    ValueError: If a method is unknown, a share is negative, or an entry is given
-      twice.
+    ValueError: If a method is unknown, a share is negative, or an entry is
+      given twice.
   """
   plain = [_parse_method(text.strip()) for text in methods]
   entries = [
