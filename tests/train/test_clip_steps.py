@@ -7,9 +7,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import virtual
 
-from suncet_jax.config import base
+from suncet_jax.config import base, validate
+from suncet_jax.errors import UserError
 from suncet_jax.models import Model, Network
 from suncet_jax.train.evaluation import Evaluator
 from suncet_jax.train.experiment import build
@@ -139,6 +141,12 @@ def test_evaluations_run():
   for name in ("knn", "linear", "soft_nn", "finetune"):
     measures = evaluator.evaluate(state, name)
     assert all(0 <= value <= 1 for value in measures.values()), measures
+
+
+def test_an_evaluation_of_images_alone_is_refused():
+  config = _config(**{"evals.final": ("soft_nn_finetune",)})
+  with pytest.raises(UserError, match="is of images.*finetune takes clips"):
+    validate(config)
 
 
 def test_pictures_of_a_report_are_frames():

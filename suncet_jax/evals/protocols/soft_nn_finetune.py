@@ -1,5 +1,9 @@
 """Soft nearest neighbours of an encoder that SuNCEt fine-tunes before."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from suncet_jax.architectures import MLP
 from suncet_jax.evals.protocols.base import Context
 from suncet_jax.fields import NOT_NEGATIVE, POSITIVE, Field
 from suncet_jax.plugins import EvaluationSpec
@@ -42,6 +46,16 @@ class SoftNNFineTuning(EvaluationSpec):
     ),
   }
   metrics = {"soft_nn_finetune_top1": "soft nearest neighbours, fine-tuned"}
+
+  def faults(self, config: Any, heads: Mapping[str, MLP]) -> Iterator[str]:
+    """Yields that clips have no such views."""
+    del heads
+    is_asked = "soft_nn_finetune" in config.evals.final
+    if is_asked and config.data.source == "clips":
+      yield (
+        "evals.final has soft_nn_finetune, which is of images, and "
+        "data.source is 'clips': leave it out; finetune takes clips."
+      )
 
   def run(self, context: Context) -> dict[str, float]:
     """Returns `soft_nn_finetune_top1`."""
