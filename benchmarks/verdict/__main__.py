@@ -83,7 +83,11 @@ def _measured(folder: epath.Path, asked: rounds.Asked) -> list[rounds.Result]:
 def _asked(text: str) -> rounds.Asked:
   """Returns what the command of a verdict asked for; sets its flags."""
   _, _, words = text.partition("verdict ")  # behind the program
-  command_line.parse_flags(["verdict", *shlex.split(words)])
+  arguments, sys.argv = sys.argv, ["verdict", *shlex.split(words)]
+  try:  # which fields are set is read from there, whatever is parsed
+    command_line.parse_flags(sys.argv)
+  finally:
+    sys.argv = arguments
   return verdict.asked()
 
 

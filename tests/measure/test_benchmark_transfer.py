@@ -2,9 +2,11 @@
 
 import json
 import subprocess
+import sys
 
 import programs
 import pytest
+import running
 
 from benchmarks.verdict import __main__ as verdict
 from suncet_jax.verdict.candidates import candidates
@@ -48,3 +50,21 @@ def test_candidates_are_set_against_the_recommendation():
     ["supervised", "70.0", "60.0, 80.0", "+15.0, standard error 5.0"],
     ["suncet", "55.0", "50.0, 60.0", ""],
   ]
+
+
+def test_fields_of_a_verdict_are_read_from_its_command():
+  told = (
+    f"python -m suncet_jax.verdict --config={running.ROOT}/configs/digits.py"
+  )
+  told += ":epochs=2 --config.augment.size=24 --labels=10 --seeds=1,2"
+  code = "from benchmarks.verdict.__main__ import _asked; import sys; "
+  code += "print(_asked(sys.argv[1]))"
+  out = subprocess.run(
+    [sys.executable, "-c", code, told],
+    cwd=running.ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+  ).stdout
+  assert "digits.py:epochs=2', fields={'augment.size': 24}" in out
+  assert "labels=10, seeds=[1, 2]" in out
