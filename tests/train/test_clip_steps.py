@@ -145,7 +145,7 @@ def test_evaluations_run():
 
 def test_an_evaluation_of_images_alone_is_refused():
   config = _config(**{"evals.final": ("soft_nn_finetune",)})
-  with pytest.raises(UserError, match="is of images.*finetune takes clips"):
+  with pytest.raises(UserError, match=r"is of images.*finetune takes clips"):
     validate(config)
 
 
