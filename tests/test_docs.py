@@ -179,6 +179,14 @@ def test_formulas_and_drawings_are_in_the_pages(site):
   assert "<svg data-inline" in (site / "architecture.html").read_text()
 
 
+def test_pages_of_folders_have_their_pictures_and_links(site):
+  page = (site / "methods" / "lira.html").read_text()
+  assert 'src="../images/clips.png"' in page
+  assert 'href="../accelerators.html"' in page
+  # What lies outside of docs/ is named alone.
+  assert "../tools/crops.py" not in (site / "weights.html").read_text()
+
+
 def test_the_python_interface_shows_parameters_and_examples(site):
   page = (site / "api" / "losses.html").read_text()
   for name in ("ntxent", "suncet", "supcon"):

@@ -17,7 +17,7 @@ _DRAWING = re.compile(
   r'<img alt="[^"]*" src="(?:\.\./)*(?P<path>images/[^"]+\.svg)"\s*/?>'
 )
 _ELSEWHERE = re.compile(r"!\[([^\]]*)\]\(https?://[^)]*\)")
-_OUTWARD = re.compile(r"\[([^\]]+)\]\((?:\.\./)+[^)]*\)")
+_UPWARD = re.compile(r"\[([^\]]+)\]\(((?:\.\./)+)[^)]*\)")
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -35,10 +35,13 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
   """
   if page.file.src_uri == "fields.md":
     markdown = markdown.replace("<!-- fields -->", tables())
-  markdown = _ELSEWHERE.sub(r"\1", markdown)
-  if page.file.src_uri.startswith("api/"):
-    return markdown  # `../` is a page of the site there
-  return _OUTWARD.sub(r"\1", markdown)
+  depth = page.file.src_uri.count("/")
+
+  def inward(link: re.Match[str]) -> str:
+    leaves = link[2].count("../") > depth
+    return link[1] if leaves else link[0]
+
+  return _UPWARD.sub(inward, _ELSEWHERE.sub(r"\1", markdown))
 
 
 def on_page_content(html: str, config: Any, **_: Any) -> str:
