@@ -114,8 +114,7 @@ def make_grid(
     for group in groups:
       config = next(iter(group.values()))
       share = images(config) / budget if entry.share else 0.0
-      trains = entry.share > 0
-      runs.append(Run(entry, seed, config, group, share, trains=trains))
+      runs.append(Run(entry, seed, config, group, share, trains=share > 0))
   return runs
 
 
